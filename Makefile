@@ -1,0 +1,65 @@
+# How to work on Ouro. `make` prints this help; every target does the set-up that it needs.
+
+# Any Python 3 to start with: the set-up itself goes on with a 3.11 or 3.12 and says so when there is none.
+PYTHON := $(or $(PYTHON),$(firstword $(foreach name,python3 python3.12 python3.11 python,$(shell command -v $(name)))))
+PORT ?= 8000
+ANVIL_PORT ?= 8545
+
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$(PATH):$(CURDIR)/.tools/uv/bin
+export PORT ANVIL_PORT
+COMPILE := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header $(if $(UPGRADE),--upgrade)
+
+.PHONY: help setup up demo test check format bench fuzz lock clean distclean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@echo "Ouro: a non-custodial derivatives exchange. Needs Python 3.11 or 3.12, make and git; sets all else up itself."
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "Variables: PORT (exchange, default 8000), ANVIL_PORT (chain, default 8545), PYTHON (interpreter to build on)."
+
+setup: ## .venv with the hashed lock, and anvil in .tools (all other targets do this themselves)
+	@$(PYTHON) stack/bootstrap.py
+
+up: setup ## run the whole exchange here: chain, contracts, services, price feed, bots; Ctrl-C stops it
+	@exec ouro up --port $(PORT) --anvil-port $(ANVIL_PORT)
+
+demo: setup ## play deposits to liquidation without a person and prove that the parts agree
+	@exec ouro demo
+
+test: setup ## every test
+	@exec pytest $(ARGS)
+
+check: setup ## format, lint, types, imports, Vyper format, committed ABIs
+	@$(PYTHON) stack/bootstrap.py --mamushi
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports
+	.tools/mamushi/bin/mamushi --check contracts
+
+format: setup ## put Python and Vyper sources in the project's format
+	@$(PYTHON) stack/bootstrap.py --mamushi
+	ruff format .
+	ruff check --fix .
+	.tools/mamushi/bin/mamushi contracts
+
+bench: setup ## gas per fill at 1, 8 and 32 fills a batch
+	@exec python -m bench
+
+fuzz: setup ## the stateful tests for longer than `make test` does
+	@exec pytest $(ARGS)
+
+lock: setup ## write requirements/*.txt anew from pyproject.toml; UPGRADE=1 takes the newest versions
+	$(COMPILE) pyproject.toml --extra services --extra deploy --group dev -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra services -o requirements/services.txt
+	$(COMPILE) requirements/mamushi.in -o requirements/mamushi.txt
+	$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt
+
+clean: ## forget the local chain and all state and caches (keeps the set-up)
+	rm -rf .ouro .build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+	find . -name __pycache__ -not -path './.venv/*' -not -path './.tools/*' -prune -exec rm -rf {} +
+
+distclean: clean ## clean, and the set-up as well
+	rm -rf .venv .tools
