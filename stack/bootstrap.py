@@ -23,6 +23,7 @@ from collections.abc import Iterator
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 TOOLS = os.path.join(ROOT, ".tools")
+BOOTSTRAP_LOCK = os.path.join(ROOT, "requirements", "bootstrap.txt")
 SUPPORTED = ((3, 12), (3, 11))
 
 ANVIL_VERSION = "1.7.1"
@@ -41,25 +42,25 @@ def say(text: str) -> None:
     print("[setup %5.1f s] %s" % (time.monotonic() - STARTED, text), flush=True)
 
 
-def run(*command: str, quiet: bool = False, extra_env: dict[str, str] | None = None) -> None:
-    """Run a command; its output is shown (`quiet`: only when it fails). Raises SetupError when it fails."""
-    env = {**os.environ, **(extra_env or {})}
+def run(*command: str, progress: bool = False, extra_env: dict[str, str] | None = None) -> None:
+    """Run a command, showing its output when it fails, and with `progress` all along. Raises SetupError."""
     # A virtual environment that happens to be active must not steer what is installed where.
-    env.pop("VIRTUAL_ENV", None)
-    env.pop("PYTHONPATH", None)
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=env,
-        stdout=subprocess.PIPE if quiet else None,
-        stderr=subprocess.STDOUT if quiet else None,
-        text=True,
-        errors="replace",
+    env = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")}
+    env.update(extra_env or {})
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     )
-    if done.returncode != 0:
-        if quiet and done.stdout:
-            print(done.stdout, flush=True)
-        raise SetupError("This command failed (exit %d): %s" % (done.returncode, " ".join(command)))
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        # The installer ends with a list of every package, which tells nothing here.
+        if progress and not line.startswith((" + ", " - ", " ~ ")):
+            print("                 " + line.rstrip(), flush=True)
+    if process.wait() != 0:
+        if not progress:
+            print("".join(lines), flush=True)
+        raise SetupError("This command failed (exit %d): %s" % (process.returncode, " ".join(command)))
 
 
 # ------------------------------------------------------------------------------------------------------- Python
@@ -128,8 +129,7 @@ def uv_command() -> str:
             return path
     home = os.path.join(TOOLS, "uv")
     path = bin_of(home, "uv")
-    lock = os.path.join(ROOT, "requirements", "bootstrap.txt")
-    if not (os.path.exists(path) and read_stamp(home) == fingerprint(lock)):
+    if not (os.path.exists(path) and read_stamp(home) == fingerprint(BOOTSTRAP_LOCK)):
         say("Installing uv, the package installer")
         shutil.rmtree(home, ignore_errors=True)
         try:
@@ -140,13 +140,17 @@ def uv_command() -> str:
                 "Install it (Debian and Ubuntu: apt-get install python%d.%d-venv), or install uv, and run again."
                 % (sys.executable, *sys.version_info[:2])
             ) from None
-        run(base_python(), "-m", "venv", home, quiet=True)
+        run(base_python(), "-m", "venv", home)
         run(
             *(bin_of(home, "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
-            *("--require-hashes", "--only-binary", ":all:", "-r", lock),
+            *("--require-hashes", "--only-binary", ":all:", "-r", BOOTSTRAP_LOCK),
         )
-        write_stamp(home, fingerprint(lock))
+        write_stamp(home, fingerprint(BOOTSTRAP_LOCK))
     return path
+
+
+def site_packages() -> str:
+    return os.path.join(VENV, "lib", "python%d.%d" % sys.version_info[:2], "site-packages")
 
 
 def reusable(home: str) -> bool:
@@ -167,7 +171,12 @@ def make_environment(uv: str, home: str, lock: str) -> None:
     if not reusable(home):
         shutil.rmtree(home, ignore_errors=True)
         run(uv, "venv", "--quiet", "--no-project", "--python", base_python(), home, extra_env=env)
-    run(uv, "pip", "sync", "--require-hashes", "--python", bin_of(home, "python"), lock, extra_env=env)
+    run(
+        *(uv, "pip", "sync", "--require-hashes", "--build-constraints", BOOTSTRAP_LOCK),
+        *("--python", bin_of(home, "python"), lock),
+        progress=True,
+        extra_env=env,
+    )
 
 
 # -------------------------------------------------------------------------------------------------------- anvil
@@ -190,7 +199,9 @@ def usable_anvil(version: str | None) -> bool:
 
 def anvil_platform() -> str:
     """The platform as the npm packages are named, such as `linux-amd64`."""
-    machine = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}.get(platform.machine().lower())
+    machine = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}.get(
+        platform.machine().lower()
+    )
     system = {"Linux": "linux", "Darwin": "darwin"}.get(platform.system())
     if machine is None or system is None:
         raise SetupError(
@@ -223,7 +234,6 @@ def install_anvil() -> None:
     run(
         *(npm, "install", "--ignore-scripts", "--no-save", "--no-package-lock", "--no-audit", "--no-fund"),
         *("--loglevel=error", "--prefix", prefix, "%s@%s" % (package, ANVIL_VERSION)),
-        quiet=True,
         # npm from the environment needs the node beside it; npm of the machine finds its own first.
         extra_env={"PATH": os.pathsep.join([os.path.dirname(npm), *search_path(), bin_of(VENV, "")])},
     )
@@ -233,7 +243,9 @@ def install_anvil() -> None:
     os.chmod(target, 0o755)
     shutil.rmtree(prefix)
     if not usable_anvil(anvil_version(target)):
-        raise SetupError("The fetched anvil does not run here. Install Foundry so that `anvil` is on PATH, and run again.")
+        raise SetupError(
+            "The fetched anvil does not run here. Install Foundry so that `anvil` is on PATH, and run again."
+        )
 
 
 def check_anvil_digest(path: str, where: str) -> None:
@@ -307,6 +319,8 @@ def set_up_project() -> None:
     run(
         *(uv, "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"),
         *("--python", bin_of(VENV, "python"), "--editable", ROOT),
+        # setuptools needs a newer `packaging` than ape allows, and brings it along.
+        extra_env={"PYTHONPATH": os.path.join(site_packages(), "setuptools", "_vendor")},
     )
     if not usable_anvil(anvil_version(anvil)):
         install_anvil()
