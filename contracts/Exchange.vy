@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+# pragma version 0.4.3
+# pragma optimize gas
+"""
+@title Ouro Exchange
+@license GNU Affero General Public License v3.0 only
+@notice Accounts, positions and order state. This is the hot half: settlement, cancels, credit. Everything else lives in the immutable
+        ExchangeDesk, which this contract delegates to; both initialise the same modules in the same order, so that they
+        share one storage layout.
+"""
+
+from .modules import accounts
+from .modules import custody
+from .modules import margin
+from .modules import markets
+from .modules import orders
+from .modules import positions
+from .modules import roles
+from .modules import settlement
+
+initializes: roles
+initializes: markets
+initializes: accounts
+initializes: orders
+initializes: margin[accounts := accounts, markets := markets]
+initializes: positions[accounts := accounts, margin := margin]
+initializes: custody[accounts := accounts, margin := margin, markets := markets]
+initializes: settlement[
+    accounts := accounts,
+    margin := margin,
+    markets := markets,
+    orders := orders,
+    positions := positions,
+    roles := roles,
+]
+
+exports: (
+    settlement.settle,
+    settlement.execute_fill,
+    custody.credit,
+    orders.SETTLE_WINDOW,
+    roles.heads,
+    roles.is_operator,
+)
+
+MAX_ANSWER: constant(uint256) = 1024
+
+DESK: public(immutable(address))
+
+
+@deploy
+def __init__(desk: address, oracle: address, settle_window: uint256):
+    """
+    @param settle_window Seconds that every race over a match is bound by, 15 to 600.
+    """
+    assert desk.is_contract, "desk has no code"
+    DESK = desk
+    roles.__init__()
+    orders.__init__(settle_window)
+    markets._set_oracle(oracle)
+
+
+@external
+@nonreentrant
+def cancel_slot(slot: uint256):
+    """
+    @notice Kills every order in one of the caller's slots that is signed by now, one SETTLE_WINDOW from now.
+    """
+    orders._cancel_slot(msg.sender, slot)
+
+
+@external
+@nonreentrant
+def cancel_all(subaccount: uint256):
+    """
+    @notice Kills every order of one of the caller's subaccounts that is signed by now, one SETTLE_WINDOW from now.
+    """
+    accounts._cancel_all(accounts._key(msg.sender, subaccount), subaccount, orders.SETTLE_WINDOW)
+
+
+@external
+@payable
+@raw_return
+def __default__() -> Bytes[MAX_ANSWER]:
+    return raw_call(DESK, msg.data, max_outsize=MAX_ANSWER, is_delegate_call=True)

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Pushed oracle
+@license GNU Affero General Public License v3.0 only
+@notice Prices signed by one key and pushed by anyone. For local use; real adapters share its interface.
+"""
+
+from snekmate.auth import ownable
+from snekmate.auth import ownable_2step
+
+from .interfaces import IOracle
+
+implements: IOracle
+initializes: ownable
+initializes: ownable_2step[ownable := ownable]
+
+exports: (
+    ownable_2step.owner,
+    ownable_2step.pending_owner,
+    ownable_2step.transfer_ownership,
+    ownable_2step.accept_ownership,
+)
+
+
+event PricePushed:
+    market: indexed(uint256)
+    price: uint256
+    published_at: uint256
+
+
+event SignerSet:
+    signer: indexed(address)
+
+
+struct Update:
+    market: uint256
+    price: uint256
+    published_at: uint256
+    r: uint256
+    vs: uint256
+
+
+struct Stored:
+    price: uint256
+    published_at: uint256
+
+
+DOMAIN_TYPE: constant(bytes32) = keccak256(
+    "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+)
+PRICE_TYPE: constant(bytes32) = keccak256("Price(uint16 market,uint48 price,uint40 publishedAt)")
+# half the order of secp256k1: the highest canonical s
+HIGH_S: constant(uint256) = 57896044618658097711785492504343953926418782139537452191302581570759080747168
+MAX_AHEAD: constant(uint256) = 10
+MAX_PRICE: constant(uint256) = 2**40
+
+signer: public(address)
+prices: HashMap[uint256, Stored]
+
+
+@deploy
+def __init__(signer_: address):
+    ownable.__init__()
+    ownable_2step.__init__()
+    self._set_signer(signer_)
+
+
+@external
+def push(updates: DynArray[Update, 16]):
+    """
+    @notice Stores signed prices. One that is not newer than what is stored changes nothing, so that pushers may race.
+    """
+    domain: bytes32 = keccak256(
+        abi_encode(DOMAIN_TYPE, keccak256("Ouro Oracle"), keccak256("1"), chain.id, self)
+    )
+    for u: Update in updates:
+        assert u.market != 0 and u.market < 2**16, "market id not in 1..65535"
+        assert u.price != 0 and u.price <= MAX_PRICE, "price not in 1..2^40"
+        assert u.published_at <= block.timestamp + MAX_AHEAD, "published in the future"
+        digest: bytes32 = keccak256(
+            concat(
+                x"1901",
+                domain,
+                keccak256(abi_encode(PRICE_TYPE, u.market, u.price, u.published_at)),
+            )
+        )
+        s: uint256 = u.vs & (2**255 - 1)
+        assert s <= HIGH_S, "bad signature"
+        assert ecrecover(digest, (u.vs >> 255) + 27, u.r, s) == self.signer, "bad signature"
+        if u.published_at > self.prices[u.market].published_at:
+            self.prices[u.market] = Stored(price=u.price, published_at=u.published_at)
+            log PricePushed(market=u.market, price=u.price, published_at=u.published_at)
+
+
+@external
+@view
+def price(market: uint256) -> (uint256, uint256):
+    """
+    @return Price in micro-USDC per lot (0 = none), and the time it was published, in seconds.
+    """
+    stored: Stored = self.prices[market]
+    return stored.price, stored.published_at
+
+
+@external
+def set_signer(signer_: address):
+    assert msg.sender == ownable.owner, "only governance"
+    self._set_signer(signer_)
+
+
+@internal
+def _set_signer(signer_: address):
+    assert signer_ != empty(address), "no signer"
+    self.signer = signer_
+    log SignerSet(signer=signer_)

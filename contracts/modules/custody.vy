@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+# pragma version 0.4.3
+"""
+@title Custody
+@license GNU Affero General Public License v3.0 only
+@notice How cash enters and leaves accounts. Tokens stay in the Vault; here are only the claims on them.
+"""
+
+from ..interfaces import events
+from . import accounts
+from . import margin
+from . import markets
+from . import slots
+from . import units
+
+uses: accounts
+uses: margin
+uses: markets
+
+
+@internal
+@view
+def _only_vault():
+    assert msg.sender == accounts.vault, "only the vault"
+
+
+@external
+@nonreentrant
+def credit(owner: address, subaccount: uint256, amount: uint256):
+    """
+    @notice The Vault received `amount` for this account.
+    """
+    self._only_vault()
+    assert amount < convert(units.MAX_CASH, uint256), "amount limit"
+    self._credit(owner, subaccount, amount)
+
+
+@external
+@nonreentrant
+def debit(owner: address, subaccount: uint256, amount: uint256):
+    """
+    @notice The Vault is about to pay `amount` out of this account.
+    """
+    self._only_vault()
+    self._take(owner, subaccount, amount)
+
+
+@external
+@nonreentrant
+def donate_insurance(subaccount: uint256, amount: uint256):
+    """
+    @notice Gives `amount` of the caller's free cash to the insurance fund.
+    """
+    self._take(msg.sender, subaccount, amount)
+    markets._change_insurance(convert(amount, int256))
+
+
+@internal
+def _credit(owner: address, subaccount: uint256, amount: uint256):
+    cash: int256 = accounts._add_cash(accounts._key(owner, subaccount), convert(amount, int256))
+    log events.Credited(account=owner, subaccount=subaccount, amount=amount, cash=cash)
+
+
+@internal
+def _take(owner: address, subaccount: uint256, amount: uint256):
+    account: uint256 = accounts._key(owner, subaccount)
+    assert amount != 0, "nothing to take"
+    assert amount <= margin._withdrawable(account), "more than is withdrawable"
+    cash: int256 = accounts._add_cash(account, -convert(amount, int256))
+    log events.Debited(account=owner, subaccount=subaccount, amount=amount, cash=cash)
+
+
+@internal
+def _withdraw_fees(owner: address, subaccount: uint256, amount: uint256):
+    assert amount <= markets.fees, "more than was collected"
+    markets.fees -= amount
+    log events.FeesWithdrawn(account=owner, subaccount=subaccount, amount=amount)
+    self._credit(owner, subaccount, amount)
+
+
+@external
+@view
+def withdrawable(owner: address, subaccount: uint256) -> uint256:
+    """
+    @return What the account could withdraw now, micro-USDC.
+    """
+    return margin._withdrawable(accounts._key(owner, subaccount))
+
+
+@external
+@view
+def cash(owner: address, subaccount: uint256) -> int256:
+    """
+    @return Cash of the account, micro-USDC; losses of closed positions may make it negative.
+    """
+    return slots._cash(accounts.words[accounts._key(owner, subaccount)])
