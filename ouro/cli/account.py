@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands about money and positions: deposit, withdraw, balance, positions, faucet."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from ouro.cli.orders import Address, Subaccount
+from ouro.cli.output import View
+from ouro.cli.run import Cli, RpcUrl, UsageError, command
+from ouro.units import from_micro
+
+Amount = Annotated[str, typer.Argument(help="USDC, such as 1000 or 12.50.", metavar="AMOUNT")]
+To = Annotated[str | None, typer.Option("--to", help="Pay to this address; your own by default.", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+
+    @command(app, "deposit")
+    def deposit(cli: Cli, amount: Amount, subaccount: Subaccount = 0, rpc_url: RpcUrl = None) -> View:
+        """Move USDC from the wallet into a subaccount (approves the Vault first when needed)."""
+        sent = cli.chain(rpc_url).deposit(amount, subaccount=subaccount)
+        return _transaction(sent, f"Deposited {amount} USDC into subaccount {subaccount}.")
+
+    @command(app, "withdraw")
+    def withdraw(
+        cli: Cli,
+        amount: Annotated[
+            str | None, typer.Argument(help="USDC to withdraw.", metavar="[AMOUNT]", show_default=False)
+        ] = None,
+        to: To = None,
+        delayed: Annotated[bool, typer.Option("--delayed", help="Queue it on chain, without the operator.")] = False,
+        execute: Annotated[
+            int | None, typer.Option("--execute", help="Pay out the queued withdrawal of this id.", show_default=False)
+        ] = None,
+        cancel: Annotated[
+            int | None, typer.Option("--cancel", help="Take back the queued withdrawal of this id.", show_default=False)
+        ] = None,
+        subaccount: Subaccount = 0,
+        rpc_url: RpcUrl = None,
+    ) -> View:
+        """Withdraw to the wallet: at once with the operator's co-signature, or --delayed without it.
+
+        A delayed withdrawal is requested first and paid out with --execute ID after the delay.
+        """
+        if sum(given is not None for given in (amount, execute, cancel)) != 1 or (delayed and amount is None):
+            raise UsageError("give an amount, or --execute ID, or --cancel ID")
+        recipient = None if to is None else cli.address(to)
+        if execute is not None:
+            return _transaction(cli.chain(rpc_url).execute_withdrawal(execute), f"Paid out withdrawal {execute}.")
+        if cancel is not None:
+            return _transaction(cli.chain(rpc_url).cancel_withdrawal(cancel), f"Took back withdrawal {cancel}.")
+        assert amount is not None
+        if delayed:
+            request = cli.chain(rpc_url).request_withdrawal(amount, subaccount=subaccount, to=recipient)
+            pairs: dict[str, Any] = {
+                "id": request.id,
+                "amount": from_micro(request.amount),
+                "ready at": request.ready_at,
+            }
+            return View(
+                {"id": request.id, "amount": from_micro(request.amount), "to": request.to, "readyAt": request.ready_at},
+                pairs=pairs,
+                note=f"Pay it out after that time: ouro withdraw --execute {request.id}",
+            )
+        signed = cli.trader.sign_withdrawal(amount, to=recipient, subaccount=subaccount)
+        cosignature = cli.trader.request_cosignature(signed).cosignature
+        sent = cli.chain(rpc_url).withdraw_signed(signed, cosignature)
+        return _transaction(sent, f"Withdrew {amount} USDC to {signed.to}.")
+
+    @command(app, "balance")
+    def balance(cli: Cli, address: Address = None, subaccount: Subaccount = 0) -> View:
+        """Show equity, free collateral and collateral of a subaccount."""
+        found = cli.reader.subaccount(subaccount, address=cli.address(address))
+        collateral = {asset.symbol: asset.size for asset in found.asset_positions.values()}
+        return View(
+            found,
+            pairs={
+                "address": found.address,
+                "subaccount": found.subaccount_number,
+                "equity": found.equity,
+                "free collateral": found.free_collateral,
+                **collateral,
+                "open positions": len(found.open_perpetual_positions),
+            },
+        )
+
+    @command(app, "positions")
+    def positions(
+        cli: Cli,
+        address: Address = None,
+        subaccount: Subaccount = 0,
+        closed: Annotated[bool, typer.Option("--closed", help="Closed ones too.")] = False,
+    ) -> View:
+        """List open positions."""
+        status = None if closed else "OPEN"
+        found = cli.reader.positions(address=cli.address(address), subaccount=subaccount, status=status)
+        return View(
+            found,
+            columns=("market", "status", "side", "size", "entry price", "unrealized", "realized", "funding"),
+            rows=[
+                (
+                    position.market,
+                    position.status,
+                    position.side,
+                    position.size,
+                    position.entry_price,
+                    position.unrealized_pnl,
+                    position.realized_pnl,
+                    position.net_funding,
+                )
+                for position in found
+            ],
+            empty="No positions.",
+        )
+
+    @command(app, "faucet")
+    def faucet(cli: Cli, amount: Amount = "10000", rpc_url: RpcUrl = None) -> View:
+        """Mint test USDC to the wallet, with coin for gas (local chain only)."""
+        chain = cli.chain(rpc_url)
+        sent = chain.faucet(amount)
+        return _transaction(sent, f"Minted {amount} test USDC to {chain.account.address}.")
+
+
+def _transaction(sent: Any, note: str) -> View:
+    data = {"transactionHash": sent.transaction_hash, "blockNumber": sent.block_number}
+    return View(data, pairs={"transaction": sent.transaction_hash, "block": sent.block_number}, note=note)

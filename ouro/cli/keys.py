@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the signing key comes from, and how a new one is made. A key is never a command-line argument."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ouro.cli.output import View
+from ouro.cli.run import Cli, UsageError, command
+
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
+
+KEY_VARIABLE = "OURO_KEY"
+PASSWORD_VARIABLE = "OURO_KEYSTORE_PASSWORD"
+
+
+def load_account(keystore: Path | None) -> LocalAccount:
+    """The account of `keystore`, or of OURO_KEY. Raises `UsageError` saying what is missing or wrong."""
+    from eth_account import Account
+
+    if keystore is None:
+        key = os.environ.get(KEY_VARIABLE)
+        if not key:
+            raise UsageError(f"this needs a key: set {KEY_VARIABLE}, or name a key file with --keystore (ouro new-key)")
+        try:
+            account: LocalAccount = Account.from_key(key.strip())
+        except (ValueError, TypeError):
+            # The original message would repeat the key.
+            raise UsageError(f"{KEY_VARIABLE} is not a private key: 0x and 64 hexadecimal digits") from None
+        return account
+    try:
+        record = json.loads(keystore.read_text())
+    except OSError as error:
+        raise UsageError(f"cannot read the key file {keystore}: {error.strerror}") from None
+    except ValueError:
+        raise UsageError(f"{keystore} is not a key file") from None
+    try:
+        account = Account.from_key(Account.decrypt(record, _password(f"Password of {keystore}: ")))
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(f"wrong password for {keystore}, or the file is damaged") from None
+    return account
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+
+    @command(app, "new-key")
+    def new_key(
+        _cli: Cli,
+        out: Annotated[Path, typer.Option("--out", help="The key file to write; must not exist.")] = Path(
+            "ouro-key.json"
+        ),
+    ) -> View:
+        """Make a key and write it to an encrypted key file."""
+        from eth_account import Account
+
+        if out.exists():
+            raise UsageError(f"{out} exists; choose another name with --out")
+        password = _password("Password for the new key: ", confirm=True)
+        if not password:
+            raise UsageError("the password must not be empty")
+        account = Account.create()
+        try:
+            # Created unreadable to others before anything is in it.
+            descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                json.dump(account.encrypt(password), file)
+        except OSError as error:
+            raise UsageError(f"cannot write {out}: {error.strerror}") from None
+        pairs = {"address": account.address, "keystore": str(out)}
+        return View(pairs, pairs=pairs, note=f"Use it with --keystore {out}, or set OURO_KEYSTORE={out}.")
+
+    @command(app, "address")
+    def address(cli: Cli) -> View:
+        """Show the address of the key in use."""
+        return View({"address": cli.account.address}, pairs={"address": cli.account.address})
+
+
+def _password(prompt: str, *, confirm: bool = False) -> str:
+    from_environment = os.environ.get(PASSWORD_VARIABLE)
+    if from_environment is not None:
+        return from_environment
+    return str(typer.prompt(prompt.rstrip(": "), hide_input=True, confirmation_prompt=confirm, err=True))

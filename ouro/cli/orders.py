@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands about orders: place, show, list, cancel, fills."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from ouro.cli.market_data import Market
+from ouro.cli.output import View, short
+from ouro.cli.run import Cli, UsageError, command
+
+Subaccount = Annotated[int, typer.Option("--subaccount", min=0, max=65_535, help="Subaccount number.")]
+Address = Annotated[
+    str | None, typer.Option("--address", help="Whose; the key's own address by default.", show_default=False)
+]
+OrderId = Annotated[str, typer.Argument(help="The order's id (0x and 64 hexadecimal digits).", metavar="ID")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most so many, newest first.")]
+
+
+class SideChoice(StrEnum):
+    """Which way to trade."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+
+class LifeChoice(StrEnum):
+    """Time in force of a limit order."""
+
+    GTT = "gtt"
+    IOC = "ioc"
+    FOK = "fok"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    order_app = typer.Typer(help="Place or show an order.", no_args_is_help=True, rich_markup_mode=None)
+    app.add_typer(order_app, name="order")
+
+    @command(order_app, "place")
+    def place(
+        cli: Cli,
+        market: Market,
+        side: Annotated[SideChoice, typer.Argument(help="Buy or sell.")],
+        size: Annotated[str, typer.Argument(help="Size in the base asset, such as 0.01.", metavar="SIZE")],
+        price: Annotated[
+            str | None,
+            typer.Argument(
+                help="Limit price in USDC; leave it out for a market order.", metavar="[PRICE]", show_default=False
+            ),
+        ] = None,
+        tif: Annotated[LifeChoice, typer.Option("--tif", help="Time in force of a limit order.")] = LifeChoice.GTT,
+        post_only: Annotated[bool, typer.Option("--post-only", help="Never take liquidity.")] = False,
+        reduce_only: Annotated[bool, typer.Option("--reduce-only", help="Only ever reduce the position.")] = False,
+        expires: Annotated[
+            int | None, typer.Option("--expires", min=1, help="Seconds until it expires.", show_default="28 days")
+        ] = None,
+        slippage: Annotated[
+            str, typer.Option("--slippage", help="Market orders: worst fraction from the best price.")
+        ] = "0.01",
+        client_id: Annotated[
+            str | None, typer.Option("--client-id", help="Your own number for it.", show_default="random")
+        ] = None,
+        max_fee_ppm: Annotated[
+            int, typer.Option("--max-fee-ppm", min=0, max=65_535, help="Highest fee to accept, in ppm of notional.")
+        ] = 500,
+        subaccount: Subaccount = 0,
+    ) -> View:
+        """Place a limit order, or without a price a market order.
+
+        Ends with 1 when the order neither rests nor filled anything.
+        """
+        if price is None:
+            if post_only or tif is not LifeChoice.GTT or expires is not None:
+                raise UsageError("--post-only, --tif and --expires belong to limit orders: give a price")
+            placed = cli.trader.place_market_order(
+                market,
+                side.value,
+                size,
+                slippage,
+                reduce_only=reduce_only,
+                subaccount=subaccount,
+                client_id=client_id,
+                max_fee_ppm=max_fee_ppm,
+            )
+        else:
+            placed = cli.trader.place_limit_order(
+                market,
+                side.value,
+                size,
+                price,
+                time_in_force=tif.value,
+                post_only=post_only,
+                reduce_only=reduce_only,
+                subaccount=subaccount,
+                expires_in_seconds=expires,
+                client_id=client_id,
+                max_fee_ppm=max_fee_ppm,
+            )
+        return View(
+            placed,
+            pairs={
+                "id": placed.id,
+                "status": placed.status,
+                "filled": placed.filled,
+                **({"reason": placed.reason} if placed.reason else {}),
+                "client id": placed.client_id,
+                "seq": placed.seq,
+            },
+            failed=placed.status == "CANCELED" and placed.filled == Decimal(0),
+        )
+
+    @command(order_app, "show")
+    def show(cli: Cli, order_id: OrderId) -> View:
+        """Show one order."""
+        found = cli.reader.order(order_id)
+        return View(
+            found,
+            pairs={
+                "id": found.id,
+                "market": found.ticker,
+                "side": found.side,
+                "price": found.price,
+                "size": found.size,
+                "filled": found.total_filled,
+                "status": found.status,
+                "reason": found.removal_reason,
+                "time in force": found.time_in_force,
+                "post-only": found.post_only,
+                "reduce-only": found.reduce_only,
+                "expires": found.good_til_block_time,
+            },
+        )
+
+    @command(app, "orders")
+    def orders(
+        cli: Cli,
+        market: Annotated[str | None, typer.Option("--market", help="Only this market.", show_default="all")] = None,
+        status: Annotated[
+            str, typer.Option("--status", help="OPEN, FILLED, CANCELED, or several by comma, or all.")
+        ] = "OPEN",
+        limit: Limit = 100,
+        address: Address = None,
+        subaccount: Subaccount = 0,
+    ) -> View:
+        """List orders, the open ones unless --status says otherwise."""
+        found = cli.reader.orders(
+            address=cli.address(address),
+            subaccount=subaccount,
+            market=market,
+            status=None if status.lower() == "all" else status.upper(),
+            limit=limit,
+        )
+        return View(
+            found,
+            columns=("id", "market", "side", "price", "size", "filled", "status"),
+            rows=[
+                (order.id, order.ticker, order.side, order.price, order.size, order.total_filled, order.status)
+                for order in found
+            ],
+            empty="No orders.",
+        )
+
+    @command(app, "cancel")
+    def cancel(
+        cli: Cli,
+        order_id: Annotated[
+            str | None, typer.Argument(help="The order's id.", metavar="[ID]", show_default=False)
+        ] = None,
+        everything: Annotated[bool, typer.Option("--all", help="Every resting order of the subaccount.")] = False,
+        market: Annotated[
+            str | None, typer.Option("--market", help="With --all: only this market.", show_default="all")
+        ] = None,
+        subaccount: Subaccount = 0,
+    ) -> View:
+        """Cancel one order by its id, or all of them with --all."""
+        if everything == (order_id is not None) or (market is not None and not everything):
+            raise UsageError("name one order id, or say --all (with --market for one market)")
+        if order_id is None:
+            done = cli.trader.cancel_all(market, subaccount=subaccount)
+            return View(
+                done, note=f"Cancelled every order in {market.upper() if market else 'every market'} (seq {done.seq})."
+            )
+        done = cli.trader.cancel(order_id, subaccount=subaccount)
+        return View(done, note=f"Cancelled {short(order_id)} (seq {done.seq}).")
+
+    @command(app, "fills")
+    def fills(
+        cli: Cli,
+        market: Annotated[str | None, typer.Option("--market", help="Only this market.", show_default="all")] = None,
+        limit: Limit = 20,
+        address: Address = None,
+        subaccount: Subaccount = 0,
+    ) -> View:
+        """List settled fills, newest first."""
+        found = cli.reader.fills(address=cli.address(address), subaccount=subaccount, market=market, limit=limit)
+        return View(
+            found,
+            columns=("time", "market", "side", "price", "size", "fee", "liquidity", "fill"),
+            rows=[
+                (fill.created_at, fill.market, fill.side, fill.price, fill.size, fill.fee, fill.liquidity, fill.id)
+                for fill in found
+            ],
+            empty="No fills.",
+        )

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Printing: tables and pairs for people, JSON for programs, from the same records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import typer
+
+
+@dataclass(frozen=True)
+class View:
+    """What a command shows: `data` goes out as JSON; people see the table, or else the pairs, and then the note.
+
+    `failed` ends the command with exit code 1 although there was an answer (an order that neither rests nor filled).
+    """
+
+    data: Any
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[Any]] = ()
+    pairs: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+    empty: str = ""
+    failed: bool = False
+
+
+def show(view: View, *, as_json: bool) -> None:
+    """Print `view` on standard output."""
+    if as_json:
+        typer.echo(msgspec.json.encode(_plain(view.data)).decode())
+        return
+    if view.columns:
+        _show_table(view)
+    width = max((len(name) for name in view.pairs), default=0)
+    for name, value in view.pairs.items():
+        typer.echo(f"{name:<{width}}  {text(value)}")
+    if view.note:
+        typer.echo(view.note)
+
+
+def text(value: Any) -> str:
+    """A value as people read it: plain decimals, UTC times, a dash for nothing."""
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def short(identifier: str) -> str:
+    """The first characters of an id, enough to recognise it."""
+    return identifier if len(identifier) <= 14 else f"{identifier[:10]}…{identifier[-4:]}"
+
+
+def _show_table(view: View) -> None:
+    if not view.rows:
+        typer.echo(view.empty)
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, name in enumerate(view.columns):
+        numeric = all(isinstance(row[index], Decimal | int | None) for row in view.rows)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in view.rows:
+        table.add_row(*(text(value) for value in row))
+    Console().print(table)
+
+
+def _plain(value: Any) -> Any:
+    """Records as JSON values: camelCase names, decimals as plain strings."""
+    if isinstance(value, msgspec.Struct):
+        names = zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)
+        return {encoded: _plain(getattr(value, name)) for name, encoded in names}
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return {name: _plain(item) for name, item in zip(value._fields, value, strict=True)}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

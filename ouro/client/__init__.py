@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Client SDK: blocking and asynchronous HTTP clients, and the stream."""
+
+from ouro.client.config import ClientConfig
+from ouro.client.errors import (
+    BadRequestError,
+    BadSignatureError,
+    ClientError,
+    ConflictError,
+    UnreachableError,
+    InsufficientMarginError,
+    NoAccountError,
+    NotFoundError,
+    RateLimitedError,
+    RefusedError,
+    SlotTakenError,
+    StreamGapError,
+    UnavailableError,
+)
+from ouro.client.http import AsyncOuroClient, OuroClient
+from ouro.client.stream import AsyncStream, LocalBook, Stream, StreamEvent
+from ouro.client.trading import SignedOrder, Withdrawal
+
+__all__ = [
+    "AsyncOuroClient",
+    "AsyncStream",
+    "BadRequestError",
+    "BadSignatureError",
+    "ClientConfig",
+    "ClientError",
+    "ConflictError",
+    "InsufficientMarginError",
+    "LocalBook",
+    "NoAccountError",
+    "NotFoundError",
+    "OuroClient",
+    "RateLimitedError",
+    "RefusedError",
+    "SignedOrder",
+    "SlotTakenError",
+    "Stream",
+    "StreamEvent",
+    "StreamGapError",
+    "UnavailableError",
+    "UnreachableError",
+    "Withdrawal",
+]

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One HTTP exchange without the HTTP: what to send, and how to read the answer.
+
+A *flow* is a generator that yields `Call`s, receives their parsed answers and returns its result. It does no I/O, so
+one flow serves the blocking and the asynchronous client alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import msgspec
+
+from ouro.client.errors import UnreachableError, refusal
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+Query: TypeAlias = Mapping[str, str | int | bool | Decimal | datetime | Sequence[str] | None]
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """One request: method, path below the base URL, query, JSON body, and the type its answer has."""
+
+    method: str
+    path: str
+    answer: type[T]
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+
+    def parse(self, status: int, content: bytes, retry_after: str | None = None) -> T:
+        """The typed answer. Raises `RefusedError` for a status from 400 up, `UnreachableError` for foreign content."""
+        try:
+            decoded = msgspec.json.decode(content)
+        except msgspec.DecodeError as error:
+            if status >= 400:
+                raise refusal(status, None, retry_after) from None
+            raise UnreachableError(f"{self.method} {self.path} did not answer with JSON: {error}") from None
+        if status >= 400:
+            raise refusal(status, decoded, retry_after)
+        try:
+            return msgspec.convert(decoded, self.answer, strict=False)
+        except msgspec.ValidationError as error:
+            raise UnreachableError(f"the answer to {self.method} {self.path} has another shape: {error}") from None
+
+
+Flow: TypeAlias = Generator[Call[Any], Any, R]
+
+
+def one(call: Call[T]) -> Generator[Call[Any], Any, T]:
+    """The flow of a single call."""
+    answer: T = yield call
+    return answer
+
+
+def query(parameters: Query) -> dict[str, str]:
+    """Query parameters as strings: lists by comma, plain decimals, ISO times; those that are None are left out."""
+    return {name: _text(value) for name, value in parameters.items() if value is not None}
+
+
+def _text(value: str | int | bool | Decimal | datetime | Sequence[str]) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, str | int):
+        return str(value)
+    return ",".join(value)

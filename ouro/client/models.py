@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answers of the exchange as typed records.
+
+Names follow the wire (`oraclePrice` is `oracle_price`). Prices, sizes and money are human decimals (`Decimal`), never
+floats; heights and sequence numbers are integers. Fields the exchange adds later are ignored.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+import msgspec
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Base of the answers: camelCase on the wire, unknown fields ignored."""
+
+
+class PlacedOrder(Record):
+    """What the relayer did with an order. `filled` is in human size; `seq` is the record to wait for with `at_seq`."""
+
+    id: str
+    status: str
+    seq: int
+    client_id: str = ""
+    filled: Decimal = Decimal(0)
+    reason: str = ""
+
+
+class Acknowledged(Record):
+    """A cancel, cancel-all or dead man's switch was recorded under `seq`."""
+
+    seq: int
+    id: str = ""
+    status: str = ""
+    canceled: tuple[str, ...] = ()
+
+
+class Verification(Record):
+    """Why a signed order is or is not acceptable as a signature."""
+
+    valid: bool
+    expected_signer: str = ""
+    recovered: str | None = None
+    digest: str = ""
+    reason: str | None = None
+
+
+class Cosignature(Record):
+    """The operator's signature under a withdrawal; the Vault pays at once when it sees it next to the owner's."""
+
+    cosignature: str
+    seq: int = 0
+
+
+class ServerTime(Record):
+    """The server's clock: ISO time and seconds since 1970."""
+
+    iso: datetime
+    epoch: Decimal
+
+
+class Height(Record):
+    """The newest block the indexer has applied."""
+
+    height: int
+    time: datetime | None = None
+
+
+class PerpetualMarket(Record):
+    """A market as traded: status, index price, fractions and steps."""
+
+    ticker: str
+    status: str
+    tick_size: Decimal
+    step_size: Decimal
+    oracle_price: Decimal | None = None
+    clob_pair_id: str = ""
+    initial_margin_fraction: Decimal = Decimal(0)
+    maintenance_margin_fraction: Decimal = Decimal(0)
+    open_interest: Decimal = Decimal(0)
+    next_funding_rate: Decimal | None = None
+    price_change_24h: Decimal | None = msgspec.field(name="priceChange24H", default=None)
+    volume_24h: Decimal | None = msgspec.field(name="volume24H", default=None)
+    trades_24h: int = msgspec.field(name="trades24H", default=0)
+
+
+class Level(NamedTuple):
+    """One price of the book and the size resting there, both human decimals."""
+
+    price: Decimal
+    size: Decimal
+
+
+class Book(NamedTuple):
+    """An order book, best prices first."""
+
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+
+
+class BookLevel(Record):
+    """A level as the book snapshot writes it."""
+
+    price: Decimal
+    size: Decimal
+
+
+class Trade(Record):
+    """One settled print of the tape; `side` is the taker's."""
+
+    id: str
+    side: str
+    size: Decimal
+    price: Decimal
+    created_at: datetime
+    type: str = "LIMIT"
+    created_at_height: int | None = None
+
+
+class Candle(Record):
+    """Open, high, low, close over one resolution."""
+
+    started_at: datetime
+    ticker: str
+    resolution: str
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    base_token_volume: Decimal
+    usd_volume: Decimal = Decimal(0)
+    trades: int = 0
+
+
+class Funding(Record):
+    """One hour's funding rate of a market."""
+
+    ticker: str
+    rate: Decimal
+    price: Decimal
+    effective_at: datetime
+    effective_at_height: int | None = None
+
+
+class OrderRecord(Record):
+    """An order as the indexer shows it."""
+
+    id: str
+    side: str
+    size: Decimal
+    price: Decimal
+    status: str
+    ticker: str
+    total_filled: Decimal = Decimal(0)
+    client_id: str = ""
+    type: str = "LIMIT"
+    time_in_force: str = "GTT"
+    post_only: bool = False
+    reduce_only: bool = False
+    subaccount_number: int = 0
+    good_til_block_time: datetime | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    removal_reason: str | None = None
+
+
+class Fill(Record):
+    """One fill of an account; `fee` is in USDC, negative for a rebate."""
+
+    id: str
+    side: str
+    liquidity: str
+    market: str
+    price: Decimal
+    size: Decimal
+    fee: Decimal
+    created_at: datetime
+    type: str = "LIMIT"
+    order_id: str | None = None
+    created_at_height: int | None = None
+    subaccount_number: int = 0
+
+
+class Position(Record):
+    """A position; `size` is signed (negative for a short), money in USDC."""
+
+    market: str
+    status: str
+    side: str
+    size: Decimal
+    entry_price: Decimal | None = None
+    unrealized_pnl: Decimal | None = None
+    realized_pnl: Decimal | None = None
+    net_funding: Decimal | None = None
+    max_size: Decimal | None = None
+    exit_price: Decimal | None = None
+    subaccount_number: int = 0
+    created_at: datetime | None = None
+    closed_at: datetime | None = None
+
+
+class AssetPosition(Record):
+    """Collateral of a subaccount."""
+
+    symbol: str
+    side: str
+    size: Decimal
+    subaccount_number: int = 0
+
+
+class Subaccount(Record):
+    """Equity and free collateral of one subaccount in USDC, with its open positions by ticker."""
+
+    address: str
+    subaccount_number: int
+    equity: Decimal
+    free_collateral: Decimal
+    open_perpetual_positions: dict[str, Position] = {}
+    asset_positions: dict[str, AssetPosition] = {}
+    updated_at_height: int | None = None
+
+
+class Counterparty(Record):
+    """One end of a transfer."""
+
+    address: str
+    subaccount_number: int | None = None
+
+
+class Transfer(Record):
+    """A deposit or a withdrawal."""
+
+    id: str
+    sender: Counterparty
+    recipient: Counterparty
+    size: Decimal
+    created_at: datetime
+    type: str
+    transaction_hash: str = ""

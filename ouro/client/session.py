@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a client knows between calls: its account, the exchange's configuration, the slots it drew."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+from eth_account.signers.local import LocalAccount
+
+from ouro import eip712
+from ouro.client.calls import Call
+from ouro.client.clock import PROCESS_CLOCK, MillisecondClock, SlotPicker
+from ouro.client.config import ClientConfig
+from ouro.client.errors import NoAccountError
+
+
+@dataclass
+class Session:
+    """State shared by the flows of one client."""
+
+    account: LocalAccount | None = None
+    known_config: ClientConfig | None = None
+    slots: SlotPicker = field(default_factory=SlotPicker)
+    clock: MillisecondClock = PROCESS_CLOCK
+
+    def config(self) -> Generator[Call[Any], Any, ClientConfig]:
+        """The exchange's configuration, asked for once."""
+        if self.known_config is None:
+            self.known_config = yield Call("GET", "/v4/config", ClientConfig)
+        return self.known_config
+
+    @property
+    def address(self) -> str:
+        """The account's checksummed address. Raises `NoAccountError` when there is none."""
+        return str(self._signer().address)
+
+    def address_or(self, address: str | None) -> str:
+        return self.address if address is None else address
+
+    def sign(self, domain: eip712.Domain, primary_type: str, message: dict[str, Any]) -> str:
+        """The account's 65-byte EIP-712 signature of `message` as 0x hex."""
+        return self.sign_digest(eip712.digest(domain, primary_type, message))
+
+    def sign_digest(self, digest: bytes) -> str:
+        return "0x" + eip712.sign(digest, bytes(self._signer().key)).hex()
+
+    def _signer(self) -> LocalAccount:
+        if self.account is None:
+            raise NoAccountError("this call needs an account: pass account= to the client")
+        return self.account

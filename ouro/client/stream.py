@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stream at `/v4/ws`, blocking and asynchronous. Both reconnect by themselves and subscribe again.
+
+    with Stream() as stream:
+        stream.subscribe("v4_orderbook", "BTC-USD")
+        for event in stream:
+            ...
+
+After a broken connection, or a lost message, the next events are `connected` and a fresh `subscribed` snapshot per
+subscription.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+import websockets.asyncio.client as async_sockets
+import websockets.sync.client as sockets
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+
+from ouro.client.errors import UnreachableError, StreamGapError
+from ouro.client.http import default_url
+from ouro.client.stream_core import LocalBook, StreamCore, StreamEvent, backoff, stream_url
+
+__all__ = ["AsyncStream", "LocalBook", "Stream", "StreamEvent"]
+
+_CANNOT_CONNECT = (OSError, InvalidHandshake, InvalidURI)
+_LOST = (ConnectionClosed, StreamGapError)
+_MAX_FRAME_BYTES = 16 * 1024 * 1024
+
+
+class Stream:
+    """Blocking stream; iterate over it. With `reconnect=False` a lost connection raises `UnreachableError`."""
+
+    def __init__(self, base_url: str | None = None, *, reconnect: bool = True) -> None:
+        self.url = stream_url(base_url or default_url())
+        self._core = StreamCore()
+        self._reconnect = reconnect
+        self._socket: sockets.ClientConnection | None = None
+
+    def subscribe(self, channel: str, subject: str = "", *, batched: bool = False) -> None:
+        """Subscribe now, and again after every reconnect. `batched` asks for updates gathered over 250 ms."""
+        self._send(self._core.subscribe(channel, subject, batched=batched))
+
+    def unsubscribe(self, channel: str, subject: str = "") -> None:
+        self._send(self._core.unsubscribe(channel, subject))
+
+    def _send(self, frame: str) -> None:
+        if self._socket is not None:
+            with suppress(ConnectionClosed):  # the iteration notices, reconnects and subscribes again
+                self._socket.send(frame)
+
+    def connect(self) -> None:
+        """Connect and send the subscriptions. Raises `UnreachableError`."""
+        try:
+            self._socket = sockets.connect(self.url, max_size=_MAX_FRAME_BYTES)
+            for frame in self._core.opening_frames():
+                self._socket.send(frame)
+        except (*_CANNOT_CONNECT, ConnectionClosed) as error:
+            raise UnreachableError(f"cannot open the stream at {self.url}: {error}") from error
+
+    def __iter__(self) -> Iterator[StreamEvent]:
+        attempt = 0
+        while True:
+            try:
+                if self._socket is None:
+                    self.connect()
+                    attempt = 0
+                assert self._socket is not None
+                yield from self._core.receive(self._socket.recv())
+            except (*_LOST, UnreachableError) as error:
+                self.close()
+                if not self._reconnect:
+                    raise _ended(self.url, error) from error
+                time.sleep(backoff(attempt))
+                attempt += 1
+
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def __enter__(self) -> Self:
+        self.connect()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncStream:
+    """Asynchronous stream; `async for` over it. Otherwise as `Stream`."""
+
+    def __init__(self, base_url: str | None = None, *, reconnect: bool = True) -> None:
+        self.url = stream_url(base_url or default_url())
+        self._core = StreamCore()
+        self._reconnect = reconnect
+        self._socket: async_sockets.ClientConnection | None = None
+
+    async def subscribe(self, channel: str, subject: str = "", *, batched: bool = False) -> None:
+        """Subscribe now, and again after every reconnect. `batched` asks for updates gathered over 250 ms."""
+        await self._send(self._core.subscribe(channel, subject, batched=batched))
+
+    async def unsubscribe(self, channel: str, subject: str = "") -> None:
+        await self._send(self._core.unsubscribe(channel, subject))
+
+    async def _send(self, frame: str) -> None:
+        if self._socket is not None:
+            with suppress(ConnectionClosed):  # the iteration notices, reconnects and subscribes again
+                await self._socket.send(frame)
+
+    async def connect(self) -> None:
+        """Connect and send the subscriptions. Raises `UnreachableError`."""
+        try:
+            self._socket = await async_sockets.connect(self.url, max_size=_MAX_FRAME_BYTES)
+            for frame in self._core.opening_frames():
+                await self._socket.send(frame)
+        except (*_CANNOT_CONNECT, ConnectionClosed) as error:
+            raise UnreachableError(f"cannot open the stream at {self.url}: {error}") from error
+
+    async def __aiter__(self) -> AsyncIterator[StreamEvent]:
+        attempt = 0
+        while True:
+            try:
+                if self._socket is None:
+                    await self.connect()
+                    attempt = 0
+                assert self._socket is not None
+                for event in self._core.receive(await self._socket.recv()):
+                    yield event
+            except (*_LOST, UnreachableError) as error:
+                await self.close()
+                if not self._reconnect:
+                    raise _ended(self.url, error) from error
+                await asyncio.sleep(backoff(attempt))
+                attempt += 1
+
+    async def close(self) -> None:
+        if self._socket is not None:
+            await self._socket.close()
+            self._socket = None
+
+    async def __aenter__(self) -> Self:
+        await self.connect()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+def _ended(url: str, error: Exception) -> UnreachableError:
+    return error if isinstance(error, UnreachableError) else UnreachableError(f"the stream at {url} ended: {error}")

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stream's protocol without the socket: what to send, what frames mean, how a book follows its updates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from ouro.client.errors import StreamGapError
+from ouro.client.models import Book, Level
+
+Kind: TypeAlias = Literal["connected", "subscribed", "update", "unsubscribed", "error"]
+
+_KINDS: Mapping[str, Kind] = {
+    "connected": "connected",
+    "subscribed": "subscribed",
+    "channel_data": "update",
+    "channel_batch_data": "update",
+    "unsubscribed": "unsubscribed",
+    "error": "error",
+}
+
+
+@dataclass(frozen=True)
+class StreamEvent:
+    """One thing the stream said.
+
+    `kind` is `connected` (a new connection: what follows are fresh snapshots), `subscribed` (`contents` is the
+    snapshot, the body of the matching REST read), `update` (`contents` is one change), `unsubscribed` or `error`
+    (`contents["message"]`). `id` is the ticker, `ticker/resolution` or `address/subaccount`; "" for channels without
+    one.
+    """
+
+    kind: Kind
+    channel: str = ""
+    id: str = ""
+    contents: Any = None
+
+
+@dataclass
+class StreamCore:
+    """Subscriptions wanted, and the message counter of the present connection."""
+
+    subscriptions: dict[tuple[str, str], bool] = field(default_factory=dict)
+    _last_message_id: int = -1
+
+    def subscribe(self, channel: str, subject: str = "", *, batched: bool = False) -> str:
+        """Remember a subscription (for reconnects too) and return the frame that asks for it."""
+        self.subscriptions[channel, subject] = batched
+        return _frame("subscribe", channel, subject, batched)
+
+    def unsubscribe(self, channel: str, subject: str = "") -> str:
+        self.subscriptions.pop((channel, subject), None)
+        return _frame("unsubscribe", channel, subject, batched=False)
+
+    def opening_frames(self) -> list[str]:
+        """What to send on a new connection; forgets the old one's counter."""
+        self._last_message_id = -1
+        return [
+            _frame("subscribe", channel, subject, batched) for (channel, subject), batched in self.subscriptions.items()
+        ]
+
+    def receive(self, frame: str | bytes) -> Iterator[StreamEvent]:
+        """The events of one server frame. Raises `StreamGapError` when the frame before it was lost."""
+        message = msgspec.json.decode(frame)
+        number = int(message["message_id"])
+        if number != self._last_message_id + 1:
+            raise StreamGapError(f"the stream skipped from message {self._last_message_id} to {number}")
+        self._last_message_id = number
+        kind = _KINDS.get(message["type"])
+        if kind is None:
+            return
+        channel, subject = message.get("channel") or "", str(message.get("id") or "")
+        contents = message if kind in ("connected", "error") else message.get("contents")
+        several = message["type"] == "channel_batch_data"
+        for part in contents if several else (contents,):
+            yield StreamEvent(kind, channel, subject, part)
+
+
+class LocalBook:
+    """One market's book, kept by feeding it the events of its `v4_orderbook` subscription."""
+
+    def __init__(self, market: str) -> None:
+        self.market = market
+        self._bids: dict[Decimal, Decimal] = {}
+        self._asks: dict[Decimal, Decimal] = {}
+
+    def apply(self, event: StreamEvent) -> bool:
+        """Take in an event; False when it is not about this book."""
+        if event.channel != "v4_orderbook" or event.id != self.market or event.kind not in ("subscribed", "update"):
+            return False
+        if event.kind == "subscribed":
+            self._bids.clear()
+            self._asks.clear()
+        for levels, side in ((event.contents.get("bids"), self._bids), (event.contents.get("asks"), self._asks)):
+            for level in levels or ():
+                _set_level(side, level)
+        return True
+
+    def book(self, depth: int = 100) -> Book:
+        """The best `depth` levels of each side, best first."""
+        bids = sorted(self._bids.items(), reverse=True)[:depth]
+        asks = sorted(self._asks.items())[:depth]
+        return Book(tuple(Level(*level) for level in bids), tuple(Level(*level) for level in asks))
+
+
+def stream_url(base_url: str) -> str:
+    """The stream's address next to the front door at `base_url` (http becomes ws, https becomes wss)."""
+    return "ws" + base_url.rstrip("/").removeprefix("http") + "/v4/ws"
+
+
+def backoff(attempt: int) -> float:
+    """Seconds to wait before reconnect number `attempt` (from 0): 0.5, 1, 2, ... at most 10."""
+    return min(10.0, 0.5 * 2 ** min(attempt, 10))
+
+
+def _frame(kind: str, channel: str, subject: str, batched: bool) -> str:
+    message: dict[str, Any] = {"type": kind, "channel": channel}
+    if subject:
+        message["id"] = subject
+    if batched:
+        message["batched"] = True
+    return msgspec.json.encode(message).decode()
+
+
+def _set_level(side: dict[Decimal, Decimal], level: Any) -> None:
+    # Snapshots write {"price", "size"}, updates [price, size]; sizes are absolute and "0" deletes.
+    price, size = (level["price"], level["size"]) if isinstance(level, dict) else level[:2]
+    if Decimal(size):
+        side[Decimal(price)] = Decimal(size)
+    else:
+        side.pop(Decimal(price), None)

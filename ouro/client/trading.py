@@ -1,0 +1,399 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Flows that sign: placing, cancelling, checking orders, and asking for a withdrawal's co-signature.
+
+An order's id is the EIP-712 hash that is signed, so it is known before anything is sent: after a broken connection,
+`order(id)` tells whether the order arrived.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
+from typing import Any
+
+from ouro import eip712
+from ouro.client.calls import Call, Flow, one
+from ouro.client.clock import random_client_id
+from ouro.client.errors import ConflictError, SlotTakenError
+from ouro.client.models import Acknowledged, Cosignature, PlacedOrder, Verification
+from ouro.client.reads import book, market_record
+from ouro.client.session import Session
+from ouro.markets import Market
+from ouro.orders import Order, SelfTrade, Side, TimeInForce, Trigger
+from ouro.units import usdc
+
+DEFAULT_MAX_FEE_PPM = 500
+"""The highest fee signed unless the caller says otherwise: 0.05% of notional."""
+
+DEFAULT_LIFETIME_S = 28 * 86_400
+"""How long a resting order is shown as valid unless the caller says otherwise."""
+
+ONE_SHOT_LIFETIME_S = 30
+"""How long an immediate order is valid: it matches at once or never."""
+
+MAX_LIFETIME_S = 90 * 86_400
+"""The protocol's limit between signing and signed expiry."""
+
+COSIGNATURE_LIFETIME_S = 600
+"""How long a signed instant withdrawal may be executed unless the caller says otherwise."""
+
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class SignedOrder:
+    """An order with its owner's signature (65 bytes, 0x hex), its id, and the unsigned label that travels with it."""
+
+    order: Order
+    signature: str
+    id: str
+    client_id: str
+
+    def body(self) -> dict[str, Any]:
+        """What `POST /v4/orders` takes."""
+        return {"order": self.order.message(), "signature": self.signature, "clientId": self.client_id}
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """A signed instant withdrawal: `amount` in micro-USDC, `deadline` in seconds since 1970, the owner's signature."""
+
+    account: str
+    subaccount: int
+    amount: int
+    to: str
+    nonce: int
+    deadline: int
+    signature: str = ""
+
+    def message(self) -> dict[str, Any]:
+        """The EIP-712 message `Withdrawal`."""
+        return {
+            "account": self.account,
+            "subaccount": self.subaccount,
+            "amount": self.amount,
+            "to": self.to,
+            "nonce": self.nonce,
+            "deadline": self.deadline,
+        }
+
+
+def build_limit_order(
+    session: Session,
+    market: str,
+    side: Side | str,
+    size: Decimal | str | int,
+    price: Decimal | str | int,
+    *,
+    time_in_force: TimeInForce | str = TimeInForce.GTT,
+    post_only: bool = False,
+    reduce_only: bool = False,
+    subaccount: int = 0,
+    expires_in_seconds: int | None = None,
+    client_id: str | None = None,
+    max_fee_ppm: int = DEFAULT_MAX_FEE_PPM,
+    slot: int | None = None,
+) -> Flow[SignedOrder]:
+    """Sign a limit order without sending it: `size` in the base asset, `price` in USDC, both human decimals.
+
+    The signed expiry is the shown one plus the settlement window. Raises `ValueError` for a size that is not whole
+    lots, a price that is not on the tick, or an unknown market.
+    """
+    config = yield from session.config()
+    listed = config.market(market)
+    price_units = listed.price_units(decimal_of(price, "price"))
+    if price_units % listed.tick:
+        raise ValueError(f"the price of {listed.ticker} moves in steps of {format(listed.price(listed.tick), 'f')}")
+    return sign_order(
+        session,
+        config.order_domain(),
+        listed,
+        Side(side.upper()),
+        listed.lots(decimal_of(size, "size")),
+        price_units,
+        TimeInForce(time_in_force.upper()),
+        settle_window=config.settle_window,
+        post_only=post_only,
+        reduce_only=reduce_only,
+        subaccount=subaccount,
+        expires_in_seconds=expires_in_seconds,
+        client_id=client_id,
+        max_fee_ppm=max_fee_ppm,
+        slot=slot,
+    )
+
+
+def build_market_order(
+    session: Session,
+    market: str,
+    side: Side | str,
+    size: Decimal | str | int,
+    max_slippage: Decimal | str = "0.01",
+    *,
+    reduce_only: bool = False,
+    subaccount: int = 0,
+    client_id: str | None = None,
+    max_fee_ppm: int = DEFAULT_MAX_FEE_PPM,
+) -> Flow[SignedOrder]:
+    """Sign a market order without sending it: immediate-or-cancel with a worst price.
+
+    The worst price is `max_slippage` (a fraction, `0.01` is 1%) away from the best opposite price of the book, or from
+    the index price when that side is empty, rounded to the tick so that it is never worse than asked.
+    """
+    config = yield from session.config()
+    listed = config.market(market)
+    wanted = Side(side.upper())
+    levels = yield from book(session, listed.ticker)
+    opposite = levels.asks if wanted is Side.BUY else levels.bids
+    if opposite:
+        reference = opposite[0].price
+    else:
+        shown = yield from market_record(session, listed.ticker)
+        if shown.oracle_price is None:
+            raise ValueError(f"{listed.ticker} has neither orders on that side nor an index price to start from")
+        reference = shown.oracle_price
+    return sign_order(
+        session,
+        config.order_domain(),
+        listed,
+        wanted,
+        listed.lots(decimal_of(size, "size")),
+        worst_price(listed, wanted, reference, decimal_of(max_slippage, "max_slippage")),
+        TimeInForce.IOC,
+        settle_window=config.settle_window,
+        reduce_only=reduce_only,
+        subaccount=subaccount,
+        client_id=client_id,
+        max_fee_ppm=max_fee_ppm,
+    )
+
+
+def sign_order(
+    session: Session,
+    domain: eip712.Domain,
+    market: Market,
+    side: Side,
+    lots: int,
+    price_units: int,
+    time_in_force: TimeInForce,
+    *,
+    settle_window: int,
+    post_only: bool = False,
+    reduce_only: bool = False,
+    subaccount: int = 0,
+    expires_in_seconds: int | None = None,
+    client_id: str | None = None,
+    max_fee_ppm: int = DEFAULT_MAX_FEE_PPM,
+    slot: int | None = None,
+) -> SignedOrder:
+    """Complete and sign an order given in lots and price units: slot, generation, settlement window."""
+    one_shot = time_in_force is not TimeInForce.GTT
+    if expires_in_seconds is None:
+        expires_in_seconds = ONE_SHOT_LIFETIME_S if one_shot else DEFAULT_LIFETIME_S
+    if not 0 < expires_in_seconds <= MAX_LIFETIME_S - settle_window:
+        raise ValueError(f"an order lives between 1 and {MAX_LIFETIME_S - settle_window} seconds")
+    if slot is None:
+        slot = 0 if one_shot else session.slots.draw()
+    generation = session.clock.next()
+    order = Order(
+        market=market.ticker,
+        side=side,
+        size=lots,
+        limit_price=price_units,
+        time_in_force=time_in_force,
+        post_only=post_only,
+        reduce_only=reduce_only,
+        trigger=Trigger.NONE,
+        trigger_price=0,
+        max_fee_ppm=max_fee_ppm,
+        expiry=generation // 1000 + expires_in_seconds + settle_window,
+        account=session.address,
+        subaccount=subaccount,
+        self_trade=SelfTrade.CANCEL_TAKER,
+        slot=slot,
+        generation=generation,
+        revision=0,
+        referrer=0,
+    )
+    digest = eip712.order_digest(domain, order)
+    return SignedOrder(
+        order=order,
+        signature=session.sign_digest(digest),
+        id="0x" + digest.hex(),
+        client_id=random_client_id() if client_id is None else client_id,
+    )
+
+
+def submit(_session: Session, signed: SignedOrder) -> Flow[PlacedOrder]:
+    """Send a signed order. Sending the same one again is harmless: the exchange knows it by its id."""
+    return (yield from one(Call("POST", "/v4/orders", PlacedOrder, body=signed.body())))
+
+
+def place_limit_order(
+    session: Session,
+    market: str,
+    side: Side | str,
+    size: Decimal | str | int,
+    price: Decimal | str | int,
+    *,
+    time_in_force: TimeInForce | str = TimeInForce.GTT,
+    post_only: bool = False,
+    reduce_only: bool = False,
+    subaccount: int = 0,
+    expires_in_seconds: int | None = None,
+    client_id: str | None = None,
+    max_fee_ppm: int = DEFAULT_MAX_FEE_PPM,
+) -> Flow[PlacedOrder]:
+    """Sign and send a limit order. Takes another order slot by itself when the drawn one is in use.
+
+    Raises `ValueError` as `build_limit_order` does, `RefusedError` when the exchange says no.
+    """
+    slot: int | None = None
+    for attempt in range(_ATTEMPTS):
+        signed = yield from build_limit_order(
+            session,
+            market,
+            side,
+            size,
+            price,
+            time_in_force=time_in_force,
+            post_only=post_only,
+            reduce_only=reduce_only,
+            subaccount=subaccount,
+            expires_in_seconds=expires_in_seconds,
+            client_id=client_id,
+            max_fee_ppm=max_fee_ppm,
+            slot=slot,
+        )
+        try:
+            return (yield from submit(session, signed))
+        except SlotTakenError as refused:
+            if attempt + 1 == _ATTEMPTS:
+                raise
+            slot = session.slots.draw(refused.free_slots)
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def place_market_order(
+    session: Session,
+    market: str,
+    side: Side | str,
+    size: Decimal | str | int,
+    max_slippage: Decimal | str = "0.01",
+    *,
+    reduce_only: bool = False,
+    subaccount: int = 0,
+    client_id: str | None = None,
+    max_fee_ppm: int = DEFAULT_MAX_FEE_PPM,
+) -> Flow[PlacedOrder]:
+    """Sign and send a market order (immediate-or-cancel, see `build_market_order` for its worst price)."""
+    signed = yield from build_market_order(
+        session,
+        market,
+        side,
+        size,
+        max_slippage,
+        reduce_only=reduce_only,
+        subaccount=subaccount,
+        client_id=client_id,
+        max_fee_ppm=max_fee_ppm,
+    )
+    return (yield from submit(session, signed))
+
+
+def verify_order(_session: Session, signed: SignedOrder) -> Flow[Verification]:
+    """Ask the exchange whom it recovers from the signature and which digest it expects. Places nothing."""
+    return (yield from one(Call("POST", "/v4/orders/verify", Verification, body=signed.body())))
+
+
+def cancel(session: Session, order_id: str, *, subaccount: int = 0) -> Flow[Acknowledged]:
+    """Cancel one resting order at the relayer. Binds an honest operator; `Chain.cancel_slot` binds everyone."""
+    message = {"account": session.address, "subaccount": subaccount, "orderId": order_id}
+    return (yield from _signed_command(session, "DELETE", f"/v4/orders/{order_id}", "cancel", "CancelOrder", message))
+
+
+def cancel_all(session: Session, market: str | None = None, *, subaccount: int = 0) -> Flow[Acknowledged]:
+    """Cancel every resting order of a subaccount, or those in one market."""
+    ticker = ""
+    if market:
+        config = yield from session.config()
+        ticker = config.market(market).ticker
+    message = {"account": session.address, "subaccount": subaccount, "market": ticker}
+    return (yield from _signed_command(session, "DELETE", "/v4/orders", "cancelAll", "CancelAll", message))
+
+
+def cancel_all_after(session: Session, timeout_seconds: int, *, subaccount: int = 0) -> Flow[Acknowledged]:
+    """Arm a dead man's switch: every order is cancelled after `timeout_seconds` unless armed again; 0 disarms."""
+    message = {"account": session.address, "subaccount": subaccount, "timeoutSeconds": timeout_seconds}
+    path = "/v4/orders/cancelAllAfter"
+    return (yield from _signed_command(session, "POST", path, "cancelAllAfter", "CancelAllAfter", message))
+
+
+def sign_withdrawal(
+    session: Session,
+    amount: Decimal | str | int,
+    *,
+    to: str | None = None,
+    subaccount: int = 0,
+    expires_in_seconds: int = COSIGNATURE_LIFETIME_S,
+) -> Flow[Withdrawal]:
+    """Sign an instant withdrawal of `amount` USDC (human) to `to`, the account itself unless said otherwise."""
+    config = yield from session.config()
+    now_ms = session.clock.next()
+    withdrawal = Withdrawal(
+        account=session.address,
+        subaccount=subaccount,
+        amount=usdc(decimal_of(amount, "amount")),
+        to=session.address_or(to),
+        nonce=now_ms * 1000 + secrets.randbelow(1000),
+        deadline=now_ms // 1000 + expires_in_seconds,
+    )
+    signature = session.sign(config.vault_domain(), "Withdrawal", withdrawal.message())
+    return Withdrawal(**withdrawal.message(), signature=signature)
+
+
+def request_cosignature(_session: Session, withdrawal: Withdrawal) -> Flow[Cosignature]:
+    """Ask the operator to co-sign; the relayer reserves the amount. Hand the result to `Chain.withdraw_signed`."""
+    body = {"withdrawal": withdrawal.message(), "signature": withdrawal.signature}
+    return (yield from one(Call("POST", "/v4/withdrawals", Cosignature, body=body)))
+
+
+def worst_price(market: Market, side: Side, reference: Decimal, slippage: Decimal) -> int:
+    """The limit of a market order in price units: `slippage` (a fraction) from `reference`, on the tick."""
+    if not 0 <= slippage < 1:
+        raise ValueError("max_slippage is a fraction between 0 and 1, such as 0.01 for 1%")
+    units = reference.scaleb(market.price_decimals)
+    if side is Side.BUY:
+        return market.floor_to_tick(int((units * (1 + slippage)).to_integral_value(ROUND_FLOOR)))
+    return market.ceil_to_tick(int((units * (1 - slippage)).to_integral_value(ROUND_CEILING)))
+
+
+def decimal_of(value: Decimal | str | int, name: str) -> Decimal:
+    """`value` as an exact decimal. Raises `ValueError` naming the parameter; floats are refused, they are not exact."""
+    if isinstance(value, float):
+        raise ValueError(f"{name} is a float; pass a string or a Decimal, which are exact")
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise ValueError(f"{name} {value!r} is not a decimal number") from None
+    if not number.is_finite():
+        raise ValueError(f"{name} {value!r} is not a finite number")
+    return number
+
+
+def _signed_command(
+    session: Session, method: str, path: str, key: str, primary_type: str, message: dict[str, Any]
+) -> Flow[Acknowledged]:
+    """Sign and send a relayer command; takes a newer nonce when another process with the same key was ahead."""
+    config = yield from session.config()
+    for attempt in range(_ATTEMPTS):
+        numbered = {**message, "nonce": session.clock.next()}
+        signature = session.sign(config.order_domain(), primary_type, numbered)
+        call = Call(method, path, Acknowledged, body={key: numbered, "signature": signature})
+        try:
+            return (yield from one(call))
+        except ConflictError as refused:
+            if refused.error_code != "stale_nonce" or attempt + 1 == _ATTEMPTS:
+                raise
+    raise AssertionError("unreachable: the last attempt returns or raises")
