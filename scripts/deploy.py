@@ -3,8 +3,8 @@
 
     ape run deploy --network http://127.0.0.1:8545 --account TEST::0 --output deployments/local.json
 
-On a chain without a token of its own to name (`--token`), a local one, the script brings a test USDC that anyone can mint,
-and with `--insurance` seeds the insurance fund with it.
+On a local chain the script brings a test USDC that anyone can mint, and with `--insurance` seeds the insurance fund
+with it; elsewhere `--token` names the collateral.
 """
 
 import json
@@ -50,7 +50,13 @@ def list_market(exchange: ContractInstance, listing: Listing, governance: Accoun
 
 
 def record(
-    contracts: dict[str, str], *, start_block: int, chain_id: int, settle_window: int, withdrawal_delay: int, keys: dict[str, str]
+    contracts: dict[str, str],
+    *,
+    start_block: int,
+    chain_id: int,
+    settle_window: int,
+    withdrawal_delay: int,
+    keys: dict[str, str],
 ) -> dict[str, Any]:
     """The deployment record that every service and client reads."""
     return {
