@@ -58,7 +58,7 @@ lock: setup ## write requirements/*.txt anew from pyproject.toml; UPGRADE=1 take
 	$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt
 
 clean: ## forget the local chain and all state and caches (keeps the set-up)
-	rm -rf .ouro .build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+	rm -rf .ouro .build .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build *.egg-info
 	find . -name __pycache__ -not -path './.venv/*' -not -path './.tools/*' -prune -exec rm -rf {} +
 
 distclean: clean ## clean, and the set-up as well

@@ -20,6 +20,7 @@ LONGEST_PAUSE_S = 30.0
 STEADY_AFTER_S = 60.0
 STOP_GRACE_S = 15.0
 POLL_S = 0.1
+LAST_LINES = 15
 
 
 class StackError(Exception):
@@ -82,11 +83,13 @@ class _Running:
         self.restarts += 1
         self.process = self._spawn()
 
-    def last_lines(self, count: int = 15) -> str:
+    def story(self, what: str) -> str:
+        """What happened to the program, with the end of its log."""
         with self.log.open("rb") as file:
             file.seek(max(0, self.log.stat().st_size - 8_000))
-            lines = file.read().decode(errors="replace").splitlines()[-count:]
-        return "\n".join("    " + line for line in lines)
+            lines = file.read().decode(errors="replace").splitlines()[-LAST_LINES:]
+        shown = "\n".join("    " + line for line in lines)
+        return f"{self.program.name} {what}:\n{shown}\nIts log is {self.log}."
 
 
 _PR_SET_PDEATHSIG = 1
@@ -109,7 +112,7 @@ class Supervisor:
         logs.mkdir(parents=True, exist_ok=True)
 
     def start(self, program: Program) -> None:
-        """Start a program and wait until it is ready. Raises `StackError` with the end of its log if it does not get there."""
+        """Start a program and wait until it is ready. Raises `StackError` with the end of its log otherwise."""
         running = _Running(program, self._logs / f"{program.name}.log", self._cwd)
         self._running.append(running)
         if program.ready is None:
@@ -117,15 +120,9 @@ class Supervisor:
         deadline = time.monotonic() + program.ready_within_s
         while not program.ready():
             if running.fallen:
-                raise StackError(
-                    f"{program.name} ended while starting (exit {running.process.returncode}):\n{running.last_lines()}\n"
-                    f"Its log is {running.log}."
-                )
+                raise StackError(running.story(f"ended while starting (exit {running.process.returncode})"))
             if time.monotonic() > deadline:
-                raise StackError(
-                    f"{program.name} was not ready within {program.ready_within_s:.0f} s:\n{running.last_lines()}\n"
-                    f"Its log is {running.log}."
-                )
+                raise StackError(running.story(f"was not ready within {program.ready_within_s:.0f} s"))
             time.sleep(POLL_S)
 
     def watch(self) -> None:
@@ -135,7 +132,7 @@ class Supervisor:
                 continue
             name, code = running.program.name, running.process.returncode
             if running.program.vital:
-                raise StackError(f"{name} ended (exit {code}):\n{running.last_lines()}\nIts log is {running.log}.")
+                raise StackError(running.story(f"ended (exit {code})"))
             if not running.resume_at:
                 running.plan_restart()
                 wait = running.resume_at - time.monotonic()
