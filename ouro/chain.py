@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
-from eth_utils import to_checksum_address
+from eth_utils.address import to_checksum_address
 from hexbytes import HexBytes
 from web3 import Web3
 from web3.contract.contract import Contract, ContractFunction
@@ -175,7 +175,8 @@ class Chain:
             self._check_chain()
             account = self.account.address
             nonce = self.web3.eth.get_transaction_count(account, "pending")
-            transaction = function.build_transaction({"from": account, "nonce": nonce})
+            # web3 and eth-account type the same dictionary differently.
+            transaction: Any = function.build_transaction({"from": account, "nonce": nonce})
             signed = self.account.sign_transaction(transaction)
             transaction_hash = self.web3.eth.send_raw_transaction(signed.raw_transaction)
             receipt = self.web3.eth.wait_for_transaction_receipt(transaction_hash, RECEIPT_TIMEOUT_S, 0.1)

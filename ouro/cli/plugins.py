@@ -34,7 +34,8 @@ def load(name: str) -> TyperCommand | TyperGroup:
             f"`ouro {name}` needs the package {error.name}, which is not installed: pip install 'ouro[services]'",
             ExitCode.USAGE,
         )
-    return as_command(target)
+    command: TyperCommand | TyperGroup = as_command(target)
+    return command
 
 
 def as_command(target: Any) -> Any:

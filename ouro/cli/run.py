@@ -80,7 +80,7 @@ class Cli:
         """`given` in checksummed form, or the account's own address."""
         if given is None:
             return str(self.account.address)
-        from eth_utils import is_address, to_checksum_address
+        from eth_utils.address import is_address, to_checksum_address
 
         if not is_address(given):
             raise UsageError(f"{given!r} is not an address: 0x and 40 hexadecimal digits")

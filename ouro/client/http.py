@@ -33,6 +33,7 @@ DEFAULT_TIMEOUT_S = 20.0
 
 P = ParamSpec("P")
 R = TypeVar("R")
+M = TypeVar("M", bound=Callable[..., Any])
 
 
 def default_url() -> str:
@@ -40,9 +41,19 @@ def default_url() -> str:
     return os.environ.get("OURO_URL") or DEFAULT_URL
 
 
+def _as_method(method: M, flow: Callable[..., Any]) -> M:
+    """Show `help()` and editors the flow's parameters as a method's, and its result instead of the generator."""
+    signature = inspect.signature(flow)
+    first, *others = signature.parameters.values()
+    result = str(signature.return_annotation).removeprefix("Flow[").removesuffix("]")
+    shown = signature.replace(parameters=[first.replace(name="self"), *others], return_annotation=result)
+    method.__signature__ = shown  # type: ignore[attr-defined]
+    return method
+
+
 def _blocking(flow: Callable[Concatenate[Session, P], Flow[R]]) -> Callable[Concatenate[OuroClient, P], R]:
     @functools.wraps(flow)
-    def method(self: OuroClient, *args: P.args, **kwargs: P.kwargs) -> R:
+    def method(self: OuroClient, /, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.run(flow(self.session, *args, **kwargs))
 
     return _as_method(method, flow)
@@ -52,7 +63,7 @@ def _awaited(
     flow: Callable[Concatenate[Session, P], Flow[R]],
 ) -> Callable[Concatenate[AsyncOuroClient, P], Awaitable[R]]:
     @functools.wraps(flow)
-    async def method(self: AsyncOuroClient, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def method(self: AsyncOuroClient, /, *args: P.args, **kwargs: P.kwargs) -> R:
         return await self.run(flow(self.session, *args, **kwargs))
 
     return _as_method(method, flow)
@@ -241,16 +252,3 @@ def _request(base_url: str, call: Call[Any]) -> dict[str, Any]:
         request["content"] = msgspec.json.encode(call.body)
         request["headers"] = {"content-type": "application/json"}
     return request
-
-
-M = TypeVar("M", bound=Callable[..., Any])
-
-
-def _as_method(method: M, flow: Callable[..., Any]) -> M:
-    """Show `help()` and editors the flow's parameters as a method's, and its result instead of the generator."""
-    signature = inspect.signature(flow)
-    first, *others = signature.parameters.values()
-    result = str(signature.return_annotation).removeprefix("Flow[").removesuffix("]")
-    shown = signature.replace(parameters=[first.replace(name="self"), *others], return_annotation=result)
-    method.__signature__ = shown  # type: ignore[attr-defined]
-    return method

@@ -18,7 +18,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Base of the answers: camelCase on the wire, unknown fields ignored."""
 
 
-class PlacedOrder(Record):
+class PlacedOrder(Record, frozen=True):
     """What the relayer did with an order. `filled` is in human size; `seq` is the record to wait for with `at_seq`."""
 
     id: str
@@ -29,7 +29,7 @@ class PlacedOrder(Record):
     reason: str = ""
 
 
-class Acknowledged(Record):
+class Acknowledged(Record, frozen=True):
     """A cancel, cancel-all or dead man's switch was recorded under `seq`."""
 
     seq: int
@@ -38,7 +38,7 @@ class Acknowledged(Record):
     canceled: tuple[str, ...] = ()
 
 
-class Verification(Record):
+class Verification(Record, frozen=True):
     """Why a signed order is or is not acceptable as a signature."""
 
     valid: bool
@@ -48,28 +48,28 @@ class Verification(Record):
     reason: str | None = None
 
 
-class Cosignature(Record):
+class Cosignature(Record, frozen=True):
     """The operator's signature under a withdrawal; the Vault pays at once when it sees it next to the owner's."""
 
     cosignature: str
     seq: int = 0
 
 
-class ServerTime(Record):
+class ServerTime(Record, frozen=True):
     """The server's clock: ISO time and seconds since 1970."""
 
     iso: datetime
     epoch: Decimal
 
 
-class Height(Record):
+class Height(Record, frozen=True):
     """The newest block the indexer has applied."""
 
     height: int
     time: datetime | None = None
 
 
-class PerpetualMarket(Record):
+class PerpetualMarket(Record, frozen=True):
     """A market as traded: status, index price, fractions and steps."""
 
     ticker: str
@@ -101,14 +101,14 @@ class Book(NamedTuple):
     asks: tuple[Level, ...]
 
 
-class BookLevel(Record):
+class BookLevel(Record, frozen=True):
     """A level as the book snapshot writes it."""
 
     price: Decimal
     size: Decimal
 
 
-class Trade(Record):
+class Trade(Record, frozen=True):
     """One settled print of the tape; `side` is the taker's."""
 
     id: str
@@ -120,7 +120,7 @@ class Trade(Record):
     created_at_height: int | None = None
 
 
-class Candle(Record):
+class Candle(Record, frozen=True):
     """Open, high, low, close over one resolution."""
 
     started_at: datetime
@@ -135,7 +135,7 @@ class Candle(Record):
     trades: int = 0
 
 
-class Funding(Record):
+class Funding(Record, frozen=True):
     """One hour's funding rate of a market."""
 
     ticker: str
@@ -145,7 +145,7 @@ class Funding(Record):
     effective_at_height: int | None = None
 
 
-class OrderRecord(Record):
+class OrderRecord(Record, frozen=True):
     """An order as the indexer shows it."""
 
     id: str
@@ -167,7 +167,7 @@ class OrderRecord(Record):
     removal_reason: str | None = None
 
 
-class Fill(Record):
+class Fill(Record, frozen=True):
     """One fill of an account; `fee` is in USDC, negative for a rebate."""
 
     id: str
@@ -184,7 +184,7 @@ class Fill(Record):
     subaccount_number: int = 0
 
 
-class Position(Record):
+class Position(Record, frozen=True):
     """A position; `size` is signed (negative for a short), money in USDC."""
 
     market: str
@@ -202,7 +202,7 @@ class Position(Record):
     closed_at: datetime | None = None
 
 
-class AssetPosition(Record):
+class AssetPosition(Record, frozen=True):
     """Collateral of a subaccount."""
 
     symbol: str
@@ -211,7 +211,7 @@ class AssetPosition(Record):
     subaccount_number: int = 0
 
 
-class Subaccount(Record):
+class Subaccount(Record, frozen=True):
     """Equity and free collateral of one subaccount in USDC, with its open positions by ticker."""
 
     address: str
@@ -223,14 +223,14 @@ class Subaccount(Record):
     updated_at_height: int | None = None
 
 
-class Counterparty(Record):
+class Counterparty(Record, frozen=True):
     """One end of a transfer."""
 
     address: str
     subaccount_number: int | None = None
 
 
-class Transfer(Record):
+class Transfer(Record, frozen=True):
     """A deposit or a withdrawal."""
 
     id: str

@@ -33,44 +33,44 @@ from ouro.client.models import (
 from ouro.client.session import Session
 
 
-class _Markets(Record):
+class _Markets(Record, frozen=True):
     markets: dict[str, PerpetualMarket]
 
 
-class _Book(Record):
+class _Book(Record, frozen=True):
     bids: tuple[BookLevel, ...]
     asks: tuple[BookLevel, ...]
 
 
-class _Trades(Record):
+class _Trades(Record, frozen=True):
     trades: list[Trade]
 
 
-class _Candles(Record):
+class _Candles(Record, frozen=True):
     candles: list[Candle]
 
 
-class _FundingHistory(Record):
+class _FundingHistory(Record, frozen=True):
     historical_funding: list[Funding]
 
 
-class _Subaccounts(Record):
+class _Subaccounts(Record, frozen=True):
     subaccounts: list[Subaccount]
 
 
-class _Subaccount(Record):
+class _Subaccount(Record, frozen=True):
     subaccount: Subaccount
 
 
-class _Positions(Record):
+class _Positions(Record, frozen=True):
     positions: list[Position]
 
 
-class _Fills(Record):
+class _Fills(Record, frozen=True):
     fills: list[Fill]
 
 
-class _Transfers(Record):
+class _Transfers(Record, frozen=True):
     transfers: list[Transfer]
 
 

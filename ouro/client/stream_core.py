@@ -115,7 +115,7 @@ def stream_url(base_url: str) -> str:
 
 def backoff(attempt: int) -> float:
     """Seconds to wait before reconnect number `attempt` (from 0): 0.5, 1, 2, ... at most 10."""
-    return min(10.0, 0.5 * 2 ** min(attempt, 10))
+    return min(10.0, 0.5 * (1 << min(attempt, 10)))
 
 
 def _frame(kind: str, channel: str, subject: str, batched: bool) -> str:

@@ -83,7 +83,7 @@ def test_generations_increase(session, run_flow):
         ({"price": "20000.5"}, "steps of 1"),
         ({"price": "twenty"}, "price 'twenty' is not a decimal number"),
         ({"price": "NaN"}, "not a finite number"),
-        ({"size": "0.00001"}, ""),
+        ({"size": "0.00001"}, "."),
         ({"size": 0.1}, "size is a float"),
         ({"market": "DOGE-USD"}, "there are: BTC-USD"),
         ({"side": "hold"}, "hold|HOLD"),
