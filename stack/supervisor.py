@@ -18,7 +18,6 @@ from pathlib import Path
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
 STEADY_AFTER_S = 60.0
-STOP_GRACE_S = 15.0
 POLL_S = 0.1
 LAST_LINES = 15
 
@@ -36,6 +35,7 @@ class Program:
     env: Mapping[str, str] = field(default_factory=dict)
     ready: Callable[[], bool] | None = None
     ready_within_s: float = 60.0
+    stop_grace_s: float = 15.0
     #: A program that cannot be restarted alone: its end is the end of the whole stack.
     vital: bool = False
 
@@ -154,10 +154,11 @@ class Supervisor:
             if running.program.name in keep or running.fallen:
                 continue
             running.process.send_signal(signal.SIGTERM)
+            grace_s = running.program.stop_grace_s
             try:
-                running.process.wait(STOP_GRACE_S)
+                running.process.wait(grace_s)
             except subprocess.TimeoutExpired:
-                self._report(f"{running.program.name} did not end within {STOP_GRACE_S:.0f} s, killing it")
+                self._report(f"{running.program.name} did not end within {grace_s:.0f} s, killing it")
                 running.process.kill()
                 running.process.wait()
         self._running = [running for running in self._running if running.program.name in keep]

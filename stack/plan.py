@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The programs of the local stack: who runs, with which configuration, in which order."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from stack.node import HOST, Node
+from stack.state import StateFolder
+from stack.supervisor import Program
+from stack.wallets import Role, key_hex
+
+READY_WITHIN_S = 60.0
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where everything listens on this machine. The relayer's own port follows the exchange's."""
+
+    exchange: int
+    chain: int
+
+    @property
+    def relayer(self) -> int:
+        return self.exchange + 1
+
+    @property
+    def all(self) -> dict[str, int]:
+        return {"the exchange": self.exchange, "the relayer": self.relayer, "the chain": self.chain}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Configuration of one local stack, and its programs."""
+
+    ports: Ports
+    node: Node
+    state: StateFolder
+    candle_seconds: float
+
+    @property
+    def base_url(self) -> str:
+        return f"http://{HOST}:{self.ports.exchange}"
+
+    @property
+    def relayer_url(self) -> str:
+        return f"http://{HOST}:{self.ports.relayer}"
+
+    def environment(self) -> dict[str, str]:
+        """What every service reads; the keys go only to those that use them."""
+        return {
+            "OURO_RPC_URL": self.node.url,
+            "OURO_DEPLOYMENT_PATH": str(self.state.deployment),
+            "OURO_STATE_DIR": str(self.state.path),
+            "OURO_RELAYER_HOST": HOST,
+            "OURO_RELAYER_PORT": str(self.ports.relayer),
+            "OURO_RELAYER_URL": self.relayer_url,
+            "OURO_INDEXER_HOST": HOST,
+            "OURO_INDEXER_PORT": str(self.ports.exchange),
+            "OURO_URL": self.base_url,
+            # Logs are files: no colours, and no line held back.
+            "NO_COLOR": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def feed(self) -> Program:
+        """The price feed; ready when the oracle has a price of this run."""
+        before = self.state.feed.stat().st_mtime_ns if self.state.feed.exists() else 0
+        return self._module(
+            "feed",
+            "stack.feed",
+            *("--rpc-url", self.node.url, "--deployment", str(self.state.deployment), "--state", str(self.state.feed)),
+            *("--candle-seconds", str(self.candle_seconds)),
+            ready=lambda: self.state.feed.exists() and self.state.feed.stat().st_mtime_ns > before,
+        )
+
+    def services(self) -> list[Program]:
+        """Relayer, indexer and keeper, in the order in which they need one another."""
+        return [
+            self._service("relayer", {"OURO_OPERATOR_KEY": key_hex(Role.OPERATOR)}, _serves(self.relayer_url)),
+            self._service("indexer", {}, _serves(self.base_url)),
+            self._service("keeper", {"OURO_KEEPER_KEY": key_hex(Role.KEEPER)}, None),
+        ]
+
+    def bots(self) -> list[Program]:
+        """Two market makers, two calm traders and a gambler who keeps the keeper busy."""
+        url = ("--base-url", self.base_url)
+        maker, trader = "stack.bots.maker", "stack.bots.trader"
+        return [
+            self._module("maker-btc", maker, *url, "--market", "BTC-USD", "--role", Role.MAKER_BTC.name),
+            self._module("maker-eth", maker, *url, "--market", "ETH-USD", "--role", Role.MAKER_ETH.name),
+            self._module("trader-one", trader, *url, "--role", Role.TRADER_ONE.name, "--seed", "1"),
+            self._module("trader-two", trader, *url, "--role", Role.TRADER_TWO.name, "--seed", "2"),
+            self._module(
+                *("gambler", trader, *url, "--role", Role.GAMBLER.name, "--seed", "3"),
+                *("--leverage", "17", "--pause", "10"),
+            ),
+        ]
+
+    def _service(self, name: str, keys: dict[str, str], ready: Callable[[], bool] | None) -> Program:
+        command = [str(Path(sys.executable).with_name("ouro")), name, "run"]
+        return Program(name, command, {**self.environment(), **keys}, ready, READY_WITHIN_S)
+
+    def _module(self, name: str, module: str, *arguments: str, ready: Callable[[], bool] | None = None) -> Program:
+        command = [sys.executable, "-m", module, *arguments]
+        return Program(name, command, self.environment(), ready, READY_WITHIN_S)
+
+
+def _serves(url: str) -> Callable[[], bool]:
+    """Whether the service at `url` says that it is ready."""
+
+    def ready() -> bool:
+        try:
+            return httpx.get(f"{url}/ready", timeout=2).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    return ready
