@@ -257,7 +257,7 @@ def account(owner: address, subaccount: uint256) -> uint256:
     """
     @return The account's word as laid out in docs/protocol.md.
     """
-    return convert(convert(accounts.words[accounts._key(owner, subaccount)], bytes32), uint256)
+    return slots._bits(accounts.words[accounts._key(owner, subaccount)])
 
 
 @external
@@ -267,8 +267,7 @@ def position(owner: address, subaccount: uint256, market: uint256) -> uint256:
     @return The position's word as laid out in docs/protocol.md.
     """
     assert market <= slots.MASK_16, "market above 65535"
-    word: int256 = accounts.positions[(accounts._key(owner, subaccount) << 16) | market]
-    return convert(convert(word, bytes32), uint256)
+    return slots._bits(accounts.positions[(accounts._key(owner, subaccount) << 16) | market])
 
 
 @external

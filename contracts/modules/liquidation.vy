@@ -37,7 +37,8 @@ def liquidate(owner: address, subaccount: uint256, market: uint256, size: uint25
     health: margin.Health = margin._health(account)
     deficit: int256 = health.maintenance * units.SCALE - health.equity
     assert deficit > 0, "account is healthy"
-    held: int256 = slots._position(accounts.positions[(account << 16) | market]).size
+    position: slots.Position = slots._position(accounts.positions[(account << 16) | market])
+    held: int256 = position.size
     assert held != 0, "no such position"
     assert size != 0, "zero size"
 
@@ -53,11 +54,29 @@ def liquidate(owner: address, subaccount: uint256, market: uint256, size: uint25
     quote: margin.Quote = margin._quote_of(m)
     price: int256 = m.index - direction * (concession - fund_share)
     given: positions.Change = positions._trade(
-        account, market, quote, -direction * taken, m.index - direction * concession, -hole, 0, False
+        account,
+        accounts.words[account],
+        position,
+        market,
+        quote,
+        -direction * taken,
+        m.index - direction * concession,
+        -hole,
+        0,
+        False,
     )
     assert given.fault == 0, "position limit"
     got: positions.Change = positions._trade(
-        liquidator, market, quote, direction * taken, price, 0, 0, True
+        liquidator,
+        accounts.words[liquidator],
+        slots._position(accounts.positions[(liquidator << 16) | market]),
+        market,
+        quote,
+        direction * taken,
+        price,
+        0,
+        0,
+        True,
     )
     assert got.fault == 0, "liquidator lacks margin"
     m.open_interest += given.open_interest + got.open_interest
@@ -73,8 +92,8 @@ def liquidate(owner: address, subaccount: uint256, market: uint256, size: uint25
         price=convert(price, uint256),
         insurance_fee=convert(fund_share * taken, uint256),
         covered=convert(hole, uint256),
-        position=convert(convert(given.word, bytes32), uint256),
-        liquidator_position=convert(convert(got.word, bytes32), uint256),
+        position=slots._bits(given.word),
+        liquidator_position=slots._bits(got.word),
     )
 
 

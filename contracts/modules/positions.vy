@@ -26,6 +26,8 @@ struct Change:
 @internal
 def _trade(
     account: uint256,
+    word: int256,
+    position: slots.Position,
     market: uint256,
     quote: margin.Quote,
     delta: int256,
@@ -35,13 +37,12 @@ def _trade(
     enforce_margin: bool,
 ) -> Change:
     """
-    @notice Adds `delta` signed lots at `price` and charges `fee` (negative credits).
+    @notice Adds `delta` signed lots at `price` and charges `fee` (negative credits) to `position` of the account whose word
+            is `word`.
     @dev Writes nothing when there is a fault. Bounds: |delta| <= 2**46, price <= 2**41, |fee| <= 2**88, so every term is
          below 2**126 in absolute value.
     """
     key: uint256 = (account << 16) | market
-    word: int256 = accounts.words[account]
-    position: slots.Position = slots._position(accounts.positions[key])
     size_0: int256 = position.size
     size_1: int256 = unsafe_add(size_0, delta)
     g_0: int256 = quote.g_long if size_0 > 0 else quote.g_short
@@ -58,7 +59,10 @@ def _trade(
         return change
 
     if enforce_margin:
-        others: margin.Health = margin._others(word, account, convert(market, int256))
+        others: margin.Health = margin._cash_only(word)
+        instruments: int256 = slots._instruments(word)
+        if instruments != 0 and instruments != convert(market, int256):
+            others = margin._others(word, account, convert(market, int256))
         equity_1: int256 = unsafe_add(
             unsafe_add(others.equity, bare_1), unsafe_mul(unsafe_mul(size_1, quote.index), units.SCALE)
         )
@@ -68,10 +72,13 @@ def _trade(
         covered: bool = equity_1 >= unsafe_mul(initial_1, units.SCALE)
         if others.stale or not covered:
             improved: bool = margin._is_improved(
-                others.equity + bare_0 + size_0 * quote.index * units.SCALE,
-                others.maintenance + margin._margin_of(size_0, quote.index, quote.mmf),
+                unsafe_add(
+                    unsafe_add(others.equity, bare_0),
+                    unsafe_mul(unsafe_mul(size_0, quote.index), units.SCALE),
+                ),
+                unsafe_add(others.maintenance, margin._margin_of(size_0, quote.index, quote.mmf)),
                 equity_1,
-                others.maintenance + margin._margin_of(size_1, quote.index, quote.mmf),
+                unsafe_add(others.maintenance, margin._margin_of(size_1, quote.index, quote.mmf)),
             )
             if not improved:
                 change.fault = reasons.STALE_LEG if covered else reasons.MARGIN

@@ -30,7 +30,9 @@ MAX_ORDERS: constant(uint256) = 64
 MAX_MARKETS: constant(uint256) = 8
 # More than the dearest step can use, so that no caller can starve one and frame its orders.
 STEP_GAS: constant(uint256) = 900_000
-UNVERIFIED: constant(uint256) = 0
+# bits of a fill's word that must be zero: the tail, and every flag but the first
+FILL_ZEROS: constant(uint256) = (2**16 - 2) * 2**32 + 2**32 - 1
+GROUPED: constant(uint256) = 2**32
 
 
 struct SignedOrder:
@@ -41,7 +43,7 @@ struct SignedOrder:
 
 
 struct Terms:
-    id: uint256
+    word: uint256  # the fill as it came
     price: int256
     size: int256
     market: uint256
@@ -81,124 +83,119 @@ def settle(
     signers: address[MAX_ORDERS] = empty(address[MAX_ORDERS])
     faults: uint256[MAX_ORDERS] = empty(uint256[MAX_ORDERS])
     filled: uint256[MAX_ORDERS] = empty(uint256[MAX_ORDERS])
+    # `m` is the market of the present fill, and lies in `loaded` at `at` only as it was when another one came
+    m: markets.Market = empty(markets.Market)
     loaded: DynArray[markets.Market, MAX_MARKETS] = []
-    market_ids: uint256[MAX_MARKETS] = empty(uint256[MAX_MARKETS])
+    at: uint256 = MAX_MARKETS
     settled: uint256 = 0
     collected: int256 = 0
 
     for fill: uint256 in fills:
         t: uint256 = (fill >> 88) & 255
-        m: uint256 = (fill >> 80) & 255
-        fault: uint256 = 0
-        guilty: uint256 = t
-        at: uint256 = 0
-        taker_fee: int256 = 0
-        maker_fee: int256 = 0
-        if t >= len(batch) or m >= len(batch) or t == m or fill & slots.MASK_32 != 0:
-            fault = reasons.BAD_FILL
-        else:
-            market: uint256 = (batch[t].terms >> 64) & slots.MASK_16
-            known: uint256 = len(loaded)
-            for i: uint256 in range(known, bound=MAX_MARKETS):
-                if market_ids[i] == market:
+        k: uint256 = (fill >> 80) & 255
+        if t >= len(batch) or k >= len(batch) or t == k or fill & FILL_ZEROS != 0:
+            self._log_rejection(fill, reasons.BAD_FILL, empty(bytes32))
+            continue
+        taker: SignedOrder = batch[t]
+        maker: SignedOrder = batch[k]
+
+        market: uint256 = (taker.terms >> 64) & slots.MASK_16
+        if market != m.id:
+            if at != MAX_MARKETS:
+                loaded[at] = m
+            at = 0
+            for known: markets.Market in loaded:
+                if known.id == market:
                     break
                 at += 1
-            if at == known:
+            if at == len(loaded):
                 loaded.append(markets._load(market))
-                market_ids[at] = market
-            # verify each order at its first fill
-            if hashes[t] == empty(bytes32):
-                hashes[t], signers[t], faults[t] = self._verify(batch[t], loaded[at], domain)
-            if hashes[m] == empty(bytes32):
-                if (batch[m].terms >> 64) & slots.MASK_16 == (batch[t].terms >> 64) & slots.MASK_16:
-                    hashes[m], signers[m], faults[m] = self._verify(batch[m], loaded[at], domain)
-            fault = faults[t]
-            if fault == 0:
-                fault = faults[m]
-                if fault != 0:
-                    guilty = m
-            if fault == 0:
-                taker_fee, maker_fee, fault = self._check(fill, batch[t], batch[m], loaded[at])
-                if fault >= reasons.MAKER:
-                    guilty = m
-                    fault -= reasons.MAKER
+            m = loaded[at]
+        if (maker.terms >> 64) & slots.MASK_16 != market:
+            self._log_rejection(fill, reasons.MARKET_MISMATCH, empty(bytes32))
+            continue
 
+        # each order is verified once, at its first fill
+        if hashes[t] == empty(bytes32):
+            hashes[t], signers[t], faults[t] = self._verify(taker, m.ticker_hash, m.state, domain)
+        if hashes[k] == empty(bytes32):
+            hashes[k], signers[k], faults[k] = self._verify(maker, m.ticker_hash, m.state, domain)
+        if faults[t] != 0:
+            self._log_rejection(fill, faults[t], hashes[t])
+            continue
+        if faults[k] != 0:
+            self._log_rejection(fill, faults[k], hashes[k])
+            continue
+
+        price: uint256 = (fill >> 144) & slots.MASK_48
+        size: uint256 = (fill >> 96) & slots.MASK_48
+        taker_rate: int256 = self._rate(fill >> 64)
+        maker_rate: int256 = self._rate(fill >> 48)
+        fault: uint256 = self._fault_of(fill, taker.amounts, maker.amounts, taker_rate, maker_rate)
         if fault == 0:
-            size: int256 = convert((fill >> 96) & slots.MASK_48, int256)
-            sells: bool = batch[t].amounts & slots.SELL != 0
-            assert msg.gas > STEP_GAS, "not enough gas"
-            success: bool = False
-            response: Bytes[32] = b""
-            success, response = raw_call(
-                self,
-                abi_encode(
-                    Terms(
-                        id=fill,
-                        price=convert((fill >> 144) & slots.MASK_48, int256),
-                        size=size,
-                        market=loaded[at].id,
-                        reduce_only=loaded[at].state == markets.REDUCE_ONLY,
-                        headroom=loaded[at].max_open_interest - loaded[at].open_interest,
-                    ),
-                    margin._quote_of(loaded[at]),
-                    Side(
-                        account=self._account_of(batch[t].terms),
-                        amounts=batch[t].amounts,
-                        hash=hashes[t],
-                        signer=signers[t],
-                        filled=filled[t],
-                        fee=taker_fee,
-                        delta=-size if sells else size,
-                    ),
-                    Side(
-                        account=self._account_of(batch[m].terms),
-                        amounts=batch[m].amounts,
-                        hash=hashes[m],
-                        signer=signers[m],
-                        filled=filled[m],
-                        fee=maker_fee,
-                        delta=size if sells else -size,
-                    ),
-                    method_id=method_id(
-                        "execute_fill((uint256,int256,int256,uint256,bool,int256),(int256,int256,int256,int256,int256,bool),(uint256,uint256,bytes32,address,uint256,int256,int256),(uint256,uint256,bytes32,address,uint256,int256,int256))"
-                    ),
+            fault = self._fault_of_market(m.state, m.fresh, price, m.tick, m.band, m.index)
+        if fault == 0 and taker.terms >> 80 == maker.terms >> 80:
+            fault = reasons.SELF_TRADE
+        taker_fee: int256 = 0
+        maker_fee: int256 = 0
+        if fault == 0:
+            notional: int256 = convert(unsafe_mul(price, size), int256)
+            taker_fee = self._fee(notional, taker_rate)
+            maker_fee = self._fee(notional, maker_rate)
+            delta: int256 = convert(size, int256)
+            growth: int256 = 0
+            fault, growth = self._step(
+                Terms(
+                    word=fill,
+                    price=convert(price, int256),
+                    size=delta,
+                    market=market,
+                    reduce_only=m.state == markets.REDUCE_ONLY,
+                    headroom=unsafe_sub(m.max_open_interest, m.open_interest),
                 ),
-                max_outsize=32,
-                revert_on_failure=False,
+                margin._quote_of(m),
+                Side(
+                    account=taker.terms >> 80,
+                    amounts=taker.amounts,
+                    hash=hashes[t],
+                    signer=signers[t],
+                    filled=filled[t],
+                    fee=taker_fee,
+                    delta=delta if taker.amounts & slots.SELL == 0 else unsafe_sub(0, delta),
+                ),
+                Side(
+                    account=maker.terms >> 80,
+                    amounts=maker.amounts,
+                    hash=hashes[k],
+                    signer=signers[k],
+                    filled=0,
+                    fee=maker_fee,
+                    delta=delta if maker.amounts & slots.SELL == 0 else unsafe_sub(0, delta),
+                ),
             )
-            if success:
-                settled += 1
-                filled[t] += convert(size, uint256)
-                filled[m] += convert(size, uint256)
-                collected += taker_fee + maker_fee
-                loaded[at].open_interest += convert(response, int256)
+            if fault == 0:
+                settled = unsafe_add(settled, 1)
+                filled[t] = unsafe_add(filled[t], size)
+                collected = unsafe_add(collected, unsafe_add(taker_fee, maker_fee))
+                m.open_interest = unsafe_add(m.open_interest, growth)
+                # premium that nobody can wash: between owners, for a fee
                 if (
-                    self._account_of(batch[t].terms) >> 16 != self._account_of(batch[m].terms) >> 16
-                    and self._rate(fill >> 64) + self._rate(fill >> 48) >= units.FUNDING_MIN_FEE_PPM
-                    and loaded[at].volume < 2**62
+                    unsafe_add(taker_rate, maker_rate) >= units.FUNDING_MIN_FEE_PPM
+                    and taker.terms >> 96 != maker.terms >> 96
+                    and m.volume < 2**62
                 ):
-                    loaded[at].volume += size
-                    loaded[at].premium += size * self._premium(
-                        convert((fill >> 144) & slots.MASK_48, int256), loaded[at].index
+                    m.volume = unsafe_add(m.volume, delta)
+                    m.premium = unsafe_add(
+                        m.premium, unsafe_mul(delta, self._premium(convert(price, int256), m.index))
                     )
-            else:
-                fault = reasons.UNKNOWN
-                if len(response) == 32:
-                    fault = convert(response, uint256)
-                    if fault >= reasons.MAKER and fault < 2 * reasons.MAKER:
-                        guilty = m
-                        fault -= reasons.MAKER
-                    if fault > reasons.UNKNOWN:
-                        fault = reasons.UNKNOWN
         if fault != 0:
-            fault_class: uint256 = reasons._class_of(fault)
-            log events.FillRejected(
-                fill_id=fill >> 192,
-                order_id=hashes[guilty] if fault_class < 3 else empty(bytes32),
-                fault_class=fault_class,
-                reason=reasons._text(fault),
-            )
+            if fault >= reasons.MAKER:
+                self._log_rejection(fill, unsafe_sub(fault, reasons.MAKER), hashes[k])
+            else:
+                self._log_rejection(fill, fault, hashes[t])
 
+    if at != MAX_MARKETS:
+        loaded[at] = m
     for touched: markets.Market in loaded:
         if touched.state != 0:
             markets._store(touched)
@@ -217,136 +214,186 @@ def execute_fill(fill: Terms, quote: margin.Quote, taker: Side, maker: Side) -> 
     assert msg.sender == self, "only self"
     taken: positions.Change = self._execute(fill, quote, taker, 0)
     made: positions.Change = self._execute(fill, quote, maker, reasons.MAKER)
-    growth: int256 = taken.open_interest + made.open_interest
+    growth: int256 = unsafe_add(taken.open_interest, made.open_interest)
     if growth > 0 and growth > fill.headroom:
         reasons._reject(reasons.OPEN_INTEREST_CAP)
+    # the fill's word with its indices replaced by market and subaccounts; see docs/protocol.md for both layouts
     log events.Fill(
         taker=accounts._owner_of(taker.account),
         maker=accounts._owner_of(maker.account),
-        detail=self._detail(fill, taker, maker),
+        detail=((fill.word >> 96) << 96)
+        | (fill.market << 80)
+        | ((taker.account & slots.MASK_16) << 64)
+        | ((maker.account & slots.MASK_16) << 48)
+        | (((fill.word >> 48) & slots.MASK_32) << 16)
+        | (taker.amounts & slots.SELL),
         taker_order=taker.hash,
         maker_order=maker.hash,
-        taker_position=self._bits(taken.word),
-        maker_position=self._bits(made.word),
+        taker_position=slots._bits(taken.word),
+        maker_position=slots._bits(made.word),
     )
     return growth
+
+
+@internal
+def _step(fill: Terms, quote: margin.Quote, taker: Side, maker: Side) -> (uint256, int256):
+    """
+    @dev Executes one fill in a call of its own, so that whatever it did is undone when it fails.
+    @return Its fault (plus MAKER when the maker is guilty), and by how many lots the open interest grows.
+    """
+    assert msg.gas > STEP_GAS, "not enough gas"
+    success: bool = False
+    response: Bytes[32] = b""
+    success, response = raw_call(
+        self,
+        abi_encode(
+            fill,
+            quote,
+            taker,
+            maker,
+            method_id=method_id(
+                "execute_fill((uint256,int256,int256,uint256,bool,int256),(int256,int256,int256,int256,int256,bool),(uint256,uint256,bytes32,address,uint256,int256,int256),(uint256,uint256,bytes32,address,uint256,int256,int256))"
+            ),
+        ),
+        max_outsize=32,
+        revert_on_failure=False,
+    )
+    if success:
+        return 0, convert(response, int256)
+    # a step rejects with its bare code; anything else names nobody
+    if len(response) != 32:
+        return reasons.UNKNOWN, 0
+    code: uint256 = convert(response, uint256)
+    if code & (reasons.MAKER - 1) == 0 or code & (reasons.MAKER - 1) > reasons.UNKNOWN or code >= 2 * reasons.MAKER:
+        return reasons.UNKNOWN, 0
+    return code, 0
 
 
 @internal
 def _execute(fill: Terms, quote: margin.Quote, side: Side, blame: uint256) -> positions.Change:
     generation: uint256 = (side.amounts >> 64) & slots.MASK_48
     size: uint256 = convert(fill.size, uint256)
-    position: slots.Position = slots._position(accounts.positions[(side.account << 16) | fill.market])
-    if accounts._is_floored(side.account, accounts.words[side.account], generation, orders.SETTLE_WINDOW):
-        reasons._reject(reasons.CANCELLED + blame)
+    word: int256 = accounts.words[side.account]
+    if word & slots.FLOORED != 0:
+        if accounts._is_floored(side.account, word, generation, orders.SETTLE_WINDOW):
+            reasons._reject(unsafe_add(reasons.CANCELLED, blame))
+    position: slots.Position = slots._position(
+        accounts.positions[(side.account << 16) | fill.market]
+    )
 
     one_shot: int256 = 0
     if side.amounts & slots.ONE_SHOT != 0:
         one_shot = convert(generation, int256)
         if side.filled == 0 and one_shot <= position.one_shot:
-            reasons._reject(reasons.ONE_SHOT_USED + blame)
-        if side.filled + size > side.amounts >> 208:
-            reasons._reject(reasons.OVERFILLED + blame)
+            reasons._reject(unsafe_add(reasons.ONE_SHOT_USED, blame))
+        if unsafe_add(side.filled, size) > side.amounts >> 208:
+            reasons._reject(unsafe_add(reasons.OVERFILLED, blame))
     else:
         fault: uint256 = orders._consume(
             side.signer, side.amounts, convert(side.hash, uint256) & slots.MASK_88, size
         )
         if fault != 0:
-            reasons._reject(fault + blame)
+            reasons._reject(unsafe_add(fault, blame))
 
-    if fill.reduce_only or side.amounts & slots.REDUCE_ONLY != 0:
-        reduces: bool = (position.size > 0) != (side.delta > 0) and abs(side.delta) <= abs(position.size)
-        if not reduces:
-            if side.amounts & slots.REDUCE_ONLY != 0:
-                reasons._reject(reasons.REDUCE_ONLY + blame)
+    if side.amounts & slots.REDUCE_ONLY != 0:
+        if not self._is_reduction(position.size, side.delta):
+            reasons._reject(unsafe_add(reasons.REDUCE_ONLY, blame))
+    elif fill.reduce_only:
+        if not self._is_reduction(position.size, side.delta):
             reasons._reject(reasons.MARKET_REDUCE_ONLY)
 
     change: positions.Change = positions._trade(
-        side.account, fill.market, quote, side.delta, fill.price, side.fee, one_shot, True
+        side.account, word, position, fill.market, quote, side.delta, fill.price, side.fee, one_shot, True
     )
     if change.fault != 0:
-        reasons._reject(change.fault + blame)
+        reasons._reject(unsafe_add(change.fault, blame))
     return change
 
 
 @internal
+@pure
+def _is_reduction(size: int256, delta: int256) -> bool:
+    return (size > 0) != (delta > 0) and abs(delta) <= abs(size)
+
+
+@internal
 @view
-def _verify(order: SignedOrder, market: markets.Market, domain: bytes32) -> (bytes32, address, uint256):
+def _verify(
+    order: SignedOrder, ticker_hash: bytes32, market_state: uint256, domain: bytes32
+) -> (bytes32, address, uint256):
     """
     @return The order's hash, who signed it, and why it cannot trade (0: it can).
     """
-    hash: bytes32 = orders._hash(order.terms, order.amounts, market.ticker_hash, domain)
+    hash: bytes32 = orders._hash(order.terms, order.amounts, ticker_hash, domain)
+    if market_state == 0:
+        return hash, empty(address), reasons.BAD_MARKET
     fault: uint256 = orders._fault(order.terms, order.amounts)
-    if market.state == 0:
-        fault = reasons.BAD_MARKET
     if fault != 0:
         return hash, empty(address), fault
     signer: address = orders._signer(hash, order.r, order.vs)
     if signer == empty(address) or convert(signer, uint256) != order.terms >> 96:
-        fault = reasons.BAD_SIGNATURE
-    return hash, signer, fault
+        return hash, signer, reasons.BAD_SIGNATURE
+    return hash, signer, 0
 
 
 @internal
 @pure
-def _check(
-    fill: uint256, taker: SignedOrder, maker: SignedOrder, market: markets.Market
-) -> (int256, int256, uint256):
+def _fault_of(
+    fill: uint256, taker: uint256, maker: uint256, taker_rate: int256, maker_rate: int256
+) -> uint256:
     """
-    @dev All that can be said of a fill without reading an account.
-    @return Fees of taker and maker in micro-USDC, and the fault (plus MAKER when it is the maker's).
+    @dev What the two orders' `amounts` say of the fill. The maker's faults have MAKER added.
     """
     price: uint256 = (fill >> 144) & slots.MASK_48
-    size: uint256 = (fill >> 96) & slots.MASK_48
-    if (taker.terms >> 64) & slots.MASK_16 != (maker.terms >> 64) & slots.MASK_16:
-        return 0, 0, reasons.MARKET_MISMATCH
-    if fill & (slots.MASK_16 << 32) != 0:
-        return 0, 0, reasons.GROUP_UNSUPPORTED if (fill >> 32) & slots.MASK_16 == 1 else reasons.BAD_FILL
-    if size == 0 or price == 0:
-        return 0, 0, reasons.BAD_FILL
-    if taker.terms >> 80 == maker.terms >> 80:
-        return 0, 0, reasons.SELF_TRADE
-    sells: uint256 = taker.amounts & slots.SELL
-    if sells == maker.amounts & slots.SELL:
-        return 0, 0, reasons.SAME_SIDE
-    if maker.amounts & slots.ONE_SHOT != 0:
-        return 0, 0, reasons.ONE_SHOT_MAKER
-    if taker.amounts & slots.POST_ONLY != 0:
-        return 0, 0, reasons.POST_ONLY_TAKER
-    if market.state == markets.HALTED:
-        return 0, 0, reasons.MARKET_HALTED
-    if not market.fresh:
-        return 0, 0, reasons.STALE_PRICE
-
-    taker_limit: uint256 = (taker.amounts >> 160) & slots.MASK_48
-    maker_limit: uint256 = (maker.amounts >> 160) & slots.MASK_48
-    if sells == 0:
+    if fill & GROUPED != 0:
+        return reasons.GROUP_UNSUPPORTED
+    if price == 0 or (fill >> 96) & slots.MASK_48 == 0:
+        return reasons.BAD_FILL
+    if (taker ^ maker) & slots.SELL == 0:
+        return reasons.SAME_SIDE
+    if maker & slots.ONE_SHOT != 0:
+        return reasons.ONE_SHOT_MAKER
+    if taker & slots.POST_ONLY != 0:
+        return reasons.POST_ONLY_TAKER
+    taker_limit: uint256 = (taker >> 160) & slots.MASK_48
+    maker_limit: uint256 = (maker >> 160) & slots.MASK_48
+    if taker & slots.SELL == 0:
         if price > taker_limit:
-            return 0, 0, reasons.PAST_LIMIT
+            return reasons.PAST_LIMIT
         if price < maker_limit:
-            return 0, 0, reasons.PAST_LIMIT + reasons.MAKER
+            return reasons.PAST_LIMIT + reasons.MAKER
     else:
         if price < taker_limit:
-            return 0, 0, reasons.PAST_LIMIT
+            return reasons.PAST_LIMIT
         if price > maker_limit:
-            return 0, 0, reasons.PAST_LIMIT + reasons.MAKER
-    if price % market.tick != 0:
-        return 0, 0, reasons.OFF_TICK
-    if abs(convert(price, int256) - market.index) * units.PPM > market.band * market.index:
-        return 0, 0, reasons.PRICE_BAND
+            return reasons.PAST_LIMIT + reasons.MAKER
+    if unsafe_add(taker_rate, maker_rate) < 0:
+        return reasons.NEGATIVE_FEES
+    if taker_rate > convert((taker >> 16) & slots.MASK_16, int256):
+        return reasons.FEE_ABOVE_CAP
+    if maker_rate > convert((maker >> 16) & slots.MASK_16, int256):
+        return reasons.FEE_ABOVE_CAP + reasons.MAKER
+    return 0
 
-    taker_rate: int256 = self._rate(fill >> 64)
-    maker_rate: int256 = self._rate(fill >> 48)
-    if taker_rate + maker_rate < 0:
-        return 0, 0, reasons.NEGATIVE_FEES
-    if taker_rate > convert((taker.amounts >> 16) & slots.MASK_16, int256):
-        return 0, 0, reasons.FEE_ABOVE_CAP
-    if maker_rate > convert((maker.amounts >> 16) & slots.MASK_16, int256):
-        return 0, 0, reasons.FEE_ABOVE_CAP + reasons.MAKER
-    notional: int256 = convert(unsafe_mul(price, size), int256)
-    taker_fee: int256 = self._fee(notional, taker_rate)
-    maker_fee: int256 = self._fee(notional, maker_rate)
-    return taker_fee, maker_fee, 0
+
+@internal
+@pure
+def _fault_of_market(
+    state: uint256, fresh: bool, price: uint256, tick: uint256, band: int256, index: int256
+) -> uint256:
+    """
+    @dev Bounds: prices are below 2**48, the band below 2**24.
+    """
+    if state == markets.HALTED:
+        return reasons.MARKET_HALTED
+    if not fresh:
+        return reasons.STALE_PRICE
+    if price % tick != 0:
+        return reasons.OFF_TICK
+    distance: int256 = abs(unsafe_sub(convert(price, int256), index))
+    if unsafe_mul(distance, units.PPM) > unsafe_mul(band, index):
+        return reasons.PRICE_BAND
+    return 0
 
 
 @internal
@@ -355,8 +402,7 @@ def _rate(field: uint256) -> int256:
     """
     @return The signed 16-bit rate in the low bits of `field`, ppm.
     """
-    low: int256 = convert(field & slots.MASK_16, int256)
-    return low - 65_536 if low > 32_767 else low
+    return (convert(field & slots.MASK_16, int256) << 240) >> 240
 
 
 @internal
@@ -374,29 +420,16 @@ def _fee(notional: int256, rate: int256) -> int256:
 @internal
 @pure
 def _premium(price: int256, index: int256) -> int256:
-    premium: int256 = (price - index) * units.RATE_UNIT // index
+    premium: int256 = unsafe_div(unsafe_mul(unsafe_sub(price, index), units.RATE_UNIT), index)
     return max(-units.PREMIUM_CLAMP, min(units.PREMIUM_CLAMP, premium))
 
 
 @internal
-@pure
-def _account_of(terms: uint256) -> uint256:
-    return terms >> 80
-
-
-@internal
-@pure
-def _detail(fill: Terms, taker: Side, maker: Side) -> uint256:
-    """
-    @dev `fill.id` carries the whole word of the fill; see docs/protocol.md for the layout of both.
-    """
-    head: uint256 = (fill.id >> 96) << 96
-    subaccounts: uint256 = ((taker.account & slots.MASK_16) << 64) | ((maker.account & slots.MASK_16) << 48)
-    fees: uint256 = (fill.id >> 48) & slots.MASK_32
-    return head | (fill.market << 80) | subaccounts | (fees << 16) | (taker.amounts & slots.SELL)
-
-
-@internal
-@pure
-def _bits(word: int256) -> uint256:
-    return convert(convert(word, bytes32), uint256)
+def _log_rejection(fill: uint256, code: uint256, order_id: bytes32):
+    fault_class: uint256 = reasons._class_of(code)
+    log events.FillRejected(
+        fill_id=fill >> 192,
+        order_id=order_id if fault_class < 3 else empty(bytes32),
+        fault_class=fault_class,
+        reason=reasons._text(code),
+    )

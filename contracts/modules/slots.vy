@@ -27,6 +27,9 @@ POST_ONLY: constant(uint256) = 8
 REDUCE_ONLY: constant(uint256) = 16
 FLAG_BITS: constant(uint256) = 511
 
+# the bits of an account's word that hold its cancel floor
+FLOORED: constant(int256) = (2**40 - 1) * 2**8
+
 # position: size int64 | quote int128 | one_shot uint48 | zero 16
 
 
@@ -175,3 +178,12 @@ def _activity_word(open_interest: int256, premium: int256, volume: int256, hour:
         | (volume << 40)
         | convert(hour, int256)
     )
+
+
+@internal
+@pure
+def _bits(word: int256) -> uint256:
+    """
+    @return The same 256 bits: `convert` would refuse a word whose topmost field is negative.
+    """
+    return convert(convert(word, bytes32), uint256)
