@@ -4,15 +4,31 @@
 How a service drives it::
 
     core = Core(config)
-    for entry in journal.replay():                  # recovery: the same inputs give the same outputs
-        core.apply(inputs.decode(entry.payload))
+    journal.replay(lambda record: core.apply(inputs.decode(record)), core.trail_hash)   # recovery
     ...
-    outputs = core.apply(item)                      # decide (raises InputRefused, unchanged, if the item breaks the order of things)
-    ticket = journal.append([inputs.encode(item)], core.trail_hash())
-    ticket.result()                                 # group commit: on disk
+    outputs = core.apply(item)                      # decide (InputRefusedError: unchanged, do not journal the item)
+    future = journal.append([inputs.encode(item)], core.trail_hash())
+    await asyncio.wrap_future(future)               # group commit: on disk
     release(outputs)                                # only now may answers, events or transactions leave
 
 `Tick` is the only clock: give one before a command whenever the wall clock's millisecond moved. Queries change nothing:
 `core.next_batch()` (fills and packed orders for the next settlement), `core.order(id)`, `core.book(market)`,
 `core.state_hash()` (all of the state, slow) and `core.trail_hash()` (rolling hash of every output, cheap).
 """
+
+from relayer.core.config import CORE_VERSION, CoreConfig
+from relayer.core.core import Core
+from relayer.core.errors import InputRefusedError, RefusedError
+from relayer.core.fills import Batch, BatchFill, NextBatch, PackedOrder
+
+__all__ = [
+    "CORE_VERSION",
+    "Batch",
+    "BatchFill",
+    "Core",
+    "CoreConfig",
+    "InputRefusedError",
+    "NextBatch",
+    "PackedOrder",
+    "RefusedError",
+]

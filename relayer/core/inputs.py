@@ -3,7 +3,8 @@
 
 Every input is a frozen, tagged, array-like msgspec struct, so its msgpack form is compact and canonical. Addresses are
 checksummed strings, hashes and words are bytes, money and sizes are integers in the units of `docs/protocol.md`.
-Signatures have been verified before an input is made: `signer` is the address that was recovered. Time enters by `Tick` alone.
+Signatures have been verified before an input is made: `signer` is the address that was recovered. Time enters by
+`Tick` alone.
 """
 
 from collections.abc import Iterable, Mapping
@@ -135,8 +136,8 @@ class ChainRevert(msgspec.Struct, frozen=True, array_like=True, tag="chain_rever
 class BatchBuilt(msgspec.Struct, frozen=True, array_like=True, tag="batch_built"):
     """A batch was signed and is about to be broadcast: `fill_ids` are the ids of `Core.next_batch()`.
 
-    `nonce` is the operator's transaction nonce, `prev` and `next` the journal heads in the calldata. A fee bump is a second
-    `BatchBuilt` with the same `batch_no`, nonce, heads and fills and another `raw_tx`.
+    `nonce` is the operator's transaction nonce, `prev` and `next` the journal heads in the calldata. A fee bump is a
+    second `BatchBuilt` with the same `batch_no`, nonce, heads and fills and another `raw_tx`.
     """
 
     batch_no: int

@@ -11,8 +11,8 @@ import msgspec
 class OrderState(msgspec.Struct, frozen=True, rename="camel"):
     """An order as people may see it after a change; `id` is the EIP-712 hash in hex.
 
-    `status` is OPEN, FILLED or CANCELED (`UNTRIGGERED` once conditional orders exist); `reason` says why it was cancelled.
-    A FILLED or CANCELED order can become OPEN again when a fill of it is rejected on chain.
+    `status` is OPEN, FILLED or CANCELED (`UNTRIGGERED` once conditional orders exist); `reason` says why it was
+    cancelled. A FILLED or CANCELED order can become OPEN again when a fill of it is rejected on chain.
     """
 
     id: str
@@ -56,7 +56,9 @@ class BookOutput(msgspec.Struct, frozen=True, rename="camel", tag="book"):
 
 
 class FillOutput(msgspec.Struct, frozen=True, rename="camel", tag="fill"):
-    """A fill and where it stands: matched, submitted, confirmed, final or rejected (each can be said again after a reorg)."""
+    """A fill and where it stands: matched, submitted, confirmed, final or rejected (each can be said again after a
+    reorg).
+    """
 
     seq: int
     time_ms: int

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Cancels: one order, all of a subaccount, the dead man's switch, and what the clock takes away."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+
+from relayer.core.errors import RefusedError
+from relayer.core.inputs import Cancel, CancelAll, CancelAllAfter
+from relayer.core.orders import LiveOrder, Status
+from relayer.core.outputs import Ack
+from relayer.core.state import State
+
+MAX_TIMEOUT_S = 24 * 3600
+
+
+def cancel(state: State, item: Cancel) -> Ack:
+    """Cancels one order for its signer or the owner of its account."""
+    _use_nonce(state, item.signer, item.nonce)
+    order = state.orders.get(item.order_id)
+    hex_id = "0x" + item.order_id.hex()
+    if order is None or order.account.key != (item.account, item.subaccount):
+        raise RefusedError(
+            404, "order_not_found", f"subaccount {item.subaccount} of {item.account} has no order {hex_id}", "orderId"
+        )
+    if item.signer not in (order.signer, order.account.owner):
+        raise _not_authorised(item.signer)
+    if order.status is not Status.OPEN:
+        raise RefusedError(
+            409, "order_not_open", f"the order {hex_id} is {order.status}: there is nothing to cancel", "orderId"
+        )
+    state.cancel(order, "user_cancelled")
+    return _answer([order], order)
+
+
+def cancel_all(state: State, item: CancelAll) -> Ack:
+    """Cancels every open order of a subaccount, in one market or in all."""
+    _use_nonce(state, item.signer, item.nonce)
+    if item.signer != item.account:
+        raise _not_authorised(item.signer)
+    if item.market and all(venue.ticker != item.market for venue in state.venues.values()):
+        raise RefusedError(
+            404, "unknown_market", f"there is no market {item.market}: leave it empty for all markets", "market"
+        )
+    entry = state.accounts.get((item.account, item.subaccount))
+    orders = [] if entry is None else list(entry.open_orders.values())
+    orders = [order for order in orders if item.market in ("", order.venue.ticker)]
+    _cancel_each(state, orders, "user_cancelled")
+    return _answer(orders)
+
+
+def cancel_all_after(state: State, item: CancelAllAfter) -> Ack:
+    """Arms, renews or (timeout 0) disarms the switch that cancels everything of a subaccount when nobody renews it."""
+    _use_nonce(state, item.signer, item.nonce)
+    if item.signer != item.account:
+        raise _not_authorised(item.signer)
+    if not 0 <= item.timeout_s <= MAX_TIMEOUT_S:
+        raise RefusedError(400, "bad_timeout", f"timeoutSeconds must be from 0 (off) to {MAX_TIMEOUT_S}",
+        "timeoutSeconds") entry = state.account(item.account, item.subaccount)
+    entry.disarm_at_ms = state.now_ms + item.timeout_s * 1000 if item.timeout_s else 0
+    if item.timeout_s:
+        heapq.heappush(state.disarms, (entry.disarm_at_ms, entry.owner, entry.subaccount))
+    return _answer([])
+
+
+def on_time(state: State) -> None:
+    """What the passing of time does: switches fire, orders near their expiry leave, old orders are forgotten."""
+    while state.disarms and state.disarms[0][0] <= state.now_ms:
+        at_ms, owner, subaccount = heapq.heappop(state.disarms)
+        entry = state.accounts[owner, subaccount]
+        if entry.disarm_at_ms == at_ms:
+            entry.disarm_at_ms = 0
+            _cancel_each(state, list(entry.open_orders.values()), "cancel_all_after")
+    time_s = state.time_s
+    while state.expiries and state.expiries[0][0] <= time_s:
+        order = state.orders.get(heapq.heappop(state.expiries)[2])
+        if order is not None and order.status is Status.OPEN:
+            state.cancel(order, "expired")
+    while state.forgettings and state.forgettings[0][0] <= time_s:
+        _, placed, order_id = heapq.heappop(state.forgettings)
+        order = state.orders[order_id]
+        if order.live_fills:
+            # Its fills are not final yet: look again after another window.
+            heapq.heappush(state.forgettings, (time_s + state.config.settle_window_s, placed, order_id))
+            continue
+        # An expired order can never come back, so nothing is lost by not knowing it any more.
+        del state.orders[order_id]
+        if order.account.client_ids.get(order.client_id) is order:
+            del order.account.client_ids[order.client_id]
+
+
+def on_chain_cancels(state: State) -> None:
+    """Honours stamps on chain at once: everything signed until the stamp leaves the book."""
+    head = state.chain.head
+    for order in [order for entry in state.accounts.values() for order in entry.open_orders.values()]:
+        stamp = max(
+            head.slot_stamps.get((order.signer, order.slot), 0),
+            head.account_stamps.get(order.account.key, 0),
+        )
+        if order.generation <= stamp * 1000:
+            state.cancel(order, "cancelled_on_chain")
+
+
+def _cancel_each(state: State, orders: Iterable[LiveOrder], reason: str) -> None:
+    for order in orders:
+        state.cancel(order, reason)
+
+
+def _use_nonce(state: State, signer: str, nonce: int) -> None:
+    last = state.nonces.get(signer, 0)
+    if nonce <= last:
+        raise RefusedError(
+            409,
+            "stale_nonce",
+            f"nonce {nonce} is not above {last}, the last one of this signer: use the time in milliseconds",
+            "nonce",
+        )
+    state.nonces[signer] = nonce
+
+
+def _not_authorised(signer: str) -> RefusedError:
+    return RefusedError(401, "not_authorised", f"{signer} may not cancel this: sign with the account's own key",
+    "signature")
+
+
+def _answer(cancelled: list[LiveOrder], order: LiveOrder | None = None) -> Ack:
+    return Ack(
+        input_seq=0,
+        ok=True,
+        http_status=200,
+        seq=0,
+        order_id="" if order is None else order.hex_id,
+        client_id="" if order is None else order.client_id,
+        order_status="" if order is None else order.status.value,
+        filled=0 if order is None else order.filled,
+        reason="" if order is None else order.reason,
+        cancelled=tuple(each.hex_id for each in cancelled),
+    )

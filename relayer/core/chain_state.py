@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""What the chain says: the ledger at the last final block, the unfinal blocks above it, and the ledger at the head.
+
+A reorg drops blocks and recomputes the head from the final state; nothing is patched backwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from ouro import events
+from ouro.ledger import Ledger
+from ouro.markets import Market
+from relayer.core.accounts import AccountKey
+from relayer.core.errors import InputRefusedError
+from relayer.core.inputs import ZERO_HASH, ChainBlock
+
+
+class PendingWithdrawal(msgspec.Struct, frozen=True):
+    """A delayed withdrawal that was requested and neither paid nor cancelled; micro-USDC."""
+
+    account: str
+    subaccount: int
+    amount: int
+
+
+class ChainState:
+    """The chain's state at one block, as far as matching needs it."""
+
+    __slots__ = ("account_stamps", "head", "ledger", "operator", "slot_stamps", "used_nonces", "withdrawals")
+
+    def __init__(self, ledger: Ledger, operator: str) -> None:
+        self.ledger = ledger
+        self.operator = operator
+        self.head = ZERO_HASH
+        self.withdrawals: dict[int, PendingWithdrawal] = {}
+        self.used_nonces: dict[tuple[str, int], None] = {}
+        self.slot_stamps: dict[tuple[str, int], int] = {}
+        self.account_stamps: dict[AccountKey, int] = {}
+
+    def copy(self) -> ChainState:
+        """An independent copy."""
+        other = ChainState(self.ledger.copy(), self.operator)
+        other.head = self.head
+        other.withdrawals = dict(self.withdrawals)
+        other.used_nonces = dict(self.used_nonces)
+        other.slot_stamps = dict(self.slot_stamps)
+        other.account_stamps = dict(self.account_stamps)
+        return other
+
+    def apply(self, event: events.Event) -> None:
+        """Follows one event."""
+        self.ledger.apply(event)
+        match event:
+            case events.BatchSettled() if event.operator == self.operator:
+                self.head = event.next
+            case events.WithdrawalRequested():
+                self.withdrawals[event.id] = PendingWithdrawal(event.account, event.subaccount, event.amount)
+            case events.WithdrawalCancelled():
+                self.withdrawals.pop(event.id, None)
+            case events.Withdrawn():
+                if event.instant:
+                    self.used_nonces[event.account, event.id_or_nonce] = None
+                else:
+                    self.withdrawals.pop(event.id_or_nonce, None)
+            case events.SlotCancelled():
+                self.slot_stamps[event.signer, event.slot] = event.stamp
+            case events.AllCancelled():
+                self.account_stamps[event.account, event.subaccount] = event.stamp
+            case _:
+                pass
+
+
+class Block:
+    """An unfinal block with its decoded events."""
+
+    __slots__ = ("events", "hash", "number", "time_s")
+
+    def __init__(self, number: int, block_hash: bytes, time_s: int, decoded: list[events.Event]) -> None:
+        self.number = number
+        self.hash = block_hash
+        self.time_s = time_s
+        self.events = decoded
+
+
+class Chain:
+    """Final state, unfinal blocks, head state. `blocks` always ends with the head once a block was seen."""
+
+    __slots__ = ("_final", "blocks", "final_number", "head")
+
+    def __init__(self, markets: Iterable[Market], operator: str) -> None:
+        self._final = ChainState(Ledger(list(markets)), operator)
+        self.head = self._final.copy()
+        self.blocks: list[Block] = []
+        self.final_number = 0
+
+    @property
+    def number(self) -> int:
+        """The head's number, 0 before the first block."""
+        return self.blocks[-1].number if self.blocks else 0
+
+    @property
+    def hash(self) -> bytes:
+        """The head's hash."""
+        return self.blocks[-1].hash if self.blocks else ZERO_HASH
+
+    @property
+    def time_s(self) -> int:
+        """The head's time."""
+        return self.blocks[-1].time_s if self.blocks else 0
+
+    def append(self, block: ChainBlock) -> Block:
+        """Takes the next block; raises InputRefusedError when it does not follow the head."""
+        if self.blocks and (block.parent_hash != self.hash or block.number != self.number + 1):
+            raise InputRefusedError(
+                f"block {block.number} does not follow the head {self.number}: revert to their fork first"
+            )
+        decoded: list[events.Event] = []
+        for log in block.logs:
+            event = events.decode_log(log.to_rpc(block.number, block.hash))
+            if event is not None:
+                decoded.append(event)
+        for event in decoded:
+            self.head.apply(event)
+        added = Block(block.number, block.hash, block.time_s, decoded)
+        self.blocks.append(added)
+        self.final_number = max(self.final_number, min(block.final_number, block.number))
+        self._finalise()
+        return added
+
+    def check_revert(self, to_number: int, to_hash: bytes) -> None:
+        """Raises InputRefusedError when the block to return to is not among the unfinal ones (or the final one below
+        them).
+        """
+        for block in self.blocks:
+            if block.number == to_number and block.hash == to_hash:
+                return
+        raise InputRefusedError(f"cannot revert to block {to_number}: it is final or was never seen")
+
+    def revert(self, to_number: int) -> list[Block]:
+        """Drops the blocks above `to_number` and recomputes the head; answers the dropped ones, oldest first."""
+        kept = [block for block in self.blocks if block.number <= to_number]
+        dropped = self.blocks[len(kept) :]
+        self.blocks = kept
+        self.head = self._final.copy()
+        for block in kept:
+            if block.number > self.final_number:
+                for event in block.events:
+                    self.head.apply(event)
+        return dropped
+
+    def is_settled(self, owner: str, nonce: int, deadline: int) -> bool:
+        """Whether an instant withdrawal has landed, or can no longer land, in a final block."""
+        if (owner, nonce) in self._final.used_nonces:
+            return True
+        return bool(self.blocks) and self.blocks[0].number <= self.final_number and self.blocks[0].time_s > deadline
+
+    def unconfirmed_credits(self, confirmations: int) -> dict[AccountKey, int]:
+        """Deposits in the newest blocks that have fewer than `confirmations` (1: none), per account, micro-USDC."""
+        amounts: dict[AccountKey, int] = {}
+        for block in self.blocks[max(0, len(self.blocks) - confirmations + 1) :]:
+            for event in block.events:
+                if isinstance(event, events.Credited):
+                    key = (event.account, event.subaccount)
+                    amounts[key] = amounts.get(key, 0) + event.amount
+        return amounts
+
+    def _finalise(self) -> None:
+        # The newest final block stays in the list, emptied, as the one a reorg may return to.
+        for block in self.blocks:
+            if block.number > self.final_number:
+                break
+            for event in block.events:
+                self._final.apply(event)
+            block.events = []
+        while len(self.blocks) > 1 and self.blocks[1].number <= self.final_number:
+            del self.blocks[0]

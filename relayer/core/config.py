@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""What a core is told once, at the start of its journal. Part of the journal's header: it cannot change under a
+replay.
+"""
+
+import msgspec
+
+from ouro.markets import Market
+from ouro.units import SETTLE_WINDOW_S
+
+CORE_VERSION = 1
+
+
+class CoreConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The venue's identity, fees and limits.
+
+    `markets` are those of the deployment; the chain's MarketListed and MarketChanged events update them. Fees are ppm
+    of notional. `margin_buffer_ppm` is asked on top of initial margin. `credit_confirmations` is how many blocks (1:
+    the block itself) a deposit needs before it counts. `max_unsettled_fills` is settlement capacity times half a
+    settle window. `max_attempts` bounds how often a fill refused for a market or batch reason is sent. `backlog_age_ms`
+    is how old the oldest unconfirmed fill may be before nothing new may open risk (half a window).
+    """
+
+    chain_id: int
+    exchange: str
+    vault: str
+    oracle: str
+    operator: str
+    markets: tuple[Market, ...]
+    taker_fee_ppm: int = 350
+    maker_fee_ppm: int = 0
+    margin_buffer_ppm: int = 20_000
+    credit_confirmations: int = 1
+    max_unsettled_fills: int = 1_024
+    max_attempts: int = 5
+    max_open_orders: int = 1_000
+    settle_window_s: int = SETTLE_WINDOW_S
+    backlog_age_ms: int = SETTLE_WINDOW_S * 500

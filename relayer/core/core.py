@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The core itself: one method that takes an input, and queries."""
+
+from __future__ import annotations
+
+from relayer.core import cancelling, placing, settling, withdrawing
+from relayer.core.config import CoreConfig
+from relayer.core.digest import state_hash
+from relayer.core.errors import InputRefusedError, RefusedError
+from relayer.core.fills import Batch, NextBatch
+from relayer.core.inputs import (
+    BatchBuilt,
+    BatchFate,
+    Cancel,
+    CancelAll,
+    CancelAllAfter,
+    ChainBlock,
+    ChainRevert,
+    Input,
+    Place,
+    ReserveWithdrawal,
+    Tick,
+)
+from relayer.core.outputs import Ack, OrderState, Output
+from relayer.core.state import State
+
+
+class Core:
+    """Deterministic: the same inputs in the same order give the same outputs and the same hashes, in every process."""
+
+    def __init__(self, config: CoreConfig) -> None:
+        self.config = config
+        self._state = State(config)
+
+    def apply(self, item: Input) -> list[Output]:
+        """Takes one input and says what came of it; the answer to a command (`Ack`) comes last.
+
+        Raises InputRefusedError, without any change, for an input that its maker should not have made.
+        """
+        state = self._state
+        ack: Ack | None = None
+        try:
+            ack = self._dispatch(item)
+        except RefusedError as refusal:
+            ack = _refused(refusal, item)
+        state.recorder.input_seq += 1
+        return state.recorder.flush(state.now_ms, len(state.queue), ack)
+
+    def _dispatch(self, item: Input) -> Ack | None:
+        state = self._state
+        match item:
+            case Place():
+                return placing.place(state, item)
+            case Cancel():
+                return cancelling.cancel(state, item)
+            case Tick():
+                self._tick(item)
+            case ChainBlock():
+                settling.block(state, item)
+            case BatchBuilt():
+                settling.batch_built(state, item)
+            case BatchFate():
+                settling.batch_fate(state, item)
+            case CancelAll():
+                return cancelling.cancel_all(state, item)
+            case CancelAllAfter():
+                return cancelling.cancel_all_after(state, item)
+            case ReserveWithdrawal():
+                return withdrawing.reserve(state, item)
+            case ChainRevert():
+                settling.revert(state, item)
+        return None
+
+    def _tick(self, item: Tick) -> None:
+        state = self._state
+        if item.now_ms <= state.now_ms:
+            return
+        state.now_ms = item.now_ms
+        state.shadow.time_s = state.time_s
+        cancelling.on_time(state)
+        settling.on_time(state)
+
+    # Queries: none of them changes anything.
+
+    @property
+    def input_seq(self) -> int:
+        """How many inputs were applied; equals the journal's sequence number of the last one."""
+        return self._state.recorder.input_seq
+
+    @property
+    def seq(self) -> int:
+        """Number of the last public record."""
+        return self._state.recorder.seq
+
+    @property
+    def now_ms(self) -> int:
+        """The time of the last tick."""
+        return self._state.now_ms
+
+    @property
+    def chain_number(self) -> int:
+        """Number of the last block, 0 before the first."""
+        return self._state.chain.number
+
+    @property
+    def chain_hash(self) -> bytes:
+        """Hash of the last block."""
+        return self._state.chain.hash
+
+    @property
+    def chain_blocks(self) -> list[tuple[int, bytes]]:
+        """Number and hash of the blocks a revert may return to, oldest first."""
+        return [(block.number, block.hash) for block in self._state.chain.blocks]
+
+    @property
+    def chain_head(self) -> bytes:
+        """The operator's journal head as the chain stores it at the last block."""
+        return self._state.chain.head.head
+
+    @property
+    def next_prev(self) -> bytes:
+        """`prev` of the next batch: `next` of the newest pending one, else the head on chain."""
+        pending = self.pending_batches()
+        return pending[-1].next if pending else self.chain_head
+
+    def next_batch(self) -> NextBatch | None:
+        """What should be settled next, None when nothing waits."""
+        return self._state.queue.next_batch()
+
+    def pending_batches(self) -> list[Batch]:
+        """Batches that were built and have neither landed nor been dropped, by number; a reorg brings one back."""
+        return sorted(
+            (batch for batch in self._state.batches.values() if batch.is_pending), key=lambda batch: batch.number
+        )
+
+    @property
+    def last_batch(self) -> tuple[int, int]:
+        """Number and transaction nonce of the newest batch ever built, (0, -1) before the first."""
+        return self._state.last_batch
+
+    @property
+    def unsettled(self) -> int:
+        """Fills that the chain has not decided on."""
+        return len(self._state.unsettled)
+
+    def order(self, order_id: bytes) -> OrderState | None:
+        """An order by id; None when it was never accepted, or has expired and is forgotten."""
+        order = self._state.orders.get(order_id)
+        return None if order is None else order.state()
+
+    def order_by_client_id(self, account: str, subaccount: int, client_id: str) -> OrderState | None:
+        """An order by its client id."""
+        entry = self._state.accounts.get((account, subaccount))
+        order = None if entry is None else entry.client_ids.get(client_id)
+        return None if order is None else order.state()
+
+    def book(self, ticker: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]], int]:
+        """Bids and asks as (price, lots) best first, and the number of the last book record; KeyError if unknown."""
+        for venue in self._state.venues.values():
+            if venue.ticker == ticker:
+                return venue.book.bids.depth(), venue.book.asks.depth(), venue.book.seq
+        raise KeyError(ticker)
+
+    def withdrawable(self, account: str, subaccount: int) -> int:
+        """Micro-USDC an instant withdrawal could take now."""
+        entry = self._state.accounts.get((account, subaccount))
+        return 0 if entry is None else self._state.shadow.withdrawable(entry)
+
+    def state_hash(self) -> bytes:
+        """Hash of the whole state in canonical form; walks everything."""
+        return state_hash(self._state)
+
+    def trail_hash(self) -> bytes:
+        """Rolling hash of every input's number, time and outputs: what each group in the journal stores."""
+        return self._state.recorder.trail
+
+
+def _refused(refusal: RefusedError, item: Input) -> Ack:
+    order_id = "0x" + item.order_id.hex() if isinstance(item, Place | Cancel) else ""
+    return Ack(
+        input_seq=0,
+        ok=False,
+        http_status=refusal.http_status,
+        seq=0,
+        error_code=refusal.code,
+        message=refusal.message,
+        param=refusal.param,
+        order_id=order_id,
+        client_id=item.client_id if isinstance(item, Place) else "",
+        free_slots=refusal.free_slots,
+    )
+
+
+__all__ = ["Core", "InputRefusedError"]

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Matching in two steps: plan which resting orders an order would take, then carry it out.
+
+The plan changes nothing but scratch copies of the accounts in it, so a fill-or-kill order that does not fit leaves no
+trace. Every planned fill has passed the contract's own checks for both sides, one after another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ouro.markets import MarketState
+from ouro.maths import fees
+from ouro.units import MAX_BATCH_FILLS
+from relayer.core.accounts import AccountEntry
+from relayer.core.orders import LiveOrder
+from relayer.core.shadow import Shadow, ShadowAccount
+
+
+class PlannedFill:
+    """Lots to take from one resting order at its price, and how open interest changes by it."""
+
+    __slots__ = ("lots", "maker", "open_interest_delta", "price")
+
+    def __init__(self, maker: LiveOrder, lots: int, price: int, open_interest_delta: int) -> None:
+        self.maker = maker
+        self.lots = lots
+        self.price = price
+        self.open_interest_delta = open_interest_delta
+
+
+class Plan:
+    """What an order would do to the book. `stop` says why it ends before the order is filled, '' when the book ran out.
+
+    `dropped` are resting orders met on the way that can no longer fill, with the reason.
+    """
+
+    __slots__ = ("accounts", "dropped", "fills", "open_interest_delta", "remaining", "stop")
+
+    def __init__(self, remaining: int) -> None:
+        self.remaining = remaining
+        self.fills: list[PlannedFill] = []
+        self.dropped: list[tuple[LiveOrder, str]] = []
+        self.accounts: dict[tuple[str, int], tuple[AccountEntry, ShadowAccount]] = {}
+        self.open_interest_delta = 0
+        self.stop = ""
+
+
+class Matcher:
+    """Plans matches under the venue's fees. `fill_room` limits how many fills may become unsettled."""
+
+    __slots__ = ("_maker_fee_ppm", "_shadow", "_taker_fee_ppm")
+
+    def __init__(self, shadow: Shadow, taker_fee_ppm: int, maker_fee_ppm: int) -> None:
+        self._shadow = shadow
+        self._taker_fee_ppm = taker_fee_ppm
+        self._maker_fee_ppm = maker_fee_ppm
+
+    def plan(self, taker: LiveOrder, fill_room: int) -> Plan:
+        """The fills an order gets now, in price-time priority."""
+        plan = Plan(taker.remaining)
+        limit = min(fill_room, MAX_BATCH_FILLS) if taker.one_shot else fill_room
+        reduce_only_market = taker.venue.state is MarketState.REDUCE_ONLY
+        for maker in _opposite(taker):
+            if plan.remaining == 0:
+                break
+            stop = self._stop(taker, maker, plan, limit)
+            if stop:
+                plan.stop = stop
+                break
+            if maker.account.owner == taker.account.owner:
+                plan.stop = "self_trade"
+                break
+            self._try(taker, maker, plan, reduce_only_market)
+            if plan.stop:
+                break
+        return plan
+
+    def _stop(self, taker: LiveOrder, maker: LiveOrder, plan: Plan, limit: int) -> str:
+        if len(plan.fills) >= limit:
+            return "batch_limit" if taker.one_shot and limit == MAX_BATCH_FILLS else "settlement_backlog"
+        if not taker.venue.in_band(maker.limit_price):
+            return "price_band"
+        return ""
+
+    def _try(self, taker: LiveOrder, maker: LiveOrder, plan: Plan, reduce_only_market: bool) -> None:
+        """Plans one fill, or drops the maker, or stops the taker."""
+        venue = taker.venue
+        old_taker, old_maker = self._scratch(plan, taker), self._scratch(plan, maker)
+        lots = min(plan.remaining, maker.resting)
+        if taker.reduce_only or reduce_only_market:
+            lots = min(lots, _reducible(old_taker, taker))
+            if lots == 0:
+                plan.stop = "reduce_only" if taker.reduce_only else "market_reduce_only"
+                return
+        if maker.reduce_only or reduce_only_market:
+            lots = min(lots, _reducible(old_maker, maker))
+            if lots == 0:
+                plan.dropped.append((maker, "reduce_only" if maker.reduce_only else "market_reduce_only"))
+                return
+        delta = _open_interest_delta(old_taker.size(venue.id), old_maker.size(venue.id), -lots if taker.sell else lots)
+        if delta > 0 and (
+            venue.open_interest + venue.unsettled_open_interest + plan.open_interest_delta + delta
+            > venue.market.max_open_interest
+        ):
+            plan.stop = "open_interest_cap"
+            return
+        price = maker.limit_price
+        new_taker = self._after(old_taker, taker, lots, price, self._taker_fee_ppm)
+        if not self._shadow.may_fill(old_taker, new_taker, venue.id):
+            plan.stop = "insufficient_margin"
+            return
+        new_maker = self._after(old_maker, maker, lots, price, self._maker_fee_ppm)
+        if not self._shadow.may_fill(old_maker, new_maker, venue.id):
+            plan.dropped.append((maker, "insufficient_margin"))
+            return
+        plan.accounts[taker.account.key] = (taker.account, new_taker)
+        plan.accounts[maker.account.key] = (maker.account, new_maker)
+        plan.fills.append(PlannedFill(maker, lots, price, delta))
+        plan.open_interest_delta += delta
+        plan.remaining -= lots
+
+    def _scratch(self, plan: Plan, order: LiveOrder) -> ShadowAccount:
+        found = plan.accounts.get(order.account.key)
+        return self._shadow.of(order.account) if found is None else found[1]
+
+    @staticmethod
+    def _after(account: ShadowAccount, order: LiveOrder, lots: int, price: int, rate_ppm: int) -> ShadowAccount:
+        after = account.copy()
+        signed = -lots if order.sell else lots
+        one_shot_ms = order.generation if order.one_shot else 0
+        after.trade(order.venue, signed, price, fees.fee(lots * price, rate_ppm), one_shot_ms)
+        return after
+
+
+def _opposite(taker: LiveOrder) -> Iterator[LiveOrder]:
+    """Resting orders that the taker's limit reaches, best price first, oldest first."""
+    limit, sell = taker.limit_price, taker.sell
+    for level in taker.venue.book.side(not sell):
+        if level.price < limit if sell else level.price > limit:
+            return
+        order = level.first
+        while order is not None:
+            yield order
+            order = order.after
+
+
+def _reducible(account: ShadowAccount, order: LiveOrder) -> int:
+    """Lots an order on its side can take off the position."""
+    size = account.size(order.venue.id)
+    return abs(size) if size and (size > 0) == order.sell else 0
+
+
+def _open_interest_delta(taker_size: int, maker_size: int, taker_lots: int) -> int:
+    """Change of the sum of all long positions by a fill of signed `taker_lots`."""
+    taker = max(0, taker_size + taker_lots) - max(0, taker_size)
+    maker = max(0, maker_size - taker_lots) - max(0, maker_size)
+    return taker + maker

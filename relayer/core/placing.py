@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Placing an order, and the ordinary path by which any order enters the book."""
+
+from __future__ import annotations
+
+from ouro.codec import unpack_order
+from ouro.orders import Order
+from relayer.core import rules
+from relayer.core.errors import RefusedError
+from relayer.core.fills import MatchedFill
+from relayer.core.inputs import Place
+from relayer.core.matching import Plan
+from relayer.core.orders import LiveOrder, Status
+from relayer.core.outputs import Ack
+from relayer.core.state import State
+
+
+def place(state: State, item: Place) -> Ack:
+    """Accepts or refuses an order; an accepted one is matched at once and what remains rests if it may."""
+    terms, amounts = int.from_bytes(item.terms), int.from_bytes(item.amounts)
+    order = _unpack(state, terms, amounts)
+    repeated = _repeated(state, item, order)
+    if repeated is not None:
+        return _answer(repeated)
+    venue = next(venue for venue in state.venues.values() if venue.ticker == order.market)
+    rules.check_form(order, venue.market, state.config, item.signer, item.client_id)
+    rules.check_times(order, state)
+    live = LiveOrder(
+        order_id=item.order_id,
+        client_id=item.client_id,
+        account=state.account(order.account, order.subaccount),
+        venue=venue,
+        sell=order.side == "SELL",
+        size=order.size,
+        limit_price=order.limit_price,
+        time_in_force=order.time_in_force.value,
+        post_only=order.post_only,
+        reduce_only=order.reduce_only,
+        max_fee_ppm=order.max_fee_ppm,
+        expiry=order.expiry,
+        generation=order.generation,
+        slot=order.slot,
+        revision=order.revision,
+        signer=item.signer,
+        words=(terms, amounts, int.from_bytes(item.r), int.from_bytes(item.vs)),
+    )
+    rules.check_market(live, state)
+    rules.check_slot(live, state)
+    rules.check_account(live, state)
+    state.remember(live)
+    enter(state, live)
+    live.first_answer = (live.status.value, live.filled, live.reason)
+    return _answer(live)
+
+
+def enter(state: State, order: LiveOrder) -> None:
+    """Matches an order against the book, then lets the rest of it rest, or ends it when it may not."""
+    plan = state.matcher.plan(order, max(0, state.config.max_unsettled_fills - len(state.unsettled)))
+    for maker, reason in plan.dropped:
+        state.cancel(maker, reason)
+    if order.time_in_force == "FOK" and plan.remaining:
+        state.cancel(order, f"fok_unfillable: {plan.stop}" if plan.stop else "fok_unfillable")
+        return
+    state.recorder.order(order)
+    for planned in plan.fills:
+        _execute(state, order, planned.maker, planned.lots, planned.price, planned.open_interest_delta)
+    _keep_accounts(plan)
+    if order.remaining == 0:
+        state.close(order, Status.FILLED, "")
+    elif plan.stop:
+        state.cancel(order, plan.stop)
+    elif order.one_shot:
+        state.cancel(order, "ioc_remainder")
+    elif order.reduce_only and state.shadow.reducible(order.account, order) == 0:
+        state.cancel(order, "reduce_only")
+    else:
+        state.rest(order)
+
+
+def _execute(state: State, taker: LiveOrder, maker: LiveOrder, lots: int, price: int, open_interest_delta: int) -> None:
+    state.last_fill_id += 1
+    fill = MatchedFill(
+        fill_id=state.last_fill_id,
+        venue=taker.venue,
+        price=price,
+        size=lots,
+        taker=taker,
+        maker=maker,
+        taker_fee_ppm=state.config.taker_fee_ppm,
+        maker_fee_ppm=state.config.maker_fee_ppm,
+        matched_ms=state.now_ms,
+        open_interest_delta=open_interest_delta,
+    )
+    state.fills[fill.id] = fill
+    taker.live_fills += 1
+    maker.live_fills += 1
+    taker.filled += lots
+    maker.filled += lots
+    taker.venue.unsettled_open_interest += open_interest_delta
+    state.hold(fill)
+    state.queue.add(fill)
+    state.recorder.fill(fill)
+    state.resize(maker)
+    if maker.remaining == 0:
+        maker.status = Status.FILLED
+    state.recorder.order(maker)
+
+
+def _keep_accounts(plan: Plan) -> None:
+    """The plan computed both accounts with the new fills at the end, which is what a recomputation would give."""
+    for entry, account in plan.accounts.values():
+        entry.shadow = account
+
+
+def _unpack(state: State, terms: int, amounts: int) -> Order:
+    try:
+        return unpack_order(terms, amounts, {venue.id: venue.ticker for venue in state.venues.values()})
+    except (KeyError, ValueError) as error:
+        raise RefusedError(400, "malformed_order", f"the order cannot be read: {error}", "order") from error
+
+
+def _repeated(state: State, item: Place, order: Order) -> LiveOrder | None:
+    """The order this repeats: the same order under the same client id gets the same answer."""
+    entry = state.accounts.get((order.account, order.subaccount))
+    named = entry.client_ids.get(item.client_id) if entry is not None and item.client_id else None
+    if named is not None and named.id != item.order_id:
+        raise RefusedError(
+            409,
+            "client_id_reused",
+            f"clientId {item.client_id} already names the order {named.hex_id}: use another one",
+            "clientId",
+        )
+    known = state.orders.get(item.order_id)
+    if known is not None and item.client_id and known.client_id != item.client_id:
+        raise RefusedError(
+            409,
+            "order_known",
+            f"this very order was already placed as clientId {known.client_id or '(none)'}: sign a "
+            f"new one (a newer generation)",
+            "clientId",
+        )
+    return known
+
+
+def _answer(order: LiveOrder) -> Ack:
+    status, filled, reason = order.first_answer
+    return Ack(
+        input_seq=0,
+        ok=True,
+        http_status=201,
+        seq=0,
+        order_id=order.hex_id,
+        client_id=order.client_id,
+        order_status=status,
+        filled=filled,
+        reason=reason,
+    )

@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""What an order must satisfy before it is matched: first its form alone, then in the light of market, slot and account.
+
+Each rule raises a `RefusedError` with a stable code and a sentence that says what was wrong and how to put it right.
+"""
+
+from __future__ import annotations
+
+from ouro.markets import Market, MarketState
+from ouro.orders import Order, SelfTrade, Trigger
+from ouro.units import MAX_AHEAD_MS, MAX_SUBACCOUNT_POSITIONS, PPM
+from relayer.core.config import CoreConfig
+from relayer.core.errors import RefusedError
+from relayer.core.orders import LiveOrder, Status
+from relayer.core.state import State
+from relayer.core.venue import Venue
+
+MAX_SIZE = 2**46
+MAX_PRICE = 2**48 - 1
+MAX_LIFE_MS = 90 * 24 * 3600 * 1000
+MAX_CLIENT_ID = 64
+_FREE_SLOTS_SHOWN = 8
+_SLOTS_SEARCHED = 4_096
+
+
+def check_form(order: Order, market: Market, config: CoreConfig, signer: str, client_id: str) -> None:
+    """Rules that need nothing but the order and the market's tick."""
+    if signer != order.account:
+        raise RefusedError(
+            401,
+            "bad_signature",
+            f"the signature is by {signer}, not by the account {order.account}; session keys are not supported yet, "
+            "so sign with the account's own key",
+            "signature",
+        )
+    if len(client_id) > MAX_CLIENT_ID:
+        raise RefusedError(400, "bad_client_id", f"clientId is longer than {MAX_CLIENT_ID} characters", "clientId")
+    if order.trigger != Trigger.NONE or order.trigger_price:
+        raise RefusedError(
+            400,
+            "trigger_unsupported",
+            "conditional orders are not supported yet: use trigger NONE and triggerPrice 0",
+            "trigger",
+        )
+    if order.referrer:
+        raise RefusedError(400, "referrer_unsupported", "referrers are not supported yet: use referrer 0", "referrer")
+    if order.self_trade != SelfTrade.CANCEL_TAKER:
+        raise RefusedError(
+            400,
+            "self_trade_unsupported",
+            f"selfTrade {order.self_trade} is not supported yet: use CANCEL_TAKER",
+            "selfTrade",
+        )
+    if order.revision:
+        raise RefusedError(
+            400,
+            "amend_unsupported",
+            "amending is not supported yet: cancel the order and sign a new one with revision 0",
+            "revision",
+        )
+    if not 0 < order.size <= MAX_SIZE:
+        raise RefusedError(400, "bad_size", f"size is {order.size} lots; it must be from 1 to {MAX_SIZE}", "size")
+    if not 0 < order.limit_price <= MAX_PRICE:
+        raise RefusedError(400, "bad_price", f"limitPrice is {order.limit_price}; it must be above zero", "limitPrice")
+    if order.limit_price % market.tick:
+        below = order.limit_price - order.limit_price % market.tick
+        raise RefusedError(
+            400,
+            "off_tick",
+            f"limitPrice {order.limit_price} is not a multiple of the tick {market.tick} of {market.ticker}: "
+            f"use {below} or {below + market.tick}",
+            "limitPrice",
+        )
+    if order.is_one_shot and order.slot:
+        raise RefusedError(400, "one_shot_with_slot", f"an {order.time_in_force} order has no slot: use slot 0", "slot")
+    if order.is_one_shot and order.post_only:
+        raise RefusedError(
+            400,
+            "post_only_one_shot",
+            f"an {order.time_in_force} order cannot be post-only: use GTT for post-only orders",
+            "postOnly",
+        )
+    fee = config.maker_fee_ppm if order.post_only else max(config.taker_fee_ppm, config.maker_fee_ppm)
+    if order.is_one_shot:
+        fee = config.taker_fee_ppm
+    if order.max_fee_ppm < fee:
+        raise RefusedError(
+            400,
+            "fee_cap_too_low",
+            f"maxFeePpm {order.max_fee_ppm} is below the venue's fee of {fee} ppm: sign at least {fee}",
+            "maxFeePpm",
+        )
+
+
+def check_times(order: Order, state: State) -> None:
+    """Rules on signing time and expiry."""
+    time_s, window = state.time_s, state.config.settle_window_s
+    if not 0 < order.generation <= state.now_ms + MAX_AHEAD_MS:
+        raise RefusedError(
+            400,
+            "signed_in_future",
+            f"generation {order.generation} is more than {MAX_AHEAD_MS // 1000} s ahead of "
+            f"{state.now_ms} ms: check the clock",
+            "generation",
+        )
+    if order.expiry * 1000 > order.generation + MAX_LIFE_MS:
+        raise RefusedError(
+            400, "expiry_too_far", "expiry is more than 90 days after generation: sign an earlier one", "expiry"
+        )
+    if order.expiry <= time_s:
+        raise RefusedError(
+            400,
+            "expired",
+            f"the order expired at {order.expiry} s, it is {time_s} s now: sign a later expiry",
+            "expiry",
+        )
+    if order.expiry - window <= time_s:
+        raise RefusedError(
+            400,
+            "expires_too_soon",
+            f"matching stops {window} s before the signed expiry, so that the fill can still settle: "
+            f"sign an expiry after {time_s + window} s",
+            "expiry",
+        )
+
+
+def check_market(order: LiveOrder, state: State) -> None:
+    """Rules on the state of the market and its index price."""
+    venue = order.venue
+    if venue.state in (MarketState.HALTED, MarketState.UNLISTED):
+        raise RefusedError(422, "market_halted", f"{venue.ticker} is halted: no orders are taken", "market")
+    if venue.is_stale(state.time_s):
+        raise RefusedError(
+            503,
+            "stale_price",
+            f"the index price of {venue.ticker} is older than {venue.market.max_price_age_s} s: try again shortly",
+            "market",
+        )
+    if venue.state is MarketState.REDUCE_ONLY and not 0 < order.size <= state.shadow.reducible(order.account, order):
+        raise RefusedError(422, "market_reduce_only", f"{venue.ticker} only takes orders that reduce a position",
+        "market") reach = _band_limit(venue, order.sell)
+    if order.limit_price < reach if order.sell else order.limit_price > reach:
+        raise RefusedError(
+            422,
+            "price_band",
+            f"limitPrice {order.limit_price} is beyond the price band of {venue.market.band_ppm} ppm "
+            f"around the index price "
+            f"{venue.index_price}: use {reach} at {'least' if order.sell else 'most'}",
+            "limitPrice",
+        )
+
+
+def check_slot(order: LiveOrder, state: State) -> None:
+    """Rules on generation and slot, and on cancels that stand on chain."""
+    head, entry = state.chain.head, order.account
+    stamp = max(
+        head.slot_stamps.get((order.signer, order.slot), 0) if not order.one_shot else 0,
+        head.account_stamps.get(entry.key, 0),
+    )
+    if order.generation <= stamp * 1000:
+        raise RefusedError(
+            409,
+            "cancelled_on_chain",
+            f"a cancel on chain covers everything signed until {stamp} s: sign after that",
+            "generation",
+        )
+    if order.one_shot:
+        newest = state.shadow.of(entry).one_shot_ms.get(order.venue.id, 0)
+        if order.generation <= newest:
+            raise RefusedError(
+                409,
+                "one_shot_not_newer",
+                f"generation {order.generation} is not newer than {newest}, that of the last IOC or "
+                f"FOK fill of this position: sign again",
+                "generation",
+            )
+        return
+    use = state.slots.get((order.signer, order.slot))
+    if use is None:
+        return
+    live = state.orders.get(use.order_id)
+    if live is not None and live.status is Status.OPEN:
+        free = free_slots(state, order.signer)
+        hint = f" or use a free slot such as {free[0]}" if free else ""
+        raise RefusedError(
+            409,
+            "slot_taken",
+            f"slot {order.slot} holds the open order {live.hex_id}: cancel it first{hint}",
+            "slot",
+            free,
+        )
+    if order.generation <= use.generation:
+        raise RefusedError(
+            409,
+            "stale_generation",
+            f"generation {order.generation} is not newer than {use.generation}, the last one in slot "
+            f"{order.slot}: sign again",
+            "generation",
+        )
+
+
+def check_account(order: LiveOrder, state: State) -> None:
+    """Rules on positions, margin and the settlement backlog."""
+    entry, venue, shadow = order.account, order.venue, state.shadow
+    if not order.one_shot and len(entry.open_orders) >= state.config.max_open_orders:
+        raise RefusedError(
+            422,
+            "too_many_orders",
+            f"the subaccount already has {len(entry.open_orders)} open orders: cancel some first",
+            "account",
+        )
+    crosses = venue.book.crosses(order.sell, order.limit_price)
+    if order.post_only and crosses:
+        raise RefusedError(
+            422, "post_only_would_cross", "the post-only order would match at once: move its price away", "postOnly"
+        )
+    size = shadow.of(entry).size(venue.id)
+    if order.reduce_only and (size == 0 or (size > 0) != order.sell):
+        raise RefusedError(
+            422,
+            "reduce_only_no_position",
+            "there is no position on the other side that a reduce-only order could reduce",
+            "reduceOnly",
+        )
+    room = shadow.reducible(entry, order)
+    if crosses and order.size > room and not order.reduce_only and state.is_backlogged():
+        raise RefusedError(
+            503,
+            "settlement_backlog",
+            "settlement is behind: orders that open risk at once wait; reductions, cancels and resting orders pass",
+        )
+    if size == 0:
+        held = set(shadow.of(entry).positions) | set(entry.exposures)
+        if venue.id not in held and len(held) >= MAX_SUBACCOUNT_POSITIONS:
+            raise RefusedError(
+                422,
+                "too_many_positions",
+                f"a subaccount holds at most {MAX_SUBACCOUNT_POSITIONS} markets: use another subaccount",
+                "subaccount",
+            )
+    if not shadow.may_place(entry, order, order.size):
+        raise RefusedError(422, "insufficient_margin", _margin_sentence(order, state), "size")
+
+
+def free_slots(state: State, signer: str) -> tuple[int, ...]:
+    """The lowest slots of a signing key without an open order (slot 0 is left to one-shot orders)."""
+    free: list[int] = []
+    slot = 1
+    while len(free) < _FREE_SLOTS_SHOWN and slot < _SLOTS_SEARCHED:
+        use = state.slots.get((signer, slot))
+        live = None if use is None else state.orders.get(use.order_id)
+        if live is None or live.status is not Status.OPEN:
+            free.append(slot)
+        slot += 1
+    return tuple(free)
+
+
+def _band_limit(venue: Venue, sell: bool) -> int:
+    """The furthest price at which an order of that side could fill."""
+    width = venue.index_price * venue.market.band_ppm // PPM
+    return venue.index_price - width if sell else venue.index_price + width
+
+
+def _margin_sentence(order: LiveOrder, state: State) -> str:
+    entry, shadow = order.account, state.shadow
+    account = shadow.of(entry)
+    equity = account.margin(shadow.venues).equity_scaled >> 32
+    extra = (order.venue, order.sell, order.size, order.limit_price)
+    required = shadow.required(entry, account, extra)
+    promised = shadow.promised(entry)
+    held_back = f", {promised} of it promised to withdrawals" if promised else ""
+    return (
+        f"not enough free collateral: with all open orders filled {required} micro-USDC of initial "
+        f"margin, losses and fees "
+        f"(plus {state.config.margin_buffer_ppm} ppm) would be needed, equity is {equity}{held_back}; "
+        f"deposit or make the order smaller"
+    )

@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Following the chain: blocks confirm or reject fills, reorgs turn that back, rejected fills are undone.
+
+After every change the accounts are computed again and orders that no longer fit are cancelled.
+"""
+
+from __future__ import annotations
+
+from ouro import events
+from relayer.core import cancelling
+from relayer.core.accounts import AccountEntry
+from relayer.core.chain_state import Block
+from relayer.core.errors import InputRefusedError
+from relayer.core.fills import Batch, FillStatus, MatchedFill
+from relayer.core.inputs import BatchBuilt, BatchFate, ChainBlock, ChainRevert
+from relayer.core.orders import LiveOrder, Status
+from relayer.core.placing import enter
+from relayer.core.state import State
+
+_ORDER_FAULT = 1
+_ACCOUNT_FAULT = 2
+DROPPED = "dropped"
+
+
+class _Aftermath:
+    """Orders that lost fills by rejections of one input, and what is to become of them."""
+
+    def __init__(self) -> None:
+        self.guilty_orders: dict[bytes, tuple[LiveOrder, str]] = {}
+        self.guilty_accounts: dict[tuple[str, int], tuple[AccountEntry, str]] = {}
+        self.bereft: dict[bytes, LiveOrder] = {}
+        self.ended: dict[bytes, tuple[LiveOrder, str]] = {}
+
+
+def batch_built(state: State, item: BatchBuilt) -> None:
+    """Marks the fills of a signed batch as submitted; the same batch again is a fee bump."""
+    known = state.batches.get(item.batch_no)
+    if known is not None:
+        same = (item.nonce, item.fill_ids, item.prev, item.next) == (
+            known.nonce,
+            known.fill_ids,
+            known.prev,
+            known.next,
+        )
+        if not same or not known.is_pending:
+            raise InputRefusedError(f"batch {item.batch_no} was built before with other contents, or is settled")
+        known.raw_txs.append(item.raw_tx)
+        return
+    fills = []
+    for fill_id in item.fill_ids:
+        fill = state.fills.get(fill_id)
+        if fill is None or fill.status is not FillStatus.MATCHED:
+            raise InputRefusedError(f"fill {fill_id} of batch {item.batch_no} does not wait for settlement")
+        fills.append(fill)
+    if not fills or len(set(item.fill_ids)) != len(fills):
+        raise InputRefusedError(f"batch {item.batch_no} is empty or names a fill twice")
+    batch = state.batches[item.batch_no] = Batch(item.batch_no, item.nonce, item.fill_ids, item.prev, item.next)
+    batch.raw_txs.append(item.raw_tx)
+    state.last_batch = max(state.last_batch, (item.batch_no, item.nonce))
+    for fill in fills:
+        state.queue.remove(fill)
+        fill.status = FillStatus.SUBMITTED
+        fill.attempts += 1
+        fill.reason = ""
+        state.recorder.fill(fill)
+
+
+def batch_fate(state: State, item: BatchFate) -> None:
+    """A batch that can no longer land gives its fills back to the queue."""
+    batch = state.batches.get(item.batch_no)
+    if batch is None or not batch.is_pending or item.fate != DROPPED:
+        raise InputRefusedError(f"batch {item.batch_no} is not pending, or {item.fate} is no fate")
+    batch.dropped = True
+    for fill_id in batch.fill_ids:
+        fill = state.fills[fill_id]
+        fill.status = FillStatus.MATCHED
+        state.queue.add(fill)
+        state.recorder.fill(fill)
+
+
+def block(state: State, item: ChainBlock) -> None:
+    """Follows one block."""
+    added = state.chain.append(item)
+    after = _Aftermath()
+    for event in added.events:
+        if isinstance(event, events.Fill):
+            _confirm(state, event, added.number)
+        elif isinstance(event, events.FillRejected):
+            _reject(state, event, added.number, after)
+        elif isinstance(event, events.BatchSettled) and event.operator == state.config.operator:
+            for batch in state.batches.values():
+                if batch.next == event.next and batch.is_pending:
+                    batch.block = added.number
+    _finalise(state)
+    state.recompute()
+    if any(isinstance(event, events.SlotCancelled | events.AllCancelled) for event in added.events):
+        cancelling.on_chain_cancels(state)
+    _settle_aftermath(state, after)
+    cancelling.on_time(state)
+    if added.events:
+        refit(state)
+
+
+def revert(state: State, item: ChainRevert) -> None:
+    """A reorg: what the dropped blocks confirmed or rejected is submitted again, until the chain decides anew."""
+    state.chain.check_revert(item.to_number, item.to_hash)
+    dropped: list[Block] = state.chain.revert(item.to_number)
+    for batch in state.batches.values():
+        if batch.block > item.to_number:
+            batch.block = 0
+    for fill in state.fills.values():
+        if fill.block > item.to_number:
+            _reinstate(state, fill)
+    state.recompute()
+    if dropped:
+        refit(state)
+
+
+def on_time(state: State) -> None:
+    """Fills that wait to be tried again are undone once their window has passed."""
+    overdue = [fill for fill in state.fills.values() if fill.retry and not _may_retry(state, fill)]
+    if overdue:
+        after = _Aftermath()
+        for fill in overdue:
+            _undo(state, fill, after)
+        state.recompute()
+        _settle_aftermath(state, after)
+        refit(state)
+
+
+def refit(state: State) -> None:
+    """Cancels, newest first, orders that open risk an account can no longer carry, and reduce-only ones without a
+    position.
+    """
+    for entry in state.accounts.values():
+        if not entry.open_orders:
+            continue
+        newest_first = sorted(entry.open_orders.values(), key=lambda order: -order.placed)
+        for order in newest_first:
+            if order.reduce_only and state.shadow.reducible(entry, order) == 0:
+                state.cancel(order, "reduce_only")
+        for order in newest_first:
+            if state.shadow.fits(entry):
+                break
+            if order.status is Status.OPEN and not order.reduce_only and _opens(state, entry, order):
+                state.cancel(order, "insufficient_margin")
+
+
+def _opens(state: State, entry: AccountEntry, order: LiveOrder) -> bool:
+    """Whether the open orders on this order's side go beyond closing the position."""
+    size = state.shadow.of(entry).size(order.venue.id)
+    exposure = entry.exposures[order.venue.id]
+    lots = exposure.sell_lots if order.sell else exposure.buy_lots
+    return (size > 0) != order.sell or size == 0 or lots > abs(size)
+
+
+def _confirm(state: State, event: events.Fill, number: int) -> None:
+    fill = state.fills.get(event.detail.fill_id)
+    if fill is None or fill.status is FillStatus.CONFIRMED:
+        return
+    if fill.status is FillStatus.REJECTED:
+        _count_again(state, fill)
+        state.hold(fill)
+    elif fill.status is FillStatus.MATCHED:
+        # Settled although its batch was given up: the chain has the last word.
+        state.queue.remove(fill)
+    fill.retry = False
+    state.release(fill)
+    fill.status = FillStatus.CONFIRMED
+    fill.reason = ""
+    fill.block = number
+    fill.transaction_hash = event.where.transaction_hash
+    state.recorder.fill(fill)
+
+
+def _reject(state: State, event: events.FillRejected, number: int, after: _Aftermath) -> None:
+    fill = state.fills.get(event.fill_id)
+    if fill is None or fill.status is not FillStatus.SUBMITTED or fill.retry:
+        return
+    fill.block = number
+    fill.reason = event.reason
+    fill.transaction_hash = event.where.transaction_hash
+    guilty = next((order for order in (fill.taker, fill.maker) if order.id == event.order_id), None)
+    if guilty is not None and event.fault_class == _ORDER_FAULT:
+        after.guilty_orders[guilty.id] = (guilty, event.reason)
+    elif guilty is not None and event.fault_class == _ACCOUNT_FAULT:
+        after.guilty_accounts[guilty.account.key] = (guilty.account, event.reason)
+    elif _may_retry(state, fill):
+        fill.retry = True
+        state.recorder.fill(fill)
+        return
+    else:
+        after.ended[fill.taker.id] = (fill.taker, event.reason)
+    _undo(state, fill, after)
+
+
+def _may_retry(state: State, fill: MatchedFill) -> bool:
+    """Within the window, not too often, and only if a one-shot taker has no fill on chain: all of its fills go in one
+    batch.
+    """
+    if fill.attempts >= state.config.max_attempts:
+        return False
+    if state.now_ms - fill.matched_ms >= state.config.settle_window_s * 1000:
+        return False
+    if not fill.taker.one_shot:
+        return True
+    return all(other.status is not FillStatus.CONFIRMED for other in state.fills.values() if other.taker is fill.taker)
+
+
+def _undo(state: State, fill: MatchedFill, after: _Aftermath) -> None:
+    if fill.retry:
+        fill.retry = False
+        after.ended[fill.taker.id] = (fill.taker, fill.reason)
+    fill.status = FillStatus.REJECTED
+    state.release(fill)
+    for order in (fill.taker, fill.maker):
+        order.filled -= fill.size
+        after.bereft[order.id] = order
+    state.recorder.fill(fill)
+
+
+def _settle_aftermath(state: State, after: _Aftermath) -> None:
+    """First the guilty lose their open orders, then innocent resting orders grow in place, then the others enter
+    again.
+    """
+    for order, reason in [*after.guilty_orders.values(), *after.ended.values()]:
+        if order.status is not Status.CANCELED:
+            state.close(order, Status.CANCELED, f"fill rejected: {reason}")
+    for entry, reason in after.guilty_accounts.values():
+        for order in list(entry.open_orders.values()):
+            state.cancel(order, f"fill rejected: {reason}")
+    reentering: list[LiveOrder] = []
+    for order in after.bereft.values():
+        state.recorder.order(order)
+        if order.level is not None:
+            state.resize(order)
+        elif order.status is Status.FILLED:
+            if order.account.key in after.guilty_accounts or not _may_return(state, order):
+                state.close(order, Status.CANCELED, "fill rejected")
+            else:
+                reentering.append(order)
+    for order in sorted(reentering, key=lambda order: order.placed):
+        _enter_again(state, order)
+
+
+def _may_return(state: State, order: LiveOrder) -> bool:
+    """Whether an order that had been filled may rest again: one-shot, expired, replaced and dead ones may not."""
+    if order.one_shot or order.expiry - state.config.settle_window_s <= state.time_s:
+        return False
+    if state.slots[order.signer, order.slot].order_id != order.id:
+        return False
+    head = state.chain.head
+    stamp = max(head.slot_stamps.get((order.signer, order.slot), 0), head.account_stamps.get(order.account.key, 0))
+    return order.generation > stamp * 1000
+
+
+def _enter_again(state: State, order: LiveOrder) -> None:
+    order.status = Status.OPEN
+    order.reason = ""
+    if order.post_only and order.venue.book.crosses(order.sell, order.limit_price):
+        state.cancel(order, "post_only_would_cross")
+    elif not state.shadow.may_place(order.account, order, order.remaining):
+        state.cancel(order, "insufficient_margin")
+    else:
+        enter(state, order)
+
+
+def _reinstate(state: State, fill: MatchedFill) -> None:
+    """The block that confirmed or rejected this fill is gone: it is submitted as before."""
+    if fill.status is FillStatus.REJECTED:
+        _count_again(state, fill)
+    if fill.status is not FillStatus.SUBMITTED:
+        state.hold(fill)
+    fill.retry = False
+    fill.status = FillStatus.SUBMITTED
+    fill.block = 0
+    fill.reason = ""
+    fill.transaction_hash = ""
+    state.recorder.fill(fill)
+
+
+def _count_again(state: State, fill: MatchedFill) -> None:
+    """A rejected fill counts again; its orders offer that much less."""
+    for order in (fill.taker, fill.maker):
+        order.filled += fill.size
+        state.recorder.order(order)
+        if order.level is not None:
+            state.resize(order)
+            if order.remaining == 0:
+                order.status = Status.FILLED
+
+
+def _finalise(state: State) -> None:
+    """Lets go of fills and batches that no reorg can touch any more; final rejections for the market's sake are tried
+    again.
+    """
+    final_number = state.chain.final_number
+    for fill in [fill for fill in state.fills.values() if 0 < fill.block <= final_number]:
+        if fill.retry:
+            fill.retry = False
+            fill.status = FillStatus.MATCHED
+            fill.block = 0
+            fill.transaction_hash = ""
+            state.queue.add(fill)
+            state.recorder.fill(fill)
+            continue
+        if fill.status is FillStatus.CONFIRMED:
+            fill.status = FillStatus.FINAL
+            state.recorder.fill(fill)
+        del state.fills[fill.id]
+        fill.taker.live_fills -= 1
+        fill.maker.live_fills -= 1
+    for batch in [batch for batch in state.batches.values() if 0 < batch.block <= final_number]:
+        del state.batches[batch.number]

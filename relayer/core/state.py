@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Everything the core remembers, and the few operations that keep its parts in step with one another."""
+
+from __future__ import annotations
+
+import heapq
+
+from relayer.core.accounts import AccountEntry, AccountKey
+from relayer.core.chain_state import Chain
+from relayer.core.config import CoreConfig
+from relayer.core.fills import Batch, FillQueue, MatchedFill
+from relayer.core.matching import Matcher
+from relayer.core.orders import LiveOrder, Status
+from relayer.core.recorder import Recorder
+from relayer.core.shadow import Shadow
+from relayer.core.venue import Venue
+
+
+class SlotUse:
+    """The newest order that was accepted for a slot of a signing key."""
+
+    __slots__ = ("generation", "order_id")
+
+    def __init__(self, generation: int, order_id: bytes) -> None:
+        self.generation = generation
+        self.order_id = order_id
+
+
+class State:
+    """The tables of the core. Dictionaries are walked in order of insertion only, so a replay walks them alike."""
+
+    def __init__(self, config: CoreConfig) -> None:
+        self.config = config
+        self.now_ms = 0
+        self.chain = Chain(config.markets, config.operator)
+        self.venues: dict[int, Venue] = {market.id: Venue(market) for market in config.markets}
+        self.shadow = Shadow(
+            self.venues,
+            self.chain.head.ledger,
+            max(config.taker_fee_ppm, config.maker_fee_ppm),
+            config.margin_buffer_ppm,
+        )
+        self.matcher = Matcher(self.shadow, config.taker_fee_ppm, config.maker_fee_ppm)
+        self.recorder = Recorder()
+        self.accounts: dict[AccountKey, AccountEntry] = {}
+        self.orders: dict[bytes, LiveOrder] = {}
+        self.slots: dict[tuple[str, int], SlotUse] = {}
+        self.nonces: dict[str, int] = {}
+        self.fills: dict[int, MatchedFill] = {}
+        self.queue = FillQueue()
+        self.unsettled: dict[int, MatchedFill] = {}
+        self.batches: dict[int, Batch] = {}
+        self.last_batch = (0, -1)
+        self.reserved: dict[tuple[str, int], AccountEntry] = {}
+        self.placed = 0
+        self.last_fill_id = 0
+        self.expiries: list[tuple[int, int, bytes]] = []
+        self.forgettings: list[tuple[int, int, bytes]] = []
+        self.disarms: list[tuple[int, str, int]] = []
+
+    @property
+    def time_s(self) -> int:
+        """Seconds by which orders expire and prices grow stale: the later of the clock and the last block."""
+        return max(self.now_ms // 1000, self.chain.time_s)
+
+    def account(self, owner: str, subaccount: int) -> AccountEntry:
+        """The subaccount's entry, made when it is first named."""
+        key = (owner, subaccount)
+        entry = self.accounts.get(key)
+        if entry is None:
+            entry = self.accounts[key] = AccountEntry(owner, subaccount)
+        return entry
+
+    def remember(self, order: LiveOrder) -> None:
+        """Files an accepted order."""
+        self.placed += 1
+        order.placed = self.placed
+        self.orders[order.id] = order
+        if order.client_id:
+            order.account.client_ids[order.client_id] = order
+        if not order.one_shot:
+            self.slots[order.signer, order.slot] = SlotUse(order.generation, order.id)
+        heapq.heappush(self.forgettings, (order.expiry + 1, order.placed, order.id))
+
+    def rest(self, order: LiveOrder) -> None:
+        """Puts what remains of an order into the book."""
+        lots = order.remaining
+        order.account.open_orders[order.id] = order
+        order.account.expose(order, lots)
+        order.venue.book.side(order.sell).add(order, lots)
+        heapq.heappush(self.expiries, (order.expiry - self.config.settle_window_s, order.placed, order.id))
+        self.recorder.venue(order.venue)
+
+    def resize(self, order: LiveOrder) -> None:
+        """Makes a resting order offer what remains of it; a filled one leaves the book."""
+        lots = order.remaining
+        order.account.expose(order, lots - order.resting)
+        order.venue.book.side(order.sell).resize(order, lots)
+        if lots == 0:
+            order.account.open_orders.pop(order.id)
+        self.recorder.venue(order.venue)
+
+    def close(self, order: LiveOrder, status: Status, reason: str) -> None:
+        """Ends an order, taking it out of the book if it rests there."""
+        if order.level is not None:
+            order.account.expose(order, -order.resting)
+            order.venue.book.side(order.sell).remove(order)
+            order.account.open_orders.pop(order.id)
+            self.recorder.venue(order.venue)
+        order.status = status
+        order.reason = reason
+        self.recorder.order(order)
+
+    def cancel(self, order: LiveOrder, reason: str) -> None:
+        """Ends an open order for a reason."""
+        self.close(order, Status.CANCELED, reason)
+
+    def hold(self, fill: MatchedFill) -> None:
+        """Counts a fill as unsettled: both accounts are as if it had happened."""
+        late = bool(self.unsettled) and fill.id < next(reversed(self.unsettled))
+        self.unsettled[fill.id] = fill
+        if late:
+            self.unsettled = dict(sorted(self.unsettled.items()))
+        fill.taker.account.add_unsettled(fill)
+        fill.maker.account.add_unsettled(fill)
+
+    def release(self, fill: MatchedFill) -> None:
+        """The fill is on chain, or undone."""
+        del self.unsettled[fill.id]
+        fill.taker.account.drop_unsettled(fill)
+        fill.maker.account.drop_unsettled(fill)
+
+    def is_backlogged(self) -> bool:
+        """Whether so much waits for the chain, or for so long, that nothing new may open risk."""
+        if len(self.unsettled) >= self.config.max_unsettled_fills:
+            return True
+        # Ids grow with time, and the table is kept by id.
+        oldest = next(iter(self.unsettled.values()), None)
+        return oldest is not None and self.now_ms - oldest.matched_ms >= self.config.backlog_age_ms
+
+    def recompute(self) -> None:
+        """Forgets every derived figure after the chain or the set of unsettled fills changed."""
+        head, ledger = self.chain.head, self.chain.head.ledger
+        self.shadow.ledger = ledger
+        self.shadow.time_s = self.time_s
+        for venue in self.venues.values():
+            figures = ledger.markets_state[venue.id]
+            venue.market = ledger.markets[venue.id]
+            venue.g_long = figures.g_long
+            venue.g_short = figures.g_short
+            venue.index_price = figures.index_price
+            venue.published_at = figures.published_at
+            venue.open_interest = figures.open_interest
+            venue.unsettled_open_interest = 0
+        for fill in self.unsettled.values():
+            fill.venue.unsettled_open_interest += fill.open_interest_delta
+        pending = self.chain.unconfirmed_credits(self.config.credit_confirmations)
+        for withdrawal in head.withdrawals.values():
+            key = (withdrawal.account, withdrawal.subaccount)
+            pending[key] = pending.get(key, 0) + withdrawal.amount
+        for entry in self.accounts.values():
+            entry.shadow = None
+            for reservation in list(entry.reservations.values()):
+                if self.chain.is_settled(entry.owner, reservation.nonce, reservation.deadline):
+                    del entry.reservations[reservation.nonce]
+                    del self.reserved[entry.owner, reservation.nonce]
+                elif (
+                    entry.owner,
+                    reservation.nonce,
+                ) not in head.used_nonces and self.chain.time_s <= reservation.deadline:
+                    pending[entry.key] = pending.get(entry.key, 0) + reservation.amount
+        self.shadow.pending = pending

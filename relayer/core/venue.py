@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""One market as matching sees it: its book, and the chain's figures for it at the last block."""
+
+from ouro.markets import Market, MarketState
+from relayer.core.book import Book
+
+
+class Venue:
+    """Everything here but the book is overwritten from the chain state after each block."""
+
+    __slots__ = (
+        "book",
+        "g_long",
+        "g_short",
+        "id",
+        "index_price",
+        "market",
+        "open_interest",
+        "published_at",
+        "ticker",
+        "unsettled_open_interest",
+    )
+
+    def __init__(self, market: Market) -> None:
+        self.id = market.id
+        self.ticker = market.ticker
+        self.market = market
+        self.book = Book()
+        self.g_long = 0
+        self.g_short = 0
+        self.index_price = 0
+        self.published_at = 0
+        self.open_interest = 0
+        self.unsettled_open_interest = 0
+
+    @property
+    def state(self) -> MarketState:
+        """Active, reduce-only, halted or unlisted."""
+        return MarketState(self.market.state)
+
+    def is_stale(self, time_s: int) -> bool:
+        """Whether the chain would call the index price too old at that time (or has none)."""
+        return self.index_price == 0 or time_s - self.published_at > self.market.max_price_age_s
+
+    def in_band(self, price: int) -> bool:
+        """Whether a fill at `price` is near enough to the index price (protocol, section 6)."""
+        return abs(price - self.index_price) * 1_000_000 <= self.market.band_ppm * self.index_price
+
+    def g(self, size: int) -> int:
+        """The cumulative index of the side a position is on; 0 for none."""
+        if size == 0:
+            return 0
+        return self.g_long if size > 0 else self.g_short

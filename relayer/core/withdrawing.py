@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Promising an instant withdrawal: the co-signature may be given once its amount has left free collateral."""
+
+from __future__ import annotations
+
+from relayer.core.accounts import Reservation
+from relayer.core.errors import RefusedError
+from relayer.core.inputs import ReserveWithdrawal
+from relayer.core.outputs import Ack
+from relayer.core.state import State
+
+MAX_AHEAD_S = 3600
+
+
+def reserve(state: State, item: ReserveWithdrawal) -> Ack:
+    """Takes the amount out of free collateral until it lands on chain or its deadline has passed."""
+    if item.signer != item.account:
+        raise RefusedError(
+            401,
+            "bad_signature",
+            f"the withdrawal is signed by {item.signer}, not by its account {item.account}",
+            "signature",
+        )
+    entry = state.account(item.account, item.subaccount)
+    earlier = entry.reservations.get(item.nonce)
+    if earlier is not None and (earlier.amount, earlier.to, earlier.deadline) == (item.amount, item.to, item.deadline):
+        return Ack(input_seq=0, ok=True, http_status=200, seq=0)
+    taken = (item.account, item.nonce) in state.chain.head.used_nonces
+    if taken or (item.account, item.nonce) in state.reserved:
+        raise RefusedError(
+            409, "nonce_used", f"nonce {item.nonce} was already used by a withdrawal: use another one", "nonce"
+        )
+    if item.amount <= 0:
+        raise RefusedError(400, "bad_amount", "the amount must be above zero", "amount")
+    time_s = state.time_s
+    if not time_s < item.deadline <= time_s + MAX_AHEAD_S:
+        raise RefusedError(
+            400,
+            "bad_deadline",
+            f"the deadline must be within the {MAX_AHEAD_S} s after {time_s} s: sign another one",
+            "deadline",
+        )
+    most = state.shadow.withdrawable(entry)
+    if item.amount > most:
+        raise RefusedError(
+            422,
+            "not_withdrawable",
+            f"{item.amount} micro-USDC are asked, {most} can be withdrawn now: cash less what "
+            f"positions and open orders need; "
+            "cancel orders, close positions, or ask for less",
+            "amount",
+        )
+    entry.reservations[item.nonce] = Reservation(item.amount, item.to, item.nonce, item.deadline)
+    state.reserved[item.account, item.nonce] = entry
+    state.shadow.pending[entry.key] = state.shadow.promised(entry) + item.amount
+    return Ack(input_seq=0, ok=True, http_status=200, seq=0)
