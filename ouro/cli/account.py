@@ -21,7 +21,10 @@ def register(app: typer.Typer) -> None:
 
     @command(app, "deposit")
     def deposit(cli: Cli, amount: Amount, subaccount: Subaccount = 0, rpc_url: RpcUrl = None) -> View:
-        """Move USDC from the wallet into a subaccount (approves the Vault first when needed)."""
+        """Move USDC from the wallet into a subaccount.
+
+        Approves the Vault first when it may not take as much.
+        """
         sent = cli.chain(rpc_url).deposit(amount, subaccount=subaccount)
         return _transaction(sent, f"Deposited {amount} USDC into subaccount {subaccount}.")
 
@@ -29,7 +32,7 @@ def register(app: typer.Typer) -> None:
     def withdraw(
         cli: Cli,
         amount: Annotated[
-            str | None, typer.Argument(help="USDC to withdraw.", metavar="[AMOUNT]", show_default=False)
+            str | None, typer.Argument(help="USDC to withdraw.", metavar="AMOUNT", show_default=False)
         ] = None,
         to: To = None,
         delayed: Annotated[bool, typer.Option("--delayed", help="Queue it on chain, without the operator.")] = False,
@@ -42,7 +45,9 @@ def register(app: typer.Typer) -> None:
         subaccount: Subaccount = 0,
         rpc_url: RpcUrl = None,
     ) -> View:
-        """Withdraw to the wallet: at once with the operator's co-signature, or --delayed without it.
+        """Withdraw to the wallet, at once or --delayed.
+
+        At once needs the operator's co-signature; delayed needs nobody.
 
         A delayed withdrawal is requested first and paid out with --execute ID after the delay.
         """
@@ -119,7 +124,10 @@ def register(app: typer.Typer) -> None:
 
     @command(app, "faucet")
     def faucet(cli: Cli, amount: Amount = "10000", rpc_url: RpcUrl = None) -> View:
-        """Mint test USDC to the wallet, with coin for gas (local chain only)."""
+        """Mint test USDC to the wallet (local chain only).
+
+        Also gives the wallet coin for gas.
+        """
         chain = cli.chain(rpc_url)
         sent = chain.faucet(amount)
         return _transaction(sent, f"Minted {amount} test USDC to {chain.account.address}.")

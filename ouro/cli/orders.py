@@ -45,15 +45,17 @@ def register(app: typer.Typer) -> None:
     def place(
         cli: Cli,
         market: Market,
-        side: Annotated[SideChoice, typer.Argument(help="Buy or sell.")],
+        side: Annotated[SideChoice, typer.Argument(help="Buy or sell.", metavar="SIDE", case_sensitive=False)],
         size: Annotated[str, typer.Argument(help="Size in the base asset, such as 0.01.", metavar="SIZE")],
         price: Annotated[
             str | None,
             typer.Argument(
-                help="Limit price in USDC; leave it out for a market order.", metavar="[PRICE]", show_default=False
+                help="Limit price in USDC; leave it out for a market order.", metavar="PRICE", show_default=False
             ),
         ] = None,
-        tif: Annotated[LifeChoice, typer.Option("--tif", help="Time in force of a limit order.")] = LifeChoice.GTT,
+        tif: Annotated[
+            LifeChoice, typer.Option("--tif", help="Time in force of a limit order.", case_sensitive=False)
+        ] = LifeChoice.GTT,
         post_only: Annotated[bool, typer.Option("--post-only", help="Never take liquidity.")] = False,
         reduce_only: Annotated[bool, typer.Option("--reduce-only", help="Only ever reduce the position.")] = False,
         expires: Annotated[
@@ -169,7 +171,7 @@ def register(app: typer.Typer) -> None:
     def cancel(
         cli: Cli,
         order_id: Annotated[
-            str | None, typer.Argument(help="The order's id.", metavar="[ID]", show_default=False)
+            str | None, typer.Argument(help="The order's id.", metavar="ID", show_default=False)
         ] = None,
         everything: Annotated[bool, typer.Option("--all", help="Every resting order of the subaccount.")] = False,
         market: Annotated[

@@ -88,7 +88,7 @@ _BY_CODE: Mapping[str, type[RefusedError]] = {
     "bad_signature": BadSignatureError,
     "slot_taken": SlotTakenError,
     "insufficient_margin": InsufficientMarginError,
-    "margin": InsufficientMarginError,
+    "not_withdrawable": InsufficientMarginError,
 }
 
 _BY_STATUS: Mapping[int, type[RefusedError]] = {

@@ -21,7 +21,7 @@ from ouro.client.reads import book, market_record
 from ouro.client.session import Session
 from ouro.markets import Market
 from ouro.orders import Order, SelfTrade, Side, TimeInForce, Trigger
-from ouro.units import usdc
+from ouro.units import PPM, usdc
 
 DEFAULT_MAX_FEE_PPM = 500
 """The highest fee signed unless the caller says otherwise: 0.05% of notional."""
@@ -139,27 +139,25 @@ def build_market_order(
     """Sign a market order without sending it: immediate-or-cancel with a worst price.
 
     The worst price is `max_slippage` (a fraction, `0.01` is 1%) away from the best opposite price of the book, or from
-    the index price when that side is empty, rounded to the tick so that it is never worse than asked.
+    the index price when that side is empty, rounded to the tick so that it is never worse than asked, and within the
+    price band around the index price.
     """
     config = yield from session.config()
     listed = config.market(market)
     wanted = Side(side.upper())
     levels = yield from book(session, listed.ticker)
     opposite = levels.asks if wanted is Side.BUY else levels.bids
-    if opposite:
-        reference = opposite[0].price
-    else:
-        shown = yield from market_record(session, listed.ticker)
-        if shown.oracle_price is None:
-            raise ValueError(f"{listed.ticker} has neither orders on that side nor an index price to start from")
-        reference = shown.oracle_price
+    index_price = (yield from market_record(session, listed.ticker)).oracle_price
+    if index_price is None:
+        raise ValueError(f"{listed.ticker} has no index price yet, so nothing can trade there")
+    reference = opposite[0].price if opposite else index_price
     return sign_order(
         session,
         config.order_domain(),
         listed,
         wanted,
         listed.lots(decimal_of(size, "size")),
-        worst_price(listed, wanted, reference, decimal_of(max_slippage, "max_slippage")),
+        worst_price(listed, wanted, reference, decimal_of(max_slippage, "max_slippage"), index_price),
         TimeInForce.IOC,
         settle_window=config.settle_window,
         reduce_only=reduce_only,
@@ -359,14 +357,19 @@ def request_cosignature(_session: Session, withdrawal: Withdrawal) -> Flow[Cosig
     return (yield from one(Call("POST", "/v4/withdrawals", Cosignature, body=body)))
 
 
-def worst_price(market: Market, side: Side, reference: Decimal, slippage: Decimal) -> int:
-    """The limit of a market order in price units: `slippage` (a fraction) from `reference`, on the tick."""
+def worst_price(market: Market, side: Side, reference: Decimal, slippage: Decimal, index_price: Decimal) -> int:
+    """The limit of a market order in price units: `slippage` (a fraction) from `reference`, on the tick.
+
+    It stays within the price band around `index_price`: beyond it nothing fills and the exchange takes no order.
+    """
     if not 0 <= slippage < 1:
         raise ValueError("max_slippage is a fraction between 0 and 1, such as 0.01 for 1%")
-    units = reference.scaleb(market.price_decimals)
+    band = Decimal(market.band_ppm) / PPM
     if side is Side.BUY:
-        return market.floor_to_tick(int((units * (1 + slippage)).to_integral_value(ROUND_FLOOR)))
-    return market.ceil_to_tick(int((units * (1 - slippage)).to_integral_value(ROUND_CEILING)))
+        most = min(reference * (1 + slippage), index_price * (1 + band)).scaleb(market.price_decimals)
+        return market.floor_to_tick(int(most.to_integral_value(ROUND_FLOOR)))
+    least = max(reference * (1 - slippage), index_price * (1 - band)).scaleb(market.price_decimals)
+    return market.ceil_to_tick(int(least.to_integral_value(ROUND_CEILING)))
 
 
 def decimal_of(value: Decimal | str | int, name: str) -> Decimal:

@@ -131,10 +131,23 @@ def test_other_refusals_are_not_retried(session, run_flow):
         run_flow(trading.place_limit_order(session, "BTC-USD", "BUY", "0.01", "20000"), [refusal])
 
 
+def shown(index_price: str) -> tuple[int, object]:
+    market = {
+        "ticker": "BTC-USD",
+        "status": "ACTIVE",
+        "tickSize": "1",
+        "stepSize": "0.0001",
+        "oraclePrice": index_price,
+    }
+    return 200, {"markets": {"BTC-USD": market}}
+
+
 def test_market_order_starts_from_the_opposite_side(session, run_flow):
-    levels = {"bids": [{"price": "19990", "size": "1"}], "asks": [{"price": "20010", "size": "1"}]}
-    bought, _ = run_flow(trading.build_market_order(session, "BTC-USD", "BUY", "0.01", "0.01"), [(200, levels)])
-    sold, _ = run_flow(trading.build_market_order(session, "BTC-USD", "SELL", "0.01", "0.01"), [(200, levels)])
+    levels = 200, {"bids": [{"price": "19990", "size": "1"}], "asks": [{"price": "20010", "size": "1"}]}
+    bought, _ = run_flow(
+        trading.build_market_order(session, "BTC-USD", "BUY", "0.01", "0.01"), [levels, shown("20000")]
+    )
+    sold, _ = run_flow(trading.build_market_order(session, "BTC-USD", "SELL", "0.01", "0.01"), [levels, shown("20000")])
     assert bought.order.limit_price == 2_021_000, "20010 + 1% = 20210.1, down to the tick"
     assert sold.order.limit_price == 1_979_100, "19990 - 1% = 19790.1, up to the tick"
     assert bought.order.time_in_force is TimeInForce.IOC
@@ -142,10 +155,9 @@ def test_market_order_starts_from_the_opposite_side(session, run_flow):
 
 
 def test_market_order_on_an_empty_side_starts_from_the_index_price(session, run_flow):
-    market = {"ticker": "BTC-USD", "status": "ACTIVE", "tickSize": "1", "stepSize": "0.0001", "oraclePrice": "20000.55"}
+    empty = 200, {"bids": [], "asks": []}
     signed, [_, asked] = run_flow(
-        trading.build_market_order(session, "BTC-USD", "BUY", "0.01", "0"),
-        [(200, {"bids": [], "asks": []}), (200, {"markets": {"BTC-USD": market}})],
+        trading.build_market_order(session, "BTC-USD", "BUY", "0.01", "0"), [empty, shown("20000.55")]
     )
     assert asked.query == {"ticker": "BTC-USD"}
     assert signed.order.limit_price == 2_000_000
@@ -160,17 +172,19 @@ def test_market_order_on_an_empty_side_starts_from_the_index_price(session, run_
         (Side.SELL, "20000", "0.00001", 2_000_000),
         (Side.BUY, "20000", "0.005", 2_010_000),
         (Side.SELL, "20000", "0.005", 1_990_000),
-        (Side.SELL, "3", "0.999", 100),
+        # The band of 10% around the index price of 20,000.55 ends first.
+        (Side.BUY, "20000", "0.5", 2_200_000),
+        (Side.SELL, "20000", "0.5", 1_800_100),
     ],
 )
 def test_worst_price(btc, side, reference, slippage, limit):
-    assert trading.worst_price(btc, side, Decimal(reference), Decimal(slippage)) == limit
+    assert trading.worst_price(btc, side, Decimal(reference), Decimal(slippage), Decimal("20000.55")) == limit
 
 
 @pytest.mark.parametrize("slippage", ["1", "-0.01", "5"])
 def test_slippage_is_a_fraction(btc, slippage):
     with pytest.raises(ValueError, match="fraction"):
-        trading.worst_price(btc, Side.BUY, Decimal(20_000), Decimal(slippage))
+        trading.worst_price(btc, Side.BUY, Decimal(20_000), Decimal(slippage), Decimal(20_000))
 
 
 def recovered(config: ClientConfig, primary_type: str, message: dict[str, object], signature: str) -> str:
