@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""What the core knows of a subaccount beside the chain: open orders and what they reserve, unsettled fills, promises."""
+"""What the core knows of a subaccount beside the chain: open orders, what they reserve, unsettled fills, promises."""
 
 from __future__ import annotations
 

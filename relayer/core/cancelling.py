@@ -56,8 +56,10 @@ def cancel_all_after(state: State, item: CancelAllAfter) -> Ack:
     if item.signer != item.account:
         raise _not_authorised(item.signer)
     if not 0 <= item.timeout_s <= MAX_TIMEOUT_S:
-        raise RefusedError(400, "bad_timeout", f"timeoutSeconds must be from 0 (off) to {MAX_TIMEOUT_S}",
-        "timeoutSeconds") entry = state.account(item.account, item.subaccount)
+        raise RefusedError(
+            400, "bad_timeout", f"timeoutSeconds must be from 0 (off) to {MAX_TIMEOUT_S}", "timeoutSeconds"
+        )
+    entry = state.account(item.account, item.subaccount)
     entry.disarm_at_ms = state.now_ms + item.timeout_s * 1000 if item.timeout_s else 0
     if item.timeout_s:
         heapq.heappush(state.disarms, (entry.disarm_at_ms, entry.owner, entry.subaccount))
@@ -120,8 +122,9 @@ def _use_nonce(state: State, signer: str, nonce: int) -> None:
 
 
 def _not_authorised(signer: str) -> RefusedError:
-    return RefusedError(401, "not_authorised", f"{signer} may not cancel this: sign with the account's own key",
-    "signature")
+    return RefusedError(
+        401, "not_authorised", f"{signer} may not cancel this: sign with the account's own key", "signature"
+    )
 
 
 def _answer(cancelled: list[LiveOrder], order: LiveOrder | None = None) -> Ack:

@@ -67,7 +67,7 @@ class CancelAllAfter(msgspec.Struct, frozen=True, array_like=True, tag="cancel_a
 
 
 class ReserveWithdrawal(msgspec.Struct, frozen=True, array_like=True, tag="reserve_withdrawal"):
-    """An instant withdrawal to be co-signed: its amount (micro-USDC) leaves free collateral until it lands or lapses."""
+    """An instant withdrawal to be co-signed: `amount` (micro-USDC) leaves free collateral until it lands or lapses."""
 
     account: str
     subaccount: int

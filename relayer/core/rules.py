@@ -137,8 +137,10 @@ def check_market(order: LiveOrder, state: State) -> None:
             "market",
         )
     if venue.state is MarketState.REDUCE_ONLY and not 0 < order.size <= state.shadow.reducible(order.account, order):
-        raise RefusedError(422, "market_reduce_only", f"{venue.ticker} only takes orders that reduce a position",
-        "market") reach = _band_limit(venue, order.sell)
+        raise RefusedError(
+            422, "market_reduce_only", f"{venue.ticker} only takes orders that reduce a position", "market"
+        )
+    reach = _band_limit(venue, order.sell)
     if order.limit_price < reach if order.sell else order.limit_price > reach:
         raise RefusedError(
             422,

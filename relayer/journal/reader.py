@@ -53,7 +53,8 @@ class SegmentReader:
         if header is None:
             if self._valid_header_after(offset + 1):
                 raise JournalCorruptError(self.name, offset, "a damaged group header with valid groups behind it")
-            return self._torn(offset)
+            self._refuse_tear(offset)
+            return None
         end = offset + GROUP_HEADER_SIZE + header.body_length
         if header.first_seq != self.next_seq:
             raise JournalCorruptError(
@@ -63,7 +64,8 @@ class SegmentReader:
         if records is None:
             if end < len(data):
                 raise JournalCorruptError(self.name, offset, "a damaged group with more data behind it")
-            return self._torn(offset)
+            self._refuse_tear(offset)
+            return None
         head = chain(self.head, records)
         if head != header.head:
             raise JournalCorruptError(self.name, offset, "the hash chain does not continue")
@@ -73,7 +75,7 @@ class SegmentReader:
         self.next_seq += len(records)
         return group
 
-    def _torn(self, offset: int) -> None:
+    def _refuse_tear(self, offset: int) -> None:
         if not self._is_last:
             raise JournalCorruptError(self.name, offset, "a torn group in a segment that others follow")
 
