@@ -47,17 +47,17 @@ def run(*command: str, progress: bool = False, extra_env: dict[str, str] | None 
     # A virtual environment that happens to be active must not steer what is installed where.
     env = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")}
     env.update(extra_env or {})
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-    )
-    assert process.stdout is not None
     lines = []
-    for line in process.stdout:
-        lines.append(line)
-        # The installer ends with a list of every package, which tells nothing here.
-        if progress and not line.startswith((" + ", " - ", " ~ ")):
-            print("                 " + line.rstrip(), flush=True)
-    if process.wait() != 0:
+    with subprocess.Popen(
+        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            # The installer ends with a list of every package, which tells nothing here.
+            if progress and not line.startswith((" + ", " - ", " ~ ")):
+                print("                 " + line.rstrip(), flush=True)
+    if process.returncode != 0:
         if not progress:
             print("".join(lines), flush=True)
         raise SetupError("This command failed (exit %d): %s" % (process.returncode, " ".join(command)))

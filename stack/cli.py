@@ -124,6 +124,7 @@ class Stack:
         if self.state.deployed and self.node.answers():
             self.remember()
         self.supervisor.stop()
+        self.state.unlock()
 
     def describe(self) -> str:
         """What is where, and what to try first."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """What the local stack keeps between runs, in `.ouro/`, and whether it still fits together.
 
-The chain's own file is written only when anvil ends. So a small record beside it says which block was seen last: after a
-power cut, or when somebody deletes half of the folder, the next start notices and says so instead of going on with
+The chain's own file is written only when anvil ends. So a small record beside it says which block was seen last: after
+a power cut, or when somebody deletes half of the folder, the next start notices and says so instead of going on with
 services that remember a future the chain does not have.
 """
 
@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from stack.supervisor import StackError
 
@@ -40,13 +40,19 @@ class StateFolder:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             file.seek(0)
-            raise StackError(
-                f"Ouro already runs on {self.path} (process {file.read().strip()}). Stop that first."
-            ) from None
+            holder = file.read().strip()
+            file.close()
+            raise StackError(f"Ouro already runs on {self.path} (process {holder}). Stop that first.") from None
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
         self._lock = file
+
+    def unlock(self) -> None:
+        """Let others use the folder."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     @property
     def deployed(self) -> bool:
@@ -71,8 +77,8 @@ class StateFolder:
 
     def seen(self) -> tuple[int, str]:
         """Number and hash of the newest block that the last run saw."""
-        seen = self._read()["seen"]
-        return int(seen["number"]), str(seen["hash"])
+        seen: dict[str, Any] = self._read()["seen"]
+        return seen["number"], seen["hash"]
 
     def remember(self, block: tuple[int, str]) -> None:
         """Record the newest block, and with the first one that the deployment is complete."""
@@ -86,12 +92,12 @@ class StateFolder:
         """Raises `StackError` unless `block` (the chain's block at the number seen last) is the one seen."""
         if block is None or block != self.seen():
             raise StackError(
-                f"The chain in {self.path} is not the one that the services know: the last run did not end cleanly, or a "
-                f"file was replaced. {START_OVER}"
+                f"The chain in {self.path} is not the one that the services know: the last run did not end cleanly, "
+                f"or a file was replaced. {START_OVER}"
             )
 
-    def _read(self) -> dict[str, object] | dict[str, dict[str, object]]:
-        record: dict[str, object] = json.loads(self._record.read_text())
+    def _read(self) -> dict[str, Any]:
+        record: dict[str, Any] = json.loads(self._record.read_text())
         return record
 
     def _contracts(self) -> str:
