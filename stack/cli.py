@@ -150,7 +150,7 @@ In another terminal:
   export OURO_KEY={key_hex(Role.EXAMPLE_TRADER)}
   {ouro} markets
   {ouro} deposit 1000
-  {ouro} order BTC-USD buy 0.01 --market
+  {ouro} order place BTC-USD buy 0.01
   {ouro} positions
 
 Ctrl-C stops everything and keeps the state for the next `make up`; `make clean` forgets it.
