@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Contracts and reference model side by side: every action goes to both, and both must agree to the unit.
+
+An action returns True when it took effect. It raises `AssertionError` when one side does it and the other refuses, or
+when they disagree on what happened.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from eth_account.signers.local import LocalAccount
+
+from tests.reference.account import Health
+from tests.reference.exact import SCALE
+from tests.reference.exchange import (
+    AccountKey,
+    Exchange,
+    Executed,
+    Fault,
+    RefusedError,
+    Takeover,
+)
+from tests.reference.market import Terms
+from tests.support.abi import Log, RevertError
+from tests.support.system import BTC, ETH, Listing
+from tests.support.wire import Fill, PositionWord, Signed, signed_field
+from tests.support.world import PRICE, World
+
+
+@dataclass
+class Tally:
+    """How much of what was tried took effect."""
+
+    done: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    def count(self, action: str, took_effect: bool) -> bool:
+        into = self.done if took_effect else self.refused
+        into[action] = into.get(action, 0) + 1
+        return took_effect
+
+    def share(self) -> float:
+        done, refused = sum(self.done.values()), sum(self.refused.values())
+        return done / (done + refused) if done + refused else 1.0
+
+
+def terms_of(listing: Listing, state: int = 1) -> Terms:
+    return Terms(
+        listing.id,
+        listing.ticker,
+        listing.size_decimals,
+        6 - listing.size_decimals,
+        listing.tick,
+        listing.imf,
+        listing.mmf,
+        listing.band,
+        listing.max_open_interest,
+        listing.max_price_age,
+        listing.liquidation_floor,
+        state,
+    )
+
+
+class Twin:
+    """The accounts that are compared are those ever used here."""
+
+    def __init__(self, listings: tuple[Listing, ...] = (BTC, ETH), tally: Tally | None = None) -> None:
+        self.world = World(listings, funds=0)
+        self.listings = {listing.id: listing for listing in listings}
+        self.model = Exchange(self.world.now)
+        self.tally = tally if tally is not None else Tally()
+        self.takeovers: list[Takeover] = []
+        self._nonce = 0
+        start = self.world.evm.now
+        for listing in listings:
+            self.model.list_market(terms_of(listing))
+            self.model.push(listing.id, PRICE.get(listing.id, 1_000_000), start)
+            self._same_listing_time(listing.id)
+
+    def _same_listing_time(self, market: int) -> None:
+        """The contracts were listed a moment before the first price: funding starts there."""
+        last = self.world.exchange.call.market_indices(market)[2]
+        funding = self.model.markets[market].funding
+        self.model.markets[market].funding = type(funding)(0, 0, 0, last, last // 3_600, 0, 0)
+
+    # Time and prices
+
+    def warp(self, seconds: int) -> None:
+        self.world.warp(seconds)
+        self.model.now = self.world.now
+
+    def push(self, market: int, price: int) -> bool:
+        self.world.push({market: price})
+        self.model.now = self.world.now
+        self.model.push(market, price, self.world.now)
+        return self.tally.count("push", took_effect=True)
+
+    def poke(self, market: int) -> bool:
+        anyone = self.world.maker.address
+        return self._both(
+            "poke",
+            lambda: self.world.exchange.send(anyone).poke(market),
+            lambda: self.model.poke(market),
+        )
+
+    # Custody
+
+    def deposit(self, key: LocalAccount, amount: int, subaccount: int = 0) -> bool:
+        self.world.system.fund(key.address, amount, subaccount)
+        self.model.deposit((key.address, subaccount), amount)
+        return self.tally.count("deposit", took_effect=True)
+
+    def withdraw(self, key: LocalAccount, amount: int, subaccount: int = 0) -> bool:
+        self._nonce += 1
+        fields = {"subaccount": subaccount, "nonce": self._nonce}
+        return self._both(
+            "withdraw",
+            lambda: self.world.withdraw(key, amount, **fields),
+            lambda: self.model.withdraw((key.address, subaccount), amount),
+        )
+
+    def withdraw_slowly(self, key: LocalAccount, amount: int, subaccount: int = 0) -> bool:
+        """Request, wait, execute: pays what is withdrawable then, if less."""
+        vault = self.world.vault
+        vault.send(key.address).request_withdrawal(subaccount, amount, key.address)
+        number = vault.call.next_id() - 1
+        self.warp(self.world.system.withdrawal_delay)
+        account = (key.address, subaccount)
+        due = min(amount, self.model.withdrawable(account))
+        return self._both(
+            "withdraw slowly",
+            lambda: vault.send(self.world.operator).execute_withdrawal(number),
+            lambda: self.model.withdraw(account, due),
+        )
+
+    def donate(self, key: LocalAccount, amount: int, subaccount: int = 0) -> bool:
+        return self._both(
+            "donate",
+            lambda: self.world.exchange.send(key.address).donate_insurance(subaccount, amount),
+            lambda: self.model.donate_insurance((key.address, subaccount), amount),
+        )
+
+    # Rules
+
+    def set_market(self, listing: Listing, state: int = 1) -> bool:
+        governance = self.world.exchange.send(self.world.governance)
+        governance.set_market(listing.id, *listing.parameters(), state)
+        self.model.markets[listing.id].terms = terms_of(listing, state)
+        return self.tally.count("set market", took_effect=True)
+
+    # Cancels
+
+    def cancel_slot(self, key: LocalAccount, slot: int) -> bool:
+        return self._both(
+            "cancel slot",
+            lambda: self.world.exchange.send(key.address).cancel_slot(slot),
+            lambda: self.model.cancel_slot(key.address, slot),
+        )
+
+    def cancel_all(self, key: LocalAccount, subaccount: int = 0) -> bool:
+        return self._both(
+            "cancel all",
+            lambda: self.world.exchange.send(key.address).cancel_all(subaccount),
+            lambda: self.model.cancel_all((key.address, subaccount)),
+        )
+
+    # Trading
+
+    def settle(self, orders: Sequence[Signed], fills: Sequence[Fill]) -> list[Executed | set[Fault]]:
+        """The model's outcomes, after the contract's events were held against them."""
+        outcomes = self.model.settle(orders, fills)
+        logs = self.world.settle(list(orders), list(fills))
+        verdicts = [log for log in logs if log.name in ("Fill", "FillRejected")]
+        assert len(verdicts) == len(fills)
+        for fill, outcome, log in zip(fills, outcomes, verdicts, strict=True):
+            settled = log.name == "Fill"
+            self.tally.count("fill", settled)
+            if isinstance(outcome, Executed):
+                assert settled, f"the contract rejects fill {fill}: {log.args}"
+                _check_fill(orders, outcome, log)
+            else:
+                assert not settled, f"the contract settles {fill} despite {outcome}"
+                assert (log.fault_class, log.reason, log.order_id) in outcome, f"{log.args} is not of {outcome}"
+                self.tally.reasons[log.reason] = self.tally.reasons.get(log.reason, 0) + 1
+        [batch] = [log for log in logs if log.name == "BatchSettled"]
+        settled_count = sum(isinstance(outcome, Executed) for outcome in outcomes)
+        assert (batch.settled, batch.rejected) == (settled_count, len(fills) - settled_count)
+        return outcomes
+
+    def liquidate(
+        self,
+        account: tuple[LocalAccount, int],
+        liquidator: tuple[LocalAccount, int],
+        market: int,
+        size: int,
+    ) -> Takeover | None:
+        """None when both refuse."""
+        key: AccountKey = (account[0].address, account[1])
+        taker: AccountKey = (liquidator[0].address, liquidator[1])
+        happened: list[Any] = []
+
+        def contract() -> None:
+            sender = self.world.exchange.send(liquidator[0].address)
+            happened.append(sender.liquidate(*key, market, size, liquidator[1]).named("Liquidated")[0])
+
+        def model() -> None:
+            happened.append(self.model.liquidate(key, market, size, taker))
+
+        if not self._both("liquidate", contract, model):
+            return None
+        takeover, log = happened
+        assert isinstance(takeover, Takeover)
+        assert (log.size, log.price, log.insurance_fee, log.covered) == (
+            takeover.size,
+            takeover.price,
+            takeover.insurance,
+            takeover.covered,
+        )
+        for word, position in (
+            (log.position, takeover.position),
+            (log.liquidator_position, takeover.liquidator_position),
+        ):
+            assert PositionWord.unpack(word) == PositionWord(position.size, position.q, position.one_shot)
+        self.takeovers.append(takeover)
+        return takeover
+
+    def _both(self, action: str, contract: Callable[[], object], model: Callable[[], object]) -> bool:
+        expected = actual = ""
+        try:
+            model()
+        except RefusedError as error:
+            expected = str(error)
+        try:
+            contract()
+        except RevertError as error:
+            actual = error.reason
+        assert bool(expected) == bool(actual), f"{action}: model says {expected!r}, contract says {actual!r}"
+        return self.tally.count(action, not actual)
+
+    # What must hold after every action
+
+    def check(self) -> None:
+        """Contract state equals the model's (I15), and the invariants that need nothing but the state."""
+        self._check_accounts()
+        self._check_markets()
+        self._check_money()
+
+    def _check_accounts(self) -> None:
+        call = self.world.exchange.call
+        for (owner, subaccount), account in self.model.accounts.items():
+            where = f"{owner} / {subaccount}"
+            assert call.cash(owner, subaccount) == account.cash, where
+            for market, position in account.positions.items():
+                word = PositionWord.unpack(call.position(owner, subaccount, market))
+                assert word == PositionWord(position.size, position.q, position.one_shot), f"{where} in {market}"
+            health = self.model.health((owner, subaccount))
+            assert self.read_health(owner, subaccount) == health, where
+            assert call.withdrawable(owner, subaccount) == self.model.withdrawable((owner, subaccount)), where
+
+    def read_health(self, owner: str, subaccount: int) -> Health:
+        """The contract's own view."""
+        from fractions import Fraction
+
+        equity, initial, maintenance, stale = self.world.exchange.call.margin_of(owner, subaccount)
+        assert initial % SCALE == 0
+        assert maintenance % SCALE == 0
+        return Health(Fraction(equity, SCALE), initial // SCALE, maintenance // SCALE, stale)
+
+    def _check_markets(self) -> None:
+        call = self.world.exchange.call
+        for id_, market in self.model.markets.items():
+            funding = market.funding
+            indices = (funding.g_long, funding.g_short, funding.last, funding.rate)
+            assert call.market_indices(id_) == indices, f"indices of market {id_}"
+            assert call.open_interest(id_) == market.open_interest, f"open interest of market {id_}"
+            sizes = [account.position(id_).size for account in self.model.accounts.values()]
+            # I2: one side's lots are the other's
+            assert sum(sizes) == 0
+            assert sum(size for size in sizes if size > 0) == market.open_interest
+
+    def _check_money(self) -> None:
+        model, call = self.model, self.world.exchange.call
+        assert call.insurance() == model.insurance
+        assert call.fees() == model.fees
+        balance = self.world.balance(self.world.vault.address)
+        assert balance == model.vault
+        # I1, I3: what the vault holds is what it owes plus the dust of roundings, which is its own
+        assert balance * SCALE - model.claims() == model.dust
+        assert model.dust >= 0
+        assert model.insurance >= 0  # I7
+
+
+def _check_fill(orders: Sequence[Signed], outcome: Executed, log: Log) -> None:
+    fill = outcome.fill
+    taker, maker = orders[fill.taker], orders[fill.maker]
+    assert (log.taker, log.maker) == (taker.order.account, maker.order.account)
+    assert (log.taker_order, log.maker_order) == (taker.id, maker.id)
+    for word, position in ((log.taker_position, outcome.taker), (log.maker_position, outcome.maker)):
+        assert PositionWord.unpack(word) == PositionWord(position.size, position.q, position.one_shot)
+    detail = log.detail
+    assert (detail >> 192, detail >> 144 & (1 << 48) - 1, detail >> 96 & (1 << 48) - 1) == (
+        fill.fill_id,
+        fill.price,
+        fill.size,
+    )
+    assert detail >> 80 & 0xFFFF == taker.words[0] >> 64 & 0xFFFF
+    assert (detail >> 64 & 0xFFFF, detail >> 48 & 0xFFFF) == (taker.order.subaccount, maker.order.subaccount)
+    assert (signed_field(detail, 32, 16), signed_field(detail, 16, 16)) == (fill.taker_fee, fill.maker_fee)
+    assert detail & 0xFFFF == taker.order.is_sell
