@@ -27,12 +27,7 @@ initializes: orders
 initializes: margin[accounts := accounts, markets := markets]
 initializes: positions[accounts := accounts, margin := margin]
 initializes: custody[accounts := accounts, margin := margin, markets := markets]
-initializes: liquidation[
-    accounts := accounts,
-    margin := margin,
-    markets := markets,
-    positions := positions,
-]
+initializes: liquidation[accounts := accounts, margin := margin, markets := markets, positions := positions]
 
 exports: (
     liquidation.liquidate,
@@ -119,7 +114,16 @@ def set_market(
     p: slots.Params = slots._params(markets.params[market])
     assert p.state != 0, "unknown market"
     self._set_market(
-        market, p.size_decimals, tick, imf, mmf, band, max_open_interest, max_price_age, liquidation_floor, state
+        market,
+        p.size_decimals,
+        tick,
+        imf,
+        mmf,
+        band,
+        max_open_interest,
+        max_price_age,
+        liquidation_floor,
+        state,
     )
 
 
@@ -351,4 +355,6 @@ def hash_order(terms: uint256, amounts: uint256) -> bytes32:
     """
     @return The EIP-712 hash of an order in packed form: its id.
     """
-    return orders._hash(terms, amounts, markets.ticker_hashes[(terms >> 64) & slots.MASK_16], orders._domain_on(chain.id))
+    return orders._hash(
+        terms, amounts, markets.ticker_hashes[(terms >> 64) & slots.MASK_16], orders._domain_on(chain.id)
+    )

@@ -228,17 +228,13 @@ def _pay(
 @internal
 @view
 def _digest(w: Withdrawal) -> bytes32:
-    domain: bytes32 = keccak256(
-        abi_encode(DOMAIN_TYPE, keccak256("Ouro"), keccak256("1"), chain.id, self)
-    )
+    domain: bytes32 = keccak256(abi_encode(DOMAIN_TYPE, keccak256("Ouro"), keccak256("1"), chain.id, self))
     return keccak256(
         concat(
             x"1901",
             domain,
             keccak256(
-                abi_encode(
-                    WITHDRAWAL_TYPE, w.account, w.subaccount, w.amount, w.to, w.nonce, w.deadline
-                )
+                abi_encode(WITHDRAWAL_TYPE, w.account, w.subaccount, w.amount, w.to, w.nonce, w.deadline)
             ),
         )
     )

@@ -23,7 +23,9 @@ uses: positions
 
 @external
 @nonreentrant
-def liquidate(owner: address, subaccount: uint256, market: uint256, size: uint256, liquidator_subaccount: uint256):
+def liquidate(
+    owner: address, subaccount: uint256, market: uint256, size: uint256, liquidator_subaccount: uint256
+):
     """
     @notice Takes over up to `size` lots into a subaccount of the caller.
     """
@@ -43,11 +45,17 @@ def liquidate(owner: address, subaccount: uint256, market: uint256, size: uint25
     assert size != 0, "zero size"
 
     concession: int256 = self._concession(health, m)
-    taken: int256 = min(convert(min(size, slots.MASK_48), int256), self._closable(health, m, abs(held), concession))
+    taken: int256 = min(
+        convert(min(size, slots.MASK_48), int256), self._closable(health, m, abs(held), concession)
+    )
     fund_share: int256 = concession // units.INSURANCE_SHARE
     hole: int256 = 0
     if health.equity <= 0:
-        hole = self._hole(health, margin._margin_of(held, m.index, m.mmf), margin._margin_of(abs(held) - taken, m.index, m.mmf))
+        hole = self._hole(
+            health,
+            margin._margin_of(held, m.index, m.mmf),
+            margin._margin_of(abs(held) - taken, m.index, m.mmf),
+        )
         m = self._cover(m, hole, held > 0)
 
     direction: int256 = 1 if held > 0 else -1
@@ -58,10 +66,8 @@ def liquidate(owner: address, subaccount: uint256, market: uint256, size: uint25
         accounts.words[account],
         position,
         market,
-        quote,
-        -direction * taken,
-        m.index - direction * concession,
-        -hole,
+        quote, -direction * taken,
+        m.index - direction * concession, -hole,
         0,
         False,
     )

@@ -86,9 +86,7 @@ def _add_leg(health: Health, position: slots.Position, quote: Quote) -> Health:
             ),
         ),
         initial=unsafe_add(health.initial, self._margin_of(position.size, quote.index, quote.imf)),
-        maintenance=unsafe_add(
-            health.maintenance, self._margin_of(position.size, quote.index, quote.mmf)
-        ),
+        maintenance=unsafe_add(health.maintenance, self._margin_of(position.size, quote.index, quote.mmf)),
         stale=health.stale or not quote.fresh,
     )
 

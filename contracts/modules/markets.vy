@@ -61,7 +61,9 @@ def _price(market: uint256, max_age: uint256) -> (int256, bool):
     price, published_at = staticcall self.oracle.price(market)
     if price == 0 or price > units.MAX_PRICE:
         return 0, False
-    fresh: bool = published_at <= block.timestamp + units.MAX_AHEAD and block.timestamp <= published_at + max_age
+    fresh: bool = (
+        published_at <= block.timestamp + units.MAX_AHEAD and block.timestamp <= published_at + max_age
+    )
     return convert(price, int256), fresh
 
 
@@ -132,7 +134,12 @@ def _accrue(market: Market) -> Market:
 @internal
 @pure
 def _accrual(rate: int256, index: int256, elapsed: uint256) -> int256:
-    return rate * index * convert(elapsed, int256) * units.SCALE // (units.RATE_UNIT * convert(units.HOUR, int256))
+    return (
+        rate
+        * index
+        * convert(elapsed, int256)
+        * units.SCALE // (units.RATE_UNIT * convert(units.HOUR, int256))
+    )
 
 
 @internal

@@ -178,7 +178,11 @@ def _consume(signer: address, amounts: uint256, tag: uint256, size: uint256) -> 
     if filled > amounts >> 208:
         return reasons.OVERFILLED
     cancel: uint256 = (word >> 88) & slots.MASK_40
-    if cancel != 0 and generation <= cancel * 1000 and block.timestamp + units.MAX_AHEAD >= cancel + SETTLE_WINDOW:
+    if (
+        cancel != 0
+        and generation <= cancel * 1000
+        and block.timestamp + units.MAX_AHEAD >= cancel + SETTLE_WINDOW
+    ):
         return reasons.CANCELLED
     self.slot_words[key] = slots._slot_word(generation, revision, filled, cancel, tag)
     return 0

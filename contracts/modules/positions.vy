@@ -49,9 +49,7 @@ def _trade(
     g_1: int256 = quote.g_long if size_1 > 0 else quote.g_short
     # what the position's trades brought in, without what its size is worth
     bare_0: int256 = unsafe_sub(position.quote, unsafe_mul(size_0, g_0))
-    bare_1: int256 = unsafe_sub(
-        bare_0, unsafe_mul(unsafe_add(unsafe_mul(delta, price), fee), units.SCALE)
-    )
+    bare_1: int256 = unsafe_sub(bare_0, unsafe_mul(unsafe_add(unsafe_mul(delta, price), fee), units.SCALE))
     quote_1: int256 = unsafe_add(bare_1, unsafe_mul(size_1, g_1))
     change: Change = empty(Change)
     if abs(size_1) > units.MAX_SIZE or abs(quote_1) > units.MAX_QUOTE:
@@ -66,9 +64,7 @@ def _trade(
         equity_1: int256 = unsafe_add(
             unsafe_add(others.equity, bare_1), unsafe_mul(unsafe_mul(size_1, quote.index), units.SCALE)
         )
-        initial_1: int256 = unsafe_add(
-            others.initial, margin._margin_of(size_1, quote.index, quote.imf)
-        )
+        initial_1: int256 = unsafe_add(others.initial, margin._margin_of(size_1, quote.index, quote.imf))
         covered: bool = equity_1 >= unsafe_mul(initial_1, units.SCALE)
         if others.stale or not covered:
             improved: bool = margin._is_improved(
@@ -83,7 +79,6 @@ def _trade(
             if not improved:
                 change.fault = reasons.STALE_LEG if covered else reasons.MARGIN
                 return change
-
     change.word = slots._position_word(size_1, quote_1, max(one_shot, position.one_shot))
     change.open_interest = unsafe_sub(max(size_1, 0), max(size_0, 0))
     if size_1 != 0:

@@ -114,7 +114,6 @@ def settle(
         if (maker.terms >> 64) & slots.MASK_16 != market:
             self._log_rejection(fill, reasons.MARKET_MISMATCH, empty(bytes32))
             continue
-
         # each order is verified once, at its first fill
         if hashes[t] == empty(bytes32):
             hashes[t], signers[t], faults[t] = self._verify(taker, m.ticker_hash, m.state, domain)
@@ -193,7 +192,6 @@ def settle(
                 self._log_rejection(fill, unsafe_sub(fault, reasons.MAKER), hashes[k])
             else:
                 self._log_rejection(fill, fault, hashes[t])
-
     if at != MAX_MARKETS:
         loaded[at] = m
     for touched: markets.Market in loaded:
@@ -264,7 +262,11 @@ def _step(fill: Terms, quote: margin.Quote, taker: Side, maker: Side) -> (uint25
     if len(response) != 32:
         return reasons.UNKNOWN, 0
     code: uint256 = convert(response, uint256)
-    if code & (reasons.MAKER - 1) == 0 or code & (reasons.MAKER - 1) > reasons.UNKNOWN or code >= 2 * reasons.MAKER:
+    if (
+        code & (reasons.MAKER - 1) == 0
+        or code & (reasons.MAKER - 1) > reasons.UNKNOWN
+        or code >= 2 * reasons.MAKER
+    ):
         return reasons.UNKNOWN, 0
     return code, 0
 
@@ -277,9 +279,7 @@ def _execute(fill: Terms, quote: margin.Quote, side: Side, blame: uint256) -> po
     if word & slots.FLOORED != 0:
         if accounts._is_floored(side.account, word, generation, orders.SETTLE_WINDOW):
             reasons._reject(unsafe_add(reasons.CANCELLED, blame))
-    position: slots.Position = slots._position(
-        accounts.positions[(side.account << 16) | fill.market]
-    )
+    position: slots.Position = slots._position(accounts.positions[(side.account << 16) | fill.market])
 
     one_shot: int256 = 0
     if side.amounts & slots.ONE_SHOT != 0:
@@ -294,14 +294,12 @@ def _execute(fill: Terms, quote: margin.Quote, side: Side, blame: uint256) -> po
         )
         if fault != 0:
             reasons._reject(unsafe_add(fault, blame))
-
     if side.amounts & slots.REDUCE_ONLY != 0:
         if not self._is_reduction(position.size, side.delta):
             reasons._reject(unsafe_add(reasons.REDUCE_ONLY, blame))
     elif fill.reduce_only:
         if not self._is_reduction(position.size, side.delta):
             reasons._reject(reasons.MARKET_REDUCE_ONLY)
-
     change: positions.Change = positions._trade(
         side.account, word, position, fill.market, quote, side.delta, fill.price, side.fee, one_shot, True
     )

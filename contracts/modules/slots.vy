@@ -107,7 +107,9 @@ def _lane_of(account: int256, market: int256) -> uint256:
 
 @internal
 @pure
-def _slot_word(generation: uint256, revision: uint256, filled: uint256, cancel: uint256, tag: uint256) -> uint256:
+def _slot_word(
+    generation: uint256, revision: uint256, filled: uint256, cancel: uint256, tag: uint256
+) -> uint256:
     return (generation << 208) | (revision << 192) | (filled << 128) | (cancel << 88) | tag
 
 
@@ -166,17 +168,19 @@ def _params_word(p: Params) -> uint256:
 @internal
 @pure
 def _indices_word(g_long: int256, g_short: int256, last: uint256, rate: int256) -> int256:
-    return (g_long << 160) | ((g_short & SIGNED_MASK_96) << 64) | (convert(last, int256) << 24) | (rate & (2**24 - 1))
+    return (
+        (g_long << 160)
+        | ((g_short & SIGNED_MASK_96) << 64)
+        | (convert(last, int256) << 24)
+        | (rate & (2**24 - 1))
+    )
 
 
 @internal
 @pure
 def _activity_word(open_interest: int256, premium: int256, volume: int256, hour: uint256) -> int256:
     return (
-        (open_interest << 192)
-        | ((premium & (2**88 - 1)) << 104)
-        | (volume << 40)
-        | convert(hour, int256)
+        (open_interest << 192) | ((premium & (2**88 - 1)) << 104) | (volume << 40) | convert(hour, int256)
     )
 
 
