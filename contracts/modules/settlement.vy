@@ -74,7 +74,7 @@ def settle(
     """
     assert roles.is_operator[msg.sender], "only operators"
     assert roles.heads[msg.sender] == prev, "journal head moved"
-    assert next != empty(bytes32), "empty journal head"
+    assert next != prev and next != empty(bytes32), "journal head stands still"
     roles.heads[msg.sender] = next
     margin._open_epoch()
 
