@@ -148,7 +148,7 @@ class Exchange:
         return [self._settle_one(orders, fill, filled) for fill in fills]
 
     def _settle_one(self, orders: Sequence[Signed], fill: Fill, filled: dict[int, int]) -> Executed | set[Fault]:
-        if not (fill.taker < len(orders) and fill.maker < len(orders)) or fill.taker == fill.maker or fill.tail:
+        if _is_malformed(fill, len(orders)):
             return {Fault(BATCH, "bad fill", NOBODY)}
         taker, maker = orders[fill.taker], orders[fill.maker]
         market = self.markets.get(_market_of(taker))
@@ -378,11 +378,15 @@ def _reduces(position: Position, lots: int) -> bool:
     return position.size * lots < 0 and abs(lots) <= abs(position.size)
 
 
+def _is_malformed(fill: Fill, orders: int) -> bool:
+    """A word that says nothing of any market: such a fill touches none."""
+    indices_exist = fill.taker < orders and fill.maker < orders and fill.taker != fill.maker
+    return not indices_exist or fill.tail != 0 or fill.flags not in (0, 1)
+
+
 def _batch_faults(taker: Signed, maker: Signed, fill: Fill) -> Iterator[str]:
     if fill.flags == 1:
         yield "group unsupported"
-    elif fill.flags:
-        yield "bad fill"
     if fill.size == 0 or fill.price == 0:
         yield "bad fill"
     if _market_of(taker) != _market_of(maker):

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Every reason for which a fill is skipped, its class, and who is named."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from tests.reference.exchange import ACCOUNT, BATCH, MARKET, NOBODY, ORDER
+from tests.support.system import BTC, ETH
+from tests.support.wire import Signed, wallet
+from tests.support.world import PRICE, USDC, World, rejections
+
+TAKER, MAKER = 0, 1
+KEY = wallet("third trader")
+
+
+@dataclass(frozen=True)
+class Case:
+    """How one fill is spoilt and what must be said of it. `guilty` is None when nobody is named."""
+
+    name: str
+    fault_class: int
+    reason: str
+    guilty: int | None = TAKER
+    taker: Any = None
+    maker: Any = None
+    fill: Any = None
+    before: Callable[[World], object] | None = None
+
+
+def order(**fields: Any) -> dict[str, Any]:
+    return fields
+
+
+CASES = [
+    Case("trigger", ORDER, "trigger unsupported", TAKER, order(trigger="AT_OR_ABOVE", trigger_price=1)),
+    Case("trigger below", ORDER, "trigger unsupported", MAKER, maker=order(trigger="AT_OR_BELOW", trigger_price=1)),
+    Case("trigger price alone", ORDER, "trigger unsupported", TAKER, order(trigger_price=1)),
+    Case("referrer", ORDER, "referrer unsupported", MAKER, maker=order(referrer=9)),
+    Case("zero size", ORDER, "bad size", TAKER, order(size=0)),
+    Case("huge size", ORDER, "bad size", TAKER, order(size=2**46 + 1)),
+    Case("zero price", ORDER, "bad price", TAKER, order(limit_price=0)),
+    Case("huge price", ORDER, "bad price", TAKER, order(limit_price=2**48 - 1)),
+    Case("one-shot with slot", ORDER, "one-shot with slot", TAKER, order(time_in_force="IOC", slot=1)),
+    Case("one-shot with revision", ORDER, "one-shot with slot", TAKER, order(time_in_force="FOK", slot=0, revision=1)),
+    Case("post-only one-shot", ORDER, "post-only one-shot", TAKER, order(time_in_force="IOC", slot=0, post_only=True)),
+    Case("post-only taker", ORDER, "post-only taker", TAKER, order(post_only=True)),
+    Case("overfilled taker", ORDER, "overfilled", TAKER, order(size=9)),
+    Case("overfilled maker", ORDER, "overfilled", MAKER, maker=order(size=9)),
+    Case("overfilled one-shot", ORDER, "overfilled", TAKER, order(size=9, time_in_force="IOC", slot=0)),
+    Case("buyer's limit", ORDER, "price past limit", TAKER, order(limit_price=PRICE[1] - 1)),
+    Case("seller's limit", ORDER, "price past limit", MAKER, maker=order(limit_price=PRICE[1] + 1)),
+    Case("taker's fee", ORDER, "fee above cap", TAKER, order(max_fee_ppm=349), fill=order(taker_fee=350)),
+    Case("maker's fee", ORDER, "fee above cap", MAKER, maker=order(max_fee_ppm=9), fill=order(maker_fee=10)),
+    Case("reduce-only taker", ORDER, "reduce-only", TAKER, order(reduce_only=True)),
+    Case("reduce-only maker", ORDER, "reduce-only", MAKER, maker=order(reduce_only=True)),
+    Case("same side", BATCH, "same side", None, maker=order(side="BUY")),
+    Case("one-shot maker", BATCH, "one-shot maker", None, maker=order(time_in_force="IOC", slot=0)),
+    Case("negative fees", BATCH, "negative fees", None, fill=order(taker_fee=99, maker_fee=-100)),
+    Case("no lots", BATCH, "bad fill", None, fill=order(size=0)),
+    Case("no price", BATCH, "bad fill", None, fill=order(price=0)),
+    Case("one order twice", BATCH, "bad fill", None, fill=order(maker=0)),
+    Case("taker out of range", BATCH, "bad fill", None, fill=order(taker=2)),
+    Case("maker out of range", BATCH, "bad fill", None, fill=order(maker=255)),
+    Case("tail", BATCH, "bad fill", None, fill=order(tail=1)),
+    Case("unknown fill flag", BATCH, "bad fill", None, fill=order(flags=2)),
+    Case("grouped", BATCH, "group unsupported", None, fill=order(flags=1)),
+    Case("market mismatch", BATCH, "market mismatch", None, maker=order(market="ETH-USD", limit_price=PRICE[1])),
+    Case("off tick", MARKET, "off tick", None, order(limit_price=PRICE[1] + 50), fill=order(price=PRICE[1] + 50)),
+    Case(
+        "above the band",
+        MARKET,
+        "price band",
+        None,
+        order(limit_price=2**40),
+        fill=order(price=2_530_100),
+    ),
+    Case(
+        "below the band",
+        MARKET,
+        "price band",
+        None,
+        maker=order(limit_price=1),
+        fill=order(price=2_069_900),
+    ),
+    Case("stale price", MARKET, "stale price", None, before=lambda world: world.warp(121)),
+    Case(
+        "halted",
+        MARKET,
+        "market halted",
+        None,
+        before=lambda w: w.exchange.send(w.governance).set_market(1, *BTC.parameters(), 3),
+    ),
+    Case(
+        "market reduce-only",
+        MARKET,
+        "market reduce-only",
+        None,
+        before=lambda w: w.exchange.send(w.governance).set_market(1, *BTC.parameters(), 2),
+    ),
+    Case(
+        "open interest cap",
+        MARKET,
+        "open interest cap",
+        None,
+        before=lambda w: w.exchange.send(w.governance).set_market(
+            1, *replace(BTC, max_open_interest=9).parameters(), 1
+        ),
+    ),
+    Case("margin of the taker", ACCOUNT, "margin", TAKER, order(subaccount=1)),
+    Case("margin of the maker", ACCOUNT, "margin", MAKER, maker=order(subaccount=1)),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_bad_fill_names_who_is_guilty_and_the_good_ones_settle(world: World, case: Case) -> None:
+    """The spoilt fill stands between two good ones, which are none the worse for it."""
+    taker = world.signed(world.taker, **({"side": "BUY", "slot": 10} | (case.taker or {})))
+    maker = world.signed(world.maker, **({"side": "SELL", "slot": 20} | (case.maker or {})))
+    good = [
+        world.signed(world.taker, "BUY", market="ETH-USD", slot=11),
+        world.signed(world.maker, "SELL", market="ETH-USD", slot=21),
+    ]
+    if case.before is not None:
+        case.before(world)
+        world.push({2: PRICE[2]})
+    bad = replace(world.fill(), **(case.fill or {}))
+    fills = [world.fill(PRICE[2], 5, 2, 3), bad, world.fill(PRICE[2], 6, 2, 3)]
+    orders = [taker, maker, *good]
+    if case.name == "taker out of range":
+        fills[1] = replace(bad, taker=4)
+    untouched = world.position(world.taker), world.position(world.maker), world.slot(world.taker, 10)
+    logs = world.settle(orders, fills)
+    [rejection] = rejections(logs)
+    assert (rejection.fill_id, rejection.fault_class, rejection.reason) == (bad.fill_id, case.fault_class, case.reason)
+    assert rejection.order == (NOBODY if case.guilty is None else orders[case.guilty].id)
+    assert (world.position(world.taker), world.position(world.maker), world.slot(world.taker, 10)) == untouched
+    assert world.position(world.taker, 2).size == 11
+    [batch] = [log for log in logs if log.name == "BatchSettled"]
+    assert (batch.settled, batch.rejected) == (2, 1)
+
+
+def refused(world: World, taker: Signed, maker: Signed, **fill: Any) -> tuple[int, str, bytes]:
+    [rejection] = rejections(world.settle([taker, maker], [world.fill(**fill)]))
+    return rejection.fault_class, rejection.reason, rejection.order
+
+
+def test_bad_signature(world: World) -> None:
+    maker = world.signed(world.maker, "SELL")
+    forged = world.sign(world.maker, world.order(world.taker, "BUY"))
+    assert refused(world, forged, maker) == (ORDER, "bad signature", forged.id)
+
+
+def test_bad_market_is_the_orders_fault(world: World) -> None:
+    orders = [
+        world.sign(key, world.order(key, side, market="DOGE-USD"), market=77)
+        for key, side in ((world.taker, "BUY"), (world.maker, "SELL"))
+    ]
+    fault_class, reason, _ = refused(world, *orders)
+    assert (fault_class, reason) == (ORDER, "bad market")
+
+
+@pytest.mark.parametrize("bit", [9, 10, 11, 12, 13, 14, 15])
+def test_unknown_flags(world: World, bit: int) -> None:
+    signed = world.signed(world.taker, "BUY")
+    terms, amounts, *signature = signed.words
+    odd = replace(signed, words=(terms, amounts | 1 << bit, *signature))
+    fault_class, reason, _ = refused(world, odd, world.signed(world.maker, "SELL"))
+    assert (fault_class, reason) == (ORDER, "unknown flag")
+
+
+def test_the_fourth_time_in_force_and_the_fourth_trigger_do_not_exist(world: World) -> None:
+    for bits, expected in ((3 << 1, "unknown flag"), (3 << 5, {"unknown flag", "trigger unsupported"})):
+        signed = world.signed(world.taker, "BUY")
+        terms, amounts, *signature = signed.words
+        odd = replace(signed, words=(terms, amounts | bits, *signature))
+        _, reason, _ = refused(world, odd, world.signed(world.maker, "SELL"))
+        assert reason in expected
+
+
+def test_expired(world: World) -> None:
+    """The last second is good, the one after is not."""
+    taker = world.signed(world.taker, "BUY", expiry=world.now + 30, size=20)
+    maker = world.signed(world.maker, "SELL", size=20)
+    world.warp(30)
+    assert rejections(world.settle([taker, maker], [world.fill()])) == []
+    world.warp(1)
+    assert refused(world, taker, maker) == (ORDER, "expired", taker.id)
+
+
+def test_expiry_too_far(world: World) -> None:
+    """90 days after signing is the most."""
+    maker = world.signed(world.maker, "SELL")
+    signed_at = world.now * 1000
+    far = world.signed(world.taker, "BUY", generation=signed_at, expiry=world.now + 90 * 86_400 + 1)
+    assert refused(world, far, maker) == (ORDER, "expiry too far", far.id)
+    near = world.signed(world.taker, "BUY", generation=signed_at, expiry=world.now + 90 * 86_400)
+    assert rejections(world.settle([near, maker], [world.fill()])) == []
+
+
+def test_signed_in_the_future(world: World) -> None:
+    """Ten seconds ahead is allowed, a millisecond more is not."""
+    maker = world.signed(world.maker, "SELL")
+    early = world.signed(world.taker, "BUY", generation=(world.now + 10) * 1000 + 1)
+    assert refused(world, early, maker) == (ORDER, "signed in the future", early.id)
+    in_time = world.signed(world.taker, "BUY", generation=(world.now + 10) * 1000)
+    assert rejections(world.settle([in_time, maker], [world.fill()])) == []
+
+
+def test_self_trade_is_refused_in_one_account_and_allowed_between_subaccounts(world: World) -> None:
+    own = [world.signed(world.taker, side, slot=slot) for side, slot in (("BUY", 1), ("SELL", 2))]
+    assert refused(world, *own) == (BATCH, "self trade", NOBODY)
+    world.system.fund(world.taker.address, 1_000 * USDC, subaccount=1)
+    between = [own[0], world.signed(world.taker, "SELL", slot=3, subaccount=1)]
+    assert rejections(world.settle(between, [world.fill()])) == []
+
+
+def test_stale_leg(world: World) -> None:
+    """With another market stale, only what improves the account passes."""
+    world.trade(world.taker, world.maker, 100)
+    world.trade(world.taker, world.maker, 100, market="ETH-USD")
+    world.warp(121)
+    world.push({2: PRICE[2]})
+    opening = [
+        world.signed(world.taker, side="BUY", market="ETH-USD", slot=5),
+        world.signed(world.maker, side="SELL", market="ETH-USD", slot=6),
+    ]
+    assert refused(world, *opening, price=PRICE[2])[:2] == (ACCOUNT, "stale leg")
+    world.trade(world.taker, world.maker, -40, market="ETH-USD")
+    assert world.position(world.taker, 2).size == 60
+
+
+def test_position_limit(world: World) -> None:
+    vast = replace(ETH, id=3, ticker="DUST-USD", max_open_interest=2**46, imf=10_000, mmf=5_000, tick=1)
+    world.exchange.send(world.governance).list_market(*vast.arguments())
+    world = World((BTC, ETH, vast), funds=2**60)
+    world.push({3: 1})
+    fields = {"market": "DUST-USD", "limit_price": 1, "size": 2**46}
+    orders = [world.signed(world.taker, "BUY", **fields), world.signed(world.maker, "SELL", slot=2, **fields)]
+    assert rejections(world.settle(orders, [world.fill(1, 2**46)])) == []
+    one = {"market": "DUST-USD", "limit_price": 1, "size": 1}
+    more = [world.signed(world.taker, "BUY", slot=3, **one), world.signed(world.maker, "SELL", slot=4, **one)]
+    assert refused(world, *more, price=1, size=1)[:2] in {(ACCOUNT, "position limit"), (MARKET, "open interest cap")}
+    assert world.position(world.taker, 3).size == 2**46
+
+
+def test_too_many_positions() -> None:
+    """The ninth is one too many, until one of the eight is closed."""
+    listings = tuple(replace(BTC, id=number, ticker=f"M{number}-USD") for number in range(1, 10))
+    world = World(listings)
+    world.push(dict.fromkeys(range(1, 10), PRICE[1]))
+    for number in range(1, 9):
+        world.trade(world.taker, world.maker, 10, PRICE[1], f"M{number}-USD")
+    world.system.fund(KEY.address, 10_000 * USDC)
+    ninth = [
+        world.signed(world.taker, "BUY", market="M9-USD", limit_price=PRICE[1], slot=5),
+        world.signed(KEY, "SELL", market="M9-USD", limit_price=PRICE[1], slot=6),
+    ]
+    assert refused(world, *ninth) == (ACCOUNT, "too many positions", ninth[0].id)
+    world.trade(world.taker, world.maker, -10, PRICE[1], "M4-USD")
+    assert rejections(world.settle(ninth, [world.fill()])) == []
+    assert world.position(world.taker, 9).size == 10
