@@ -161,7 +161,7 @@ def fail(message: str, code: ExitCode, *, as_json: bool = False, details: BaseEx
 
 
 def _code(error: OuroError) -> ExitCode:
-    from ouro.client.errors import UnreachableError, NoAccountError
+    from ouro.client.errors import NoAccountError, UnreachableError
 
     if isinstance(error, UnreachableError):
         return ExitCode.CONNECTION

@@ -7,7 +7,6 @@ from ouro.client.errors import (
     BadSignatureError,
     ClientError,
     ConflictError,
-    UnreachableError,
     InsufficientMarginError,
     NoAccountError,
     NotFoundError,
@@ -16,6 +15,7 @@ from ouro.client.errors import (
     SlotTakenError,
     StreamGapError,
     UnavailableError,
+    UnreachableError,
 )
 from ouro.client.http import AsyncOuroClient, OuroClient
 from ouro.client.stream import AsyncStream, LocalBook, Stream, StreamEvent

@@ -23,7 +23,7 @@ import websockets.asyncio.client as async_sockets
 import websockets.sync.client as sockets
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
-from ouro.client.errors import UnreachableError, StreamGapError
+from ouro.client.errors import StreamGapError, UnreachableError
 from ouro.client.http import default_url
 from ouro.client.stream_core import LocalBook, StreamCore, StreamEvent, backoff, stream_url
 

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A market's identity, parameters and conversions between what people write and what is signed."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import IntEnum
+
+from ouro.units import scaled
+
+
+class MarketState(IntEnum):
+    """What a market lets through."""
+
+    UNLISTED = 0
+    ACTIVE = 1
+    REDUCE_ONLY = 2
+    HALTED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """One listed market. Fractions are ppm, sizes lots, prices micro-USDC per lot, ages seconds."""
+
+    id: int
+    ticker: str
+    size_decimals: int
+    price_decimals: int
+    tick: int
+    imf_ppm: int
+    mmf_ppm: int
+    band_ppm: int
+    max_open_interest: int
+    max_price_age_s: int
+    liquidation_floor_ppm: int
+    state: int = MarketState.ACTIVE
+
+    def lots(self, size: Decimal) -> int:
+        """A human size in lots; `ValueError` when it is finer than a lot."""
+        return scaled(size, self.size_decimals, f"{self.ticker} size")
+
+    def size(self, lots: int) -> Decimal:
+        """Lots as a human size."""
+        return Decimal(lots).scaleb(-self.size_decimals)
+
+    def price_units(self, price: Decimal) -> int:
+        """A human price in micro-USDC per lot; `ValueError` when it is finer. The tick is not checked."""
+        return scaled(price, self.price_decimals, f"{self.ticker} price")
+
+    def price(self, units: int) -> Decimal:
+        """Micro-USDC per lot as a human price."""
+        return Decimal(units).scaleb(-self.price_decimals)
+
+    def floor_to_tick(self, units: int) -> int:
+        return units // self.tick * self.tick
+
+    def ceil_to_tick(self, units: int) -> int:
+        return -(-units // self.tick) * self.tick
+
+    # The same scales in the terms of the dYdX v4 schema, which clients check against step and tick size.
+
+    @property
+    def atomic_resolution(self) -> int:
+        return -(self.size_decimals + 6)
+
+    @property
+    def step_base_quantums(self) -> int:
+        return 10**6
+
+    @property
+    def quantum_conversion_exponent(self) -> int:
+        return -9
+
+    @property
+    def subticks_per_tick(self) -> int:
+        """tick size = subticks * 10^(conversion exponent - 6 - atomic resolution)."""
+        shift = self.quantum_conversion_exponent - 6 - self.atomic_resolution
+        return int(self.price(self.tick).scaleb(-shift))
