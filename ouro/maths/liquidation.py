@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Liquidation (protocol, section 7)."""
+
+from dataclasses import dataclass
+
+from ouro.markets import Market
+from ouro.maths.margin import Margin, requirement
+from ouro.units import PPM, SCALE, ceil_div
+
+MIN_NOTIONAL = 10_000_000
+INSURANCE_SHARE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class LiquidationQuote:
+    """What a take-over would cost and bring. Prices and amounts per lot in micro-USDC.
+
+    `account_price` is what the liquidated account gets (or pays) per lot, `liquidator_price` what the liquidator pays
+    (or gets); the difference goes to the insurance fund. `max_size` is in lots.
+    """
+
+    concession_ppm: int
+    per_lot: int
+    insurance_per_lot: int
+    account_price: int
+    liquidator_price: int
+    max_size: int
+
+
+def is_liquidatable(margin: Margin) -> bool:
+    return margin.equity_scaled < margin.mm_scaled
+
+
+def quote(margin: Margin, size: int, index_price: int, market: Market) -> LiquidationQuote:
+    """The terms on which `size` signed lots of a liquidatable account may be taken over."""
+    held = abs(size)
+    direction = 1 if size > 0 else -1
+    equity, required = margin.equity_scaled, margin.mm_scaled
+    if equity <= 0:
+        return LiquidationQuote(0, 0, 0, index_price, index_price, held)
+    to_bankruptcy = equity * market.mmf_ppm // required
+    by_depth = 3 * (required - equity) * market.mmf_ppm // (2 * required)
+    concession_ppm = min(max(market.liquidation_floor_ppm, by_depth), to_bankruptcy)
+    per_lot = concession_ppm * index_price // PPM
+    insurance = per_lot // INSURANCE_SHARE
+    return LiquidationQuote(
+        concession_ppm=concession_ppm,
+        per_lot=per_lot,
+        insurance_per_lot=insurance,
+        account_price=index_price - direction * per_lot,
+        liquidator_price=index_price - direction * (per_lot - insurance),
+        max_size=_closable(margin, held, per_lot, index_price, market),
+    )
+
+
+def _closable(margin: Margin, held: int, per_lot: int, index_price: int, market: Market) -> int:
+    relief = index_price * market.imf_ppm // PPM - per_lot
+    if relief <= 0:
+        return held
+    lots = ceil_div(margin.im_scaled - margin.equity_scaled, relief * SCALE)
+    if lots >= held or (held - lots) * index_price < MIN_NOTIONAL:
+        return held
+    return lots
+
+
+def hole_share(margin: Margin, size_0: int, size_1: int, index_price: int, mmf_ppm: int) -> int:
+    """What closing from `size_0` to `size_1` lots of a bankrupt account takes from the insurance fund, micro-USDC."""
+    closed = requirement(size_0, index_price, mmf_ppm) - requirement(size_1, index_price, mmf_ppm)
+    return ceil_div(-margin.equity_scaled * closed, margin.mm_scaled)

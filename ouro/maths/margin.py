@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Margin (protocol, section 6). Equity and margins are scaled by 2^32 micro-USDC."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ouro.units import PPM, SCALE, ceil_div
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A position with what values it: signed lots, normalised quote, index G of its side, index price, ppm fractions."""
+
+    size: int
+    q: int
+    g: int
+    price: int
+    imf_ppm: int
+    mmf_ppm: int
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """Equity, initial and maintenance margin of an account, scaled."""
+
+    equity_scaled: int
+    im_scaled: int
+    mm_scaled: int
+
+
+def requirement(size: int, price: int, fraction_ppm: int) -> int:
+    """ceil(|size| * price * fraction), micro-USDC."""
+    return ceil_div(abs(size) * price * fraction_ppm, PPM)
+
+
+def evaluate(cash: int, legs: Iterable[Leg]) -> Margin:
+    """Sum cash (micro-USDC) and legs."""
+    equity = cash * SCALE
+    initial = maintenance = 0
+    for leg in legs:
+        equity += leg.q - leg.size * leg.g + leg.size * leg.price * SCALE
+        initial += requirement(leg.size, leg.price, leg.imf_ppm)
+        maintenance += requirement(leg.size, leg.price, leg.mmf_ppm)
+    return Margin(equity, initial * SCALE, maintenance * SCALE)
+
+
+def improves(before: Margin, after: Margin) -> bool:
+    """Whether a reduction leaves equity / maintenance margin no worse."""
+    return (
+        after.mm_scaled < before.mm_scaled
+        and after.equity_scaled * before.mm_scaled >= before.equity_scaled * after.mm_scaled
+    )
+
+
+def allowed(before: Margin, after: Margin) -> bool:
+    """The predicate: covered afterwards, or a reduction that does not worsen health."""
+    return after.equity_scaled >= after.im_scaled or improves(before, after)
+
+
+def withdrawable(cash: int, margin: Margin) -> int:
+    """min(cash, equity - initial margin), at least 0, micro-USDC. Stale legs are the caller's to refuse."""
+    return max(0, min(cash, (margin.equity_scaled - margin.im_scaled) // SCALE))
