@@ -19,16 +19,14 @@ How a service drives it::
 from relayer.core.config import CORE_VERSION, CoreConfig
 from relayer.core.core import Core
 from relayer.core.errors import InputRefusedError, RefusedError
-from relayer.core.fills import Batch, BatchFill, NextBatch, PackedOrder
+from relayer.core.fills import Batch, NextBatch
 
 __all__ = [
     "CORE_VERSION",
     "Batch",
-    "BatchFill",
     "Core",
     "CoreConfig",
     "InputRefusedError",
     "NextBatch",
-    "PackedOrder",
     "RefusedError",
 ]

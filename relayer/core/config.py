@@ -36,3 +36,7 @@ class CoreConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_open_orders: int = 1_000
     settle_window_s: int = SETTLE_WINDOW_S
     backlog_age_ms: int = SETTLE_WINDOW_S * 500
+
+    def encode(self) -> bytes:
+        """The form that a journal's header keeps: equal bytes, equal configuration."""
+        return msgspec.json.encode(self)

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
+from ouro.codec import FillWord, PackedOrder
 from ouro.units import MAX_BATCH_FILLS, MAX_BATCH_ORDERS
 from relayer.core.orders import LiveOrder
 from relayer.core.venue import Venue
@@ -81,32 +82,15 @@ class MatchedFill:
         self.retry = False
 
 
-class PackedOrder(msgspec.Struct, frozen=True):
-    """The four words of an order in the calldata."""
-
-    terms: int
-    amounts: int
-    r: int
-    vs: int
-
-
-class BatchFill(msgspec.Struct, frozen=True):
-    """One fill of a batch; `taker` and `maker` are indices into its orders."""
-
-    fill_id: int
-    price: int
-    size: int
-    taker: int
-    maker: int
-    taker_fee_ppm: int
-    maker_fee_ppm: int
-
-
 class NextBatch(msgspec.Struct, frozen=True):
-    """What `settle` should carry next: at most 32 fills of at most 64 orders, one-shot orders whole."""
+    """What `settle` should carry next: at most 32 fills of at most 64 orders, one-shot orders whole.
+
+    Ready for `ouro.codec`: `encode_settle(prev, next, batch.orders, map(pack_fill, batch.fills))`. `oldest_ms` is when
+    the oldest of the fills was matched.
+    """
 
     orders: tuple[PackedOrder, ...]
-    fills: tuple[BatchFill, ...]
+    fills: tuple[FillWord, ...]
     oldest_ms: int
 
     @property
@@ -166,7 +150,7 @@ class FillQueue:
         """
         orders: dict[bytes, int] = {}
         packed: list[LiveOrder] = []
-        fills: list[BatchFill] = []
+        fills: list[FillWord] = []
         at = 0
         waiting = self._fills
         while at < len(waiting):
@@ -185,7 +169,7 @@ class FillQueue:
                 orders[order.id] = len(packed)
                 packed.append(order)
             fills.extend(
-                BatchFill(
+                FillWord(
                     fill_id=fill.id,
                     price=fill.price,
                     size=fill.size,
@@ -200,7 +184,7 @@ class FillQueue:
         if not fills:
             return None
         return NextBatch(
-            orders=tuple(PackedOrder(order.terms, order.amounts, order.r, order.vs) for order in packed),
+            orders=tuple((order.terms, order.amounts, order.r, order.vs) for order in packed),
             fills=tuple(fills),
             oldest_ms=min(fill.matched_ms for fill in waiting[: len(fills)]),
         )

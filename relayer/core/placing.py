@@ -113,6 +113,10 @@ def _keep_accounts(plan: Plan) -> None:
 
 
 def _unpack(state: State, terms: int, amounts: int) -> Order:
+    market_id = terms >> 64 & 0xFFFF
+    if market_id not in state.venues:
+        known = ", ".join(venue.ticker for venue in state.venues.values())
+        raise RefusedError(404, "unknown_market", f"there is no market number {market_id}: there are {known}", "market")
     try:
         return unpack_order(terms, amounts, {venue.id: venue.ticker for venue in state.venues.values()})
     except (KeyError, ValueError) as error:

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from ouro.markets import Market, MarketState
 from ouro.orders import Order, SelfTrade, Trigger
-from ouro.units import MAX_AHEAD_MS, MAX_SUBACCOUNT_POSITIONS, PPM
+from ouro.units import MAX_AHEAD_MS, MAX_ORDER_LIFE_S, MAX_PRICE, MAX_SIZE_LOTS, MAX_SUBACCOUNT_POSITIONS, PPM
 from relayer.core.config import CoreConfig
 from relayer.core.errors import RefusedError
 from relayer.core.orders import LiveOrder, Status
 from relayer.core.state import State
 from relayer.core.venue import Venue
 
-MAX_SIZE = 2**46
-MAX_PRICE = 2**48 - 1
-MAX_LIFE_MS = 90 * 24 * 3600 * 1000
 MAX_CLIENT_ID = 64
 _FREE_SLOTS_SHOWN = 8
 _SLOTS_SEARCHED = 4_096
@@ -58,10 +55,12 @@ def check_form(order: Order, market: Market, config: CoreConfig, signer: str, cl
             "amending is not supported yet: cancel the order and sign a new one with revision 0",
             "revision",
         )
-    if not 0 < order.size <= MAX_SIZE:
-        raise RefusedError(400, "bad_size", f"size is {order.size} lots; it must be from 1 to {MAX_SIZE}", "size")
+    if not 0 < order.size <= MAX_SIZE_LOTS:
+        raise RefusedError(400, "bad_size", f"size is {order.size} lots; it must be from 1 to {MAX_SIZE_LOTS}", "size")
     if not 0 < order.limit_price <= MAX_PRICE:
-        raise RefusedError(400, "bad_price", f"limitPrice is {order.limit_price}; it must be above zero", "limitPrice")
+        raise RefusedError(
+            400, "bad_price", f"limitPrice is {order.limit_price}; it must be from 1 to {MAX_PRICE}", "limitPrice"
+        )
     if order.limit_price % market.tick:
         below = order.limit_price - order.limit_price % market.tick
         raise RefusedError(
@@ -103,7 +102,7 @@ def check_times(order: Order, state: State) -> None:
             f"{state.now_ms} ms: check the clock",
             "generation",
         )
-    if order.expiry * 1000 > order.generation + MAX_LIFE_MS:
+    if order.expiry * 1000 > order.generation + MAX_ORDER_LIFE_S * 1000:
         raise RefusedError(
             400, "expiry_too_far", "expiry is more than 90 days after generation: sign an earlier one", "expiry"
         )

@@ -154,8 +154,8 @@ class Shadow:
                     buy_notional += lots * price
                     buy_loss += max(0, lots * (price - index))
             imf = venue.market.imf_ppm
-            long = -(-abs(size + buys) * index * imf // PPM) + buy_loss
-            short = -(-abs(size - sells) * index * imf // PPM) + sell_loss
+            long = margin.requirement(size + buys, index, imf) + buy_loss
+            short = margin.requirement(size - sells, index, imf) + sell_loss
             if self._fee_ppm > 0:
                 long += fees.fee(buy_notional, self._fee_ppm)
                 short += fees.fee(sell_notional, self._fee_ppm)
@@ -212,8 +212,7 @@ class Shadow:
 
     def lowers_risk(self, before: ShadowAccount, after: ShadowAccount) -> bool:
         """The second form of the predicate: maintenance margin falls and the ratio of equity to it does not."""
-        old, new = before.margin(self.venues), after.margin(self.venues)
-        return new.mm_scaled < old.mm_scaled and new.equity_scaled * old.mm_scaled >= old.equity_scaled * new.mm_scaled
+        return margin.improves(before.margin(self.venues), after.margin(self.venues))
 
     def may_fill(self, before: ShadowAccount, after: ShadowAccount, market_id: int) -> bool:
         """What the contract will ask of a fill: section 6 at the index prices known here."""

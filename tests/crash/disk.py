@@ -22,7 +22,8 @@ class _File:
 
 
 class ForgetfulDisk:
-    """A `FileLayer` in memory. `operations` counts writes and syncs; at number `fuse` the power goes, before or in the middle of it.
+    """A `FileLayer` in memory. `operations` counts writes and syncs; at number `fuse` the power goes, before or in the
+    middle of it.
 
     `honest=False` takes fdatasync out: `sync` returns as if it had worked.
     """
@@ -108,7 +109,9 @@ class ForgetfulDisk:
             file.synced = bytes(file.written)
 
     def power_on(self) -> None:
-        """What a reboot finds: synced bytes, and of the others any sectors, in any combination, the rest zeros or cut off."""
+        """What a reboot finds: synced bytes, and of the others any sectors, in any combination, the rest zeros or cut
+        off.
+        """
         rng = self._rng
         for name, file in list(self._files.items()):
             if not file.name_synced and rng.random() < 0.5:

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Random power cuts: no acknowledged record is lost, none is changed, the chain continues; without fdatasync this fails."""
+"""Random power cuts: no acknowledged record is lost, none is changed, the chain continues; without fdatasync this
+fails.
+"""
 
 from hashlib import sha256
 from random import Random
@@ -65,8 +67,8 @@ def test_no_acknowledged_record_is_lost(seed: int) -> None:
 
 
 def test_the_campaign_fails_without_fdatasync() -> None:
-    with pytest.raises(LostError):
-        for seed in range(8):
+    for seed in range(4):
+        with pytest.raises(LostError):
             campaign(seed, 25, honest=False)
 
 

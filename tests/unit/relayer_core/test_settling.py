@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Fills on their way to finality: batches, confirmations, rejections by class, reorgs, backlog."""
+
+import pytest
+
+from relayer.core import InputRefusedError
+from relayer.core.inputs import BatchBuilt, ChainBlock
+from relayer.core.outputs import WantSettlement
+from tests.reference.exchange import Executed
+from tests.unit.relayer_core.exchange_model import BTC_PRICE, EXCHANGE, USDC, VAULT, Venue, address
+
+P = BTC_PRICE
+
+
+def test_matched_submitted_confirmed_final(venue: Venue) -> None:
+    venue.place("maker", "SELL", 5, P)
+    venue.place("taker", "BUY", 5, P)
+    assert any(isinstance(output, WantSettlement) for output in venue.outputs)
+    (outcome,) = venue.settle()
+    assert isinstance(outcome, Executed)
+    assert venue.core.unsettled == 0
+    venue.mine(final=len(venue.blocks))
+    assert venue.fills_said() == {1: ["matched", "submitted", "confirmed", "final"]}
+    assert venue.core.chain_head == venue.head
+    assert venue.core.pending_batches() == []
+
+
+def test_shadow_equals_the_chain_after_settlement(venue: Venue) -> None:
+    venue.place("maker", "SELL", 50, P)
+    venue.place("taker", "BUY", 30, P, time_in_force="IOC")
+    shadow = venue.core.withdrawable(address("taker"), 0)
+    venue.settle()
+    assert venue.core.withdrawable(address("taker"), 0) == shadow == venue.model.withdrawable((address("taker"), 0))
+
+
+def test_batch_holds_32_fills_and_whole_one_shots(venue: Venue) -> None:
+    for _ in range(50):
+        venue.place("maker", "SELL", 1, P)
+    venue.place("taker", "BUY", 20, P, time_in_force="IOC")
+    venue.place("taker", "BUY", 20, P, time_in_force="IOC")
+    batch = venue.core.next_batch()
+    assert batch is not None
+    assert batch.fill_ids == tuple(range(1, 21))
+    venue.settle()
+    batch = venue.core.next_batch()
+    assert batch is not None
+    assert batch.fill_ids == tuple(range(21, 41))
+
+
+def test_limit_taker_may_spread_over_batches(venue: Venue) -> None:
+    for _ in range(40):
+        venue.place("maker", "SELL", 1, P)
+    venue.place("taker", "BUY", 40, P)
+    batch = venue.core.next_batch()
+    assert batch is not None
+    assert (len(batch.fills), len(batch.orders)) == (32, 33)
+    venue.settle()
+    venue.settle()
+    assert venue.core.unsettled == 0
+
+
+def test_guilty_order_loses_its_rest_and_innocent_maker_grows_back_in_place(venue: Venue) -> None:
+    maker = venue.place("maker", "SELL", 10, P)
+    later = venue.place("other", "SELL", 10, P)
+    taker = venue.place("taker", "BUY", 4, P, time_in_force="IOC")
+    built = venue.build()
+    guilty = bytes.fromhex(taker.order_id[2:])
+    venue.reject(1, 1, "bad signature", guilty)
+    venue.batch_settled(built, 0, 1)
+    venue.mine()
+    assert venue.status(maker) == ("OPEN", 0, "")
+    assert venue.status(taker)[:2] == ("CANCELED", 0)
+    assert "bad signature" in venue.status(taker)[2]
+    assert venue.levels() == ([], [(P, 20)])
+    venue.place("taker", "BUY", 10, P)
+    assert venue.status(maker)[:2] == ("FILLED", 10), "it kept its place before the other"
+    assert venue.status(later)[:2] == ("OPEN", 0)
+
+
+def test_innocent_maker_that_was_filled_enters_again_at_the_tail(venue: Venue) -> None:
+    maker = venue.place("maker", "SELL", 4, P)
+    taker = venue.place("taker", "BUY", 4, P, time_in_force="IOC")
+    other = venue.place("other", "SELL", 10, P)
+    built = venue.build()
+    venue.reject(1, 1, "overfilled", bytes.fromhex(taker.order_id[2:]))
+    venue.batch_settled(built, 0, 1)
+    venue.mine()
+    assert venue.status(maker) == ("OPEN", 0, "")
+    venue.place("taker", "BUY", 10, P)
+    assert venue.status(other)[:2] == ("FILLED", 10)
+    assert venue.status(maker)[:2] == ("OPEN", 0)
+
+
+def test_post_only_that_would_cross_is_not_restored(venue: Venue) -> None:
+    maker = venue.place("maker", "SELL", 4, P, post_only=True)
+    taker = venue.place("taker", "BUY", 4, P, time_in_force="IOC")
+    venue.place("other", "BUY", 10, P)
+    built = venue.build()
+    venue.reject(1, 1, "overfilled", bytes.fromhex(taker.order_id[2:]))
+    venue.batch_settled(built, 0, 1)
+    venue.mine()
+    assert venue.status(maker) == ("CANCELED", 0, "post_only_would_cross")
+
+
+def test_replaced_order_is_not_restored(venue: Venue) -> None:
+    maker = venue.place("maker", "SELL", 4, P, slot=3)
+    taker = venue.place("taker", "BUY", 4, P, time_in_force="IOC")
+    venue.place("maker", "SELL", 4, P + 500, slot=3)
+    built = venue.build()
+    venue.reject(1, 1, "overfilled", bytes.fromhex(taker.order_id[2:]))
+    venue.batch_settled(built, 0, 1)
+    venue.mine()
+    assert venue.status(maker)[0] == "CANCELED"
+
+
+def test_guilty_account_loses_all_its_open_orders(venue: Venue) -> None:
+    maker = venue.place("maker", "SELL", 10, P)
+    elsewhere = venue.place("maker", "BUY", 10, 1_600_000, market=2)
+    taker = venue.place("taker", "BUY", 4, P)
+    built = venue.build()
+    venue.reject(1, 2, "margin", bytes.fromhex(maker.order_id[2:]))
+    venue.batch_settled(built, 0, 1)
+    venue.mine()
+    assert venue.status(maker)[:2] == ("CANCELED", 0)
+    assert venue.status(elsewhere)[0] == "CANCELED"
+    assert venue.status(taker) == ("OPEN", 0, ""), "the innocent taker rests now"
+    assert venue.levels() == ([(P, 4)], [])
+
+
+def test_market_fault_is_tried_again_once_final(venue: Venue) -> None:
+    venue.place("maker", "SELL", 4, P)
+    venue.place("taker", "BUY", 4, P)
+    built = venue.build()
+    venue.reject(1, 3, "price band")
+    venue.batch_settled(built, 0, 1)
+    venue.mine()
+    assert venue.core.next_batch() is None, "not before a reorg can no longer bring the first batch back"
+    venue.mine(final=len(venue.blocks))
+    assert venue.core.next_batch() is not None
+    (outcome,) = venue.settle()
+    assert isinstance(outcome, Executed)
+    assert venue.fills_said()[1][-3:] == ["matched", "submitted", "confirmed"]
+
+
+def test_market_fault_is_undone_after_the_window(venue: Venue) -> None:
+    maker = venue.place("maker", "SELL", 4, P)
+    taker = venue.place("taker", "BUY", 4, P)
+    built = venue.build()
+    venue.reject(1, 3, "price band")
+    venue.batch_settled(built, 0, 1)
+    venue.mine()
+    venue.tick(60_000)
+    assert venue.fills_said()[1][-1] == "rejected"
+    assert venue.status(maker) == ("OPEN", 0, "")
+    assert venue.status(taker)[0] == "CANCELED"
+    assert venue.core.unsettled == 0
+
+
+def test_one_shot_with_a_settled_fill_is_not_tried_again(venue: Venue) -> None:
+    venue.place("maker", "SELL", 4, P)
+    venue.place("other", "SELL", 4, P)
+    taker = venue.place("taker", "BUY", 8, P, time_in_force="IOC")
+    built = venue.build()
+    venue.land(built, fills=venue.fills[:1])
+    venue.reject(2, 3, "open interest cap")
+    venue.mine()
+    assert venue.fills_said()[2][-1] == "rejected"
+    assert venue.status(taker)[:2] == ("CANCELED", 4)
+
+
+def test_dropped_batch_gives_its_fills_back(venue: Venue) -> None:
+    venue.place("maker", "SELL", 4, P)
+    venue.place("taker", "BUY", 4, P)
+    built = venue.build()
+    assert venue.core.next_batch() is None
+    assert venue.core.next_prev == built.next
+    venue.drop_batch(built.batch_no)
+    assert venue.core.next_prev == bytes(32)
+    venue.settle()
+    assert venue.fills_said()[1] == ["matched", "submitted", "matched", "submitted", "confirmed"]
+
+
+def test_fee_bump_keeps_the_batch(venue: Venue) -> None:
+    venue.place("maker", "SELL", 4, P)
+    venue.place("taker", "BUY", 4, P)
+    built = venue.build()
+    venue.apply(BatchBuilt(built.batch_no, built.nonce, built.fill_ids, built.prev, built.next, b"higher fee"))
+    assert venue.core.pending_batches()[0].raw_txs == [b"raw", b"higher fee"]
+    with pytest.raises(InputRefusedError):
+        venue.apply(BatchBuilt(built.batch_no, built.nonce, (1, 2), built.prev, built.next, b"other"))
+
+
+def test_confirmed_fill_is_submitted_again_by_a_reorg_and_lands_again(venue: Venue) -> None:
+    venue.place("maker", "SELL", 5, P)
+    venue.place("taker", "BUY", 5, P)
+    height = len(venue.blocks)
+    venue.settle(mine=False)
+    logs = list(venue.logs)
+    venue.mine()
+    assert venue.core.unsettled == 0
+    before = venue.core.withdrawable(address("taker"), 0)
+    venue.revert(height)
+    assert (venue.core.unsettled, venue.core.chain_head) == (1, bytes(32))
+    assert len(venue.core.pending_batches()) == 1
+    assert venue.core.withdrawable(address("taker"), 0) <= before
+    venue.mine()
+    venue.logs = logs
+    venue.mine()
+    assert venue.core.unsettled == 0
+    assert venue.fills_said()[1] == ["matched", "submitted", "confirmed", "submitted", "confirmed"]
+
+
+def test_rejected_fill_may_settle_after_a_reorg(venue: Venue) -> None:
+    maker = venue.place("maker", "SELL", 10, P)
+    taker = venue.place("taker", "BUY", 4, P, time_in_force="IOC")
+    built = venue.build()
+    height = len(venue.blocks)
+    venue.reject(1, 1, "signed in the future", bytes.fromhex(taker.order_id[2:]))
+    venue.batch_settled(built, 0, 1)
+    venue.mine()
+    assert venue.levels() == ([], [(P, 10)])
+    venue.revert(height)
+    assert venue.levels() == ([], [(P, 6)])
+    venue.land(built)
+    venue.mine()
+    assert venue.fills_said()[1] == ["matched", "submitted", "rejected", "submitted", "confirmed"]
+    assert venue.status(maker)[:2] == ("OPEN", 4)
+    assert venue.status(taker)[1] == 4
+
+
+def test_reorg_of_a_deposit_cancels_orders_that_no_longer_fit(venue: Venue) -> None:
+    height = len(venue.blocks)
+    venue.deposit("newcomer", 100)
+    placed = venue.place("newcomer", "BUY", 100, P)
+    assert placed.ok
+    venue.revert(height)
+    assert venue.status(placed) == ("CANCELED", 0, "insufficient_margin")
+
+
+def test_withdrawal_request_counts_when_first_seen(venue: Venue) -> None:
+    placed = venue.place("taker", "BUY", 50_000, P)
+    who = address("taker")
+    venue.log(
+        VAULT, "WithdrawalRequested", id=1, account=who, subaccount=0, amount=9_000 * USDC, to=who, ready_at=2**31
+    )
+    venue.mine()
+    assert venue.status(placed) == ("CANCELED", 0, "insufficient_margin")
+    venue.log(VAULT, "WithdrawalCancelled", id=1, account=who)
+    venue.mine()
+    assert venue.place("taker", "BUY", 50_000, P).ok
+
+
+def test_promised_withdrawal_is_freed_when_it_lands_or_lapses(venue: Venue) -> None:
+    who = address("taker")
+    venue.reserve("taker", 9_000, nonce=5, seconds=30)
+    assert venue.core.withdrawable(who, 0) == 1_000 * USDC
+    venue.model.withdraw((who, 0), 9_000 * USDC)
+    venue.log(EXCHANGE, "Debited", account=who, subaccount=0, amount=9_000 * USDC, cash=1_000 * USDC)
+    venue.log(VAULT, "Withdrawn", account=who, subaccount=0, amount=9_000 * USDC, to=who, id_or_nonce=5, instant=True)
+    venue.mine()
+    assert venue.core.withdrawable(who, 0) == 1_000 * USDC
+    venue.reserve("taker", 1_000, nonce=6, seconds=30)
+    assert venue.core.withdrawable(who, 0) == 0
+    venue.tick(31_000)
+    venue.mine()
+    assert venue.core.withdrawable(who, 0) == 1_000 * USDC
+
+
+def test_deposit_counts_after_the_configured_confirmations() -> None:
+    careful = Venue(credit_confirmations=3)
+    careful.deposit("taker")
+    assert careful.place("taker", "BUY", 5, P).error_code == "insufficient_margin"
+    careful.mine()
+    careful.mine()
+    assert careful.place("taker", "BUY", 5, P).ok
+
+
+def test_backlog_stops_takers_that_open_risk() -> None:
+    narrow = Venue(max_unsettled_fills=2)
+    narrow.deposit("maker")
+    narrow.deposit("taker")
+    for _ in range(4):
+        narrow.place("maker", "SELL", 1, P)
+    stopped = narrow.place("taker", "BUY", 3, P)
+    assert (stopped.filled, stopped.reason) == (2, "settlement_backlog")
+    ack = narrow.place("taker", "BUY", 1, P)
+    assert (ack.http_status, ack.error_code) == (503, "settlement_backlog")
+    assert narrow.place("taker", "BUY", 1, P - 100).ok, "what only rests passes"
+    assert narrow.place("taker", "SELL", 1, P + 200).ok, "reductions pass"
+    narrow.settle()
+    assert narrow.place("taker", "BUY", 1, P).filled == 1
+
+
+def test_an_old_unconfirmed_fill_stops_openings(venue: Venue) -> None:
+    venue.place("maker", "SELL", 5, P)
+    venue.place("taker", "BUY", 1, P)
+    venue.tick(30_000)
+    assert venue.place("taker", "BUY", 1, P).error_code == "settlement_backlog"
+
+
+def test_orphan_block_is_refused_without_a_trace(venue: Venue) -> None:
+    before = venue.core.state_hash()
+    with pytest.raises(InputRefusedError):
+        venue.core.apply(ChainBlock(99, b"\1" * 32, b"\2" * 32, venue.now_ms // 1000))
+    assert venue.core.state_hash() == before
+
+
+def test_orders_that_no_longer_fit_after_a_price_move_are_cancelled(venue: Venue) -> None:
+    venue.deposit("poor", 100)
+    placed = venue.place("poor", "SELL", 800, P)
+    assert placed.ok
+    venue.push(1, P * 105 // 100)
+    venue.mine()
+    assert venue.status(placed) == ("CANCELED", 0, "insufficient_margin")
