@@ -13,10 +13,10 @@ from __future__ import annotations
 import json
 
 from eth_account import Account
-from ouro.orders import Order
 
 from ouro import eip712
 from ouro.client import OuroClient, SignedOrder
+from ouro.orders import Order
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import typer
 from ouro.cli.orders import Address, Subaccount
 from ouro.cli.output import View
 from ouro.cli.run import Cli, RpcUrl, UsageError, command
-from ouro.units import from_micro
+from ouro.units import from_micro, plain
 
 Amount = Annotated[str, typer.Argument(help="USDC, such as 1000 or 12.50.", metavar="AMOUNT")]
 To = Annotated[str | None, typer.Option("--to", help="Pay to this address; your own by default.", show_default=False)]
@@ -63,11 +63,16 @@ def register(app: typer.Typer) -> None:
             request = cli.chain(rpc_url).request_withdrawal(amount, subaccount=subaccount, to=recipient)
             pairs: dict[str, Any] = {
                 "id": request.id,
-                "amount": from_micro(request.amount),
+                "amount": plain(from_micro(request.amount)),
                 "ready at": request.ready_at,
             }
             return View(
-                {"id": request.id, "amount": from_micro(request.amount), "to": request.to, "readyAt": request.ready_at},
+                {
+                    "id": request.id,
+                    "amount": plain(from_micro(request.amount)),
+                    "to": request.to,
+                    "readyAt": request.ready_at,
+                },
                 pairs=pairs,
                 note=f"Pay it out after that time: ouro withdraw --execute {request.id}",
             )

@@ -9,14 +9,14 @@ from decimal import Decimal
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
-from ouro.markets import Market
-from ouro.orders import Order, Side, TimeInForce
 
 from ouro import eip712
 from ouro.client import trading
 from ouro.client.config import ClientConfig
 from ouro.client.errors import InsufficientMarginError, NoAccountError, SlotTakenError
 from ouro.client.session import Session
+from ouro.markets import Market
+from ouro.orders import Order, Side, TimeInForce
 
 PLACED = (201, {"id": "0x01", "clientId": "7", "status": "OPEN", "filled": "0", "seq": 5})
 SLOT_TAKEN = (
