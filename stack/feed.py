@@ -11,10 +11,11 @@ import json
 import logging
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 from eth_account.signers.local import LocalAccount
+from eth_utils.address import to_checksum_address
 from hexbytes import HexBytes
 from web3 import Web3
 from web3.contract.contract import Contract
@@ -40,7 +41,9 @@ class Publisher:
     def __init__(self, web3: Web3, deployment: Deployment, signer: LocalAccount) -> None:
         self.web3 = web3
         self.signer = signer
-        self.oracle: Contract = web3.eth.contract(address=deployment.contracts.oracle, abi=abi.load("PushedOracle"))
+        self.oracle: Contract = web3.eth.contract(
+            address=to_checksum_address(deployment.contracts.oracle), abi=abi.load("PushedOracle")
+        )
         self.domain = Domain(
             chain_id=deployment.chain_id, verifying_contract=deployment.contracts.oracle, name="Ouro Oracle"
         )
@@ -69,7 +72,9 @@ class Publisher:
             "maxPriorityFeePerGas": self.web3.to_wei(PRIORITY_FEE_WEI, "wei"),
         }
         built = self.oracle.functions.push(entries).build_transaction(transaction)
-        sent = self.web3.eth.send_raw_transaction(self.signer.sign_transaction(built).raw_transaction)
+        sent = self.web3.eth.send_raw_transaction(
+            self.signer.sign_transaction(cast(dict[str, Any], built)).raw_transaction
+        )
         self.last_published_at = published_at
         return sent.to_0x_hex()
 
