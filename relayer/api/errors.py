@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Refusals as people and programs get them: a sentence, the field, a stable code."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from relayer.core.outputs import Ack
+
+JSON = "application/json"
+
+_encoder = msgspec.json.Encoder()
+
+
+class ApiError(Exception):
+    """Answered as `status` with `{"errors": [{"msg", "param"}], "errorCode"}`; `extra` are further keys of the body."""
+
+    def __init__(
+        self, status: int, code: str, message: str, param: str = "", extra: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.param = param
+        self.extra = dict(extra or {})
+
+    def response(self) -> Response:
+        """The HTTP answer."""
+        error = {"msg": self.message} | ({"param": self.param} if self.param else {})
+        headers = {"Retry-After": "1"} if self.status == 503 else None
+        return answer(self.status, {"errors": [error], "errorCode": self.code, **self.extra}, headers)
+
+
+def refusal_of(ack: Ack) -> ApiError:
+    """The core's refusal as an answer."""
+    extra: dict[str, Any] = {"seq": ack.seq}
+    if ack.order_id:
+        extra["id"] = ack.order_id
+    if ack.free_slots:
+        extra["freeSlots"] = ack.free_slots
+    return ApiError(ack.http_status, ack.error_code, ack.message, ack.param, extra)
+
+
+def answer(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Response:
+    """JSON by msgspec."""
+    return Response(_encoder.encode(body), status_code=status, headers=headers, media_type=JSON)

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""What the routes work with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.requests import HTTPConnection
+
+from relayer.api.errors import ApiError
+from relayer.api.intake import Intake
+from relayer.api.verifying import Verifier
+from relayer.engine import Engine
+from relayer.settlement.operator import Operator
+
+
+@dataclass(frozen=True)
+class Venue:
+    """One relayer as its API sees it. `why_not_ready` says why no orders are taken, empty when they are."""
+
+    engine: Engine
+    intake: Intake
+    verifier: Verifier
+    operator: Operator
+    why_not_ready: Callable[[], str]
+
+    def need_ready(self) -> None:
+        """For what may open risk. Raises ApiError 503."""
+        reason = self.why_not_ready()
+        if reason:
+            raise ApiError(503, "not_ready", f"orders are not taken now: {reason}; try again shortly")
+        if not self.engine.journal.has_room():
+            raise ApiError(
+                503, "disk_full", "orders are not taken now: the journal's disk is nearly full; cancels pass"
+            )
+
+    def need_running(self) -> None:
+        """For what only lowers risk. Raises ApiError 503."""
+        if not self.engine.running:
+            raise ApiError(503, "not_ready", "the relayer is starting or stopping; try again shortly")
+
+
+def venue_of(connection: HTTPConnection) -> Venue:
+    """The venue of a request."""
+    venue: Venue = connection.app.state.venue
+    return venue

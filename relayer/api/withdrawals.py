@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Instant withdrawals: the operator co-signs what free collateral allows, once the amount is set aside on disk."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import msgspec
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from relayer.api.bodies import WithdrawalBody, decode_body, read_body
+from relayer.api.errors import ApiError, answer, refusal_of
+from relayer.api.openapi import body_of
+from relayer.api.venue import venue_of
+
+router = APIRouter()
+
+MAX_AHEAD_S = 600
+CLOCK_SKEW_S = 15
+
+_withdrawal = msgspec.json.Decoder(WithdrawalBody)
+
+
+@router.post("/v4/withdrawals", openapi_extra=body_of(WithdrawalBody))
+async def cosign(request: Request) -> Response:
+    """Co-sign an instant withdrawal. Its amount is unavailable until it lands or its deadline has passed."""
+    venue = venue_of(request)
+    body = decode_body(await read_body(request), _withdrawal, '{"withdrawal": {...}, "signature": "0x..."}')
+    venue.need_ready()
+    item, digest = await venue.intake.verified(partial(venue.verifier.withdrawal, body.withdrawal, body.signature))
+    now_s = venue.engine.now_ms() // 1000
+    if item.deadline > now_s + MAX_AHEAD_S + CLOCK_SKEW_S:
+        raise ApiError(
+            400,
+            "bad_deadline",
+            f"the deadline {item.deadline} is more than {MAX_AHEAD_S} s after {now_s}: sign an earlier one",
+            "deadline",
+        )
+    ack = await venue.engine.command(item)
+    venue.engine.metrics.answers.labels("withdrawal", ack.http_status).inc()
+    if not ack.ok:
+        raise refusal_of(ack)
+    return answer(200, {"cosignature": venue.operator.cosign(digest), "seq": ack.seq})

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""`ouro relayer`: run one, look at one."""
+
+import sys
+from typing import Annotated
+
+import httpx
+import msgspec
+import typer
+import uvloop
+
+from ouro.errors import OuroError
+from ouro.settings import Settings
+from relayer.config import RelayerConfig
+from relayer.logs import configure
+from relayer.server import serve
+
+app = typer.Typer(help="The relayer: takes signed orders, matches them, settles the fills.", no_args_is_help=True)
+
+
+@app.command()
+def run(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.", min=0, max=65_535)] = None,
+    rpc_url: Annotated[str | None, typer.Option(help="The chain's node.")] = None,
+) -> None:
+    """Run the relayer until SIGTERM or Ctrl-C. The operator's key comes from OURO_OPERATOR_KEY."""
+    try:
+        config = RelayerConfig.from_settings(Settings())
+        flags = {"host": host, "port": port, "rpc_url": rpc_url}
+        config = msgspec.structs.replace(config, **{name: value for name, value in flags.items() if value is not None})
+        configure(config.log_level)
+        status = uvloop.run(serve(config))
+    except (OuroError, OSError, ValueError) as error:
+        print(f"ouro relayer: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    raise typer.Exit(status)
+
+
+@app.command()
+def status(url: Annotated[str | None, typer.Option(help="The relayer's address.")] = None) -> None:
+    """Say whether a relayer is ready, and why not. Exits 0 when it is."""
+    where = url or Settings().relayer_url
+    try:
+        response = httpx.get(f"{where}/ready", timeout=5)
+        known = response.json()
+    except (httpx.HTTPError, ValueError) as error:
+        print(f"no relayer answers at {where}: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    for name, value in known.items():
+        print(f"{name}: {value}")
+    raise typer.Exit(0 if response.status_code == httpx.codes.OK else 1)

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Drives the core: decide in memory, write down, and only then let anything out.
+
+All inputs pass through `Engine.apply`, on the event loop. It runs the core inline and queues the journal record;
+answers and public records are released when the record is on disk, in the order of the decisions. Whatever reads the
+core for an answer waits for `durable()` first, so that nobody sees a decision that a crash could take back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+from relayer.core import Core, InputRefusedError, inputs
+from relayer.core.inputs import BatchBuilt, ChainBlock, Input, Tick
+from relayer.core.outputs import Ack, FillOutput, Output, PublicRecord, WantSettlement
+from relayer.event_log import EventLog
+from relayer.journal import Journal
+from relayer.logs import logger
+from relayer.metrics import Metrics
+
+log = logger("engine")
+
+Outputs = list[Output]
+
+
+class StoppedError(Exception):
+    """The relayer takes nothing more: it is shutting down, or has failed."""
+
+
+class Engine:
+    """Owner of core, journal and event log. Everything but `replay` belongs to the event loop's thread."""
+
+    def __init__(
+        self,
+        core: Core,
+        journal: Journal,
+        event_log: EventLog,
+        metrics: Metrics,
+        *,
+        wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self.core = core
+        self.journal = journal
+        self.event_log = event_log
+        self.metrics = metrics
+        self.heads: set[bytes] = {bytes(32)}
+        """Every journal head this relayer ever put into a batch: a head on chain that is none of them is another's."""
+        self.settlement_wanted = asyncio.Event()
+        self.failed = asyncio.Event()
+        self._wall_ms = wall_ms
+        self._chain_ms = 0
+        self._newest: asyncio.Future[None] | None = None
+        self._open = False
+
+    def replay(self) -> int:
+        """Applies the journal to the core and rebuilds the event log; answers the number of records.
+
+        May run in a thread of its own while nothing else uses the engine. Raises the journal's errors.
+        """
+
+        def again(record: bytes) -> None:
+            item = inputs.decode(record)
+            self._remember(item)
+            self._publish(self.core.apply(item))
+
+        return self.journal.replay(again, self.core.trail_hash)
+
+    def start(self) -> None:
+        """Begins to take inputs."""
+        self._open = True
+
+    @property
+    def running(self) -> bool:
+        """Whether inputs are taken."""
+        return self._open
+
+    def apply(self, items: Sequence[Input]) -> asyncio.Future[list[Outputs]]:
+        """Decides `items` now; the future gives the outputs of each once all of them are on disk.
+
+        Raises `InputRefusedError` for an input that the core cannot take (those before it stand) and `StoppedError`.
+        """
+        if not self._open:
+            raise StoppedError("the relayer is stopping")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[Outputs]] = loop.create_future()
+        future.add_done_callback(_retrieve)  # a caller may have gone away
+        decided: list[Outputs] = []
+        records: list[bytes] = []
+        refused: InputRefusedError | None = None
+        try:
+            now_ms = self.now_ms()
+            if now_ms > self.core.now_ms:
+                tick = Tick(now_ms)
+                records.append(inputs.encode(tick))
+                decided.append(self.core.apply(tick))
+            ticks = len(records)
+            for item in items:
+                try:
+                    outputs = self.core.apply(item)
+                except InputRefusedError as error:
+                    refused = error
+                    break
+                self._remember(item)
+                records.append(inputs.encode(item))
+                decided.append(outputs)
+            if records:
+                self._write(records, decided, ticks, future)
+        except Exception as error:
+            # The core may be half-way through a change: only a replay from the disk gives a state to stand on.
+            self._fail(error)
+            raise StoppedError("the relayer has failed") from error
+        if refused is not None:
+            raise refused
+        if not records:
+            future.set_result([])
+        return future
+
+    def tick(self) -> None:
+        """Lets the core know what time it is."""
+        self.apply(())
+
+    async def command(self, item: Input) -> Ack:
+        """Applies one command and answers its acknowledgement, which is on disk."""
+        [outputs] = await self.apply([item])
+        return ack_of(outputs)
+
+    async def durable(self) -> None:
+        """Returns when every decision made so far is on disk."""
+        if self._newest is not None:
+            await asyncio.shield(self._newest)
+        if self.failed.is_set():
+            raise StoppedError("the journal could not be written")
+
+    def now_ms(self) -> int:
+        """The core's next time: the later of the clock and the newest block."""
+        return max(self._wall_ms(), self._chain_ms)
+
+    async def stop(self) -> None:
+        """Takes no more inputs, writes what was decided, closes journal and event log."""
+        self._open = False
+        if not self.failed.is_set():
+            await self.durable()
+        await asyncio.to_thread(self.journal.close)
+        self.event_log.close()
+
+    def _remember(self, item: Input) -> None:
+        if isinstance(item, ChainBlock):
+            self._chain_ms = item.time_s * 1000
+        elif isinstance(item, BatchBuilt):
+            self.heads.add(item.next)
+
+    def _write(
+        self, records: list[bytes], decided: list[Outputs], ticks: int, future: asyncio.Future[list[Outputs]]
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        started = time.perf_counter()
+        ticket = self.journal.append(records, self.core.trail_hash())
+        # Apart from `future`, which goes away with its caller.
+        written: asyncio.Future[None] = loop.create_future()
+        self._newest = written
+
+        def on_disk() -> None:
+            error = ticket.exception()
+            written.set_result(None)
+            if error is not None:
+                self._fail(error)
+                if not future.done():
+                    future.set_exception(StoppedError("the journal could not be written"))
+                return
+            self.metrics.commit_seconds.observe(time.perf_counter() - started)
+            self.metrics.inputs.inc(len(records))
+            for outputs in decided:
+                self._publish(outputs)
+            self.metrics.unsettled.set(self.core.unsettled)
+            if not future.done():
+                future.set_result(decided[ticks:])
+
+        ticket.add_done_callback(lambda _: loop.call_soon_threadsafe(on_disk))
+
+    def _publish(self, outputs: Outputs) -> None:
+        public: list[PublicRecord] = []
+        for output in outputs:
+            if isinstance(output, WantSettlement):
+                self.settlement_wanted.set()
+            elif not isinstance(output, Ack):
+                public.append(output)
+                if isinstance(output, FillOutput):
+                    self.metrics.fills.labels(output.status).inc()
+        self.event_log.append(public)
+        self.metrics.records.set(self.event_log.seq)
+
+    def _fail(self, error: BaseException) -> None:
+        """No way on but a restart: the disk, not the memory, is the truth."""
+        if not self.failed.is_set():
+            log.critical("failed", error=repr(error), exc_info=error)
+        self._open = False
+        self.failed.set()
+
+
+def _retrieve(future: asyncio.Future[list[Outputs]]) -> None:
+    if not future.cancelled():
+        future.exception()
+
+
+def ack_of(outputs: Outputs) -> Ack:
+    """The acknowledgement among a command's outputs."""
+    last = outputs[-1]
+    if not isinstance(last, Ack):
+        raise TypeError("the core gave no acknowledgement for a command")
+    return last

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""One relayer: its parts put together, started in order and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+
+import msgspec
+
+from relayer.api.intake import Intake
+from relayer.api.venue import Venue
+from relayer.api.verifying import Verifier
+from relayer.chain_watch import ChainWatcher, Rpc
+from relayer.config import RelayerConfig
+from relayer.core import CORE_VERSION, Core
+from relayer.engine import Engine, StoppedError
+from relayer.event_log import EventLog
+from relayer.journal import Identity, Journal, OsFiles
+from relayer.logs import logger
+from relayer.metrics import Metrics
+from relayer.settlement import Operator, OperatorKeyError, Settler
+
+log = logger("service")
+
+
+class Relayer:
+    """The parts of a running relayer. `failed` is set when only a restart can help."""
+
+    def __init__(self, config: RelayerConfig) -> None:
+        """Opens the journal. Raises its errors, and OperatorKeyError."""
+        self.config = config
+        operator = Operator.load(config.operator_key, config.operator_password, config.deployment.chain_id)
+        if operator.address != config.deployment.operator:
+            raise OperatorKeyError(
+                f"the operator key is of {operator.address}, the deployment's operator is {config.deployment.operator}"
+            )
+        core_config = config.core()
+        identity = Identity(
+            core_version=CORE_VERSION,
+            chain_id=core_config.chain_id,
+            contract=core_config.exchange,
+            config=msgspec.json.encode(core_config),
+        )
+        journal = Journal.open(OsFiles(config.journal_dir), identity)
+        metrics = Metrics()
+        self.engine = Engine(Core(core_config), journal, EventLog(), metrics)
+        contracts = config.deployment.contracts
+        self._rpc = Rpc(config.rpc_url, metrics.rpc_errors)
+        self.watcher = ChainWatcher(
+            self.engine,
+            self._rpc,
+            [contracts.exchange, contracts.vault, contracts.oracle],
+            start_block=config.deployment.start_block,
+            poll_s=config.poll_s,
+            stale_s=config.stale_s,
+        )
+        self.settler = Settler(self.engine, self.watcher, self._rpc, operator, config.settler())
+        verifier = Verifier(config.deployment)
+        self._intake = Intake(self.engine, verifier, threads=config.verify_threads)
+        self.venue = Venue(self.engine, self._intake, verifier, operator, self.why_not_ready)
+        self.failed = asyncio.Event()
+        self._replayed = False
+        self._stopping = False
+        self._main: asyncio.Task[None] | None = None
+
+    def why_not_ready(self) -> str:
+        """Why no orders are taken; empty when they are."""
+        if self.failed.is_set() or self.engine.failed.is_set():
+            return "the relayer has failed and ends"
+        if self._stopping:
+            return "the relayer is stopping"
+        if not self._replayed:
+            return "the journal is being replayed"
+        if self.watcher.broken:
+            return self.watcher.broken
+        if not self.watcher.in_sight:
+            return "the relayer is not at the head of the chain"
+        return self.settler.fenced
+
+    async def start(self) -> None:
+        """Begins to replay; everything else follows by itself."""
+        self._main = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Takes nothing more, lets what was decided reach the disk, ends."""
+        self._stopping = True
+        if self._main is not None:
+            self._main.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._main
+        with suppress(StoppedError):
+            await self.engine.stop()
+        self._intake.close()
+        await self._rpc.close()
+        log.info("stopped", records=self.engine.journal.seq)
+
+    def wake_consumers(self) -> None:
+        """Ends long polls and streams, so that the server can stop."""
+        self._stopping = True
+        self.engine.event_log.close()
+
+    async def _run(self) -> None:
+        try:
+            started = time.monotonic()
+            # In a thread, so that health is answered meanwhile; nothing else touches the core yet.
+            records = await asyncio.to_thread(self.engine.replay)
+            core = self.engine.core
+            log.info(
+                "replayed",
+                records=records,
+                seconds=round(time.monotonic() - started, 3),
+                seq=core.seq,
+                block=core.chain_number,
+                unsettled=core.unsettled,
+                pending_batches=len(core.pending_batches()),
+            )
+            self.engine.start()
+            self._replayed = True
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.watcher.run())
+                group.create_task(self.settler.run())
+                group.create_task(self._tick())
+                group.create_task(_until(self.engine.failed))
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            # Whatever it was: the process must not live on half alive.
+            log.critical("failed", error=repr(error), exc_info=error)
+        self.failed.set()
+
+    async def _tick(self) -> None:
+        while self.engine.running:
+            await asyncio.sleep(self.config.tick_s)
+            with suppress(StoppedError):
+                self.engine.tick()
+
+
+async def _until(event: asyncio.Event) -> None:
+    """Ends the group when the event comes."""
+    await event.wait()
+    raise StoppedError("the engine has failed")

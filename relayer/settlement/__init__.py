@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Takes matched fills to the chain, exactly once."""
+
+from relayer.settlement.operator import Operator, OperatorKeyError
+from relayer.settlement.settler import Settler, SettlerConfig
+
+__all__ = ["Operator", "OperatorKeyError", "Settler", "SettlerConfig"]

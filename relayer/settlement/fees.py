@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""What a settlement transaction offers for gas, and how much gas it may use."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from ouro.units import ceil_div
+
+BATCH_GAS = 200_000
+FILL_GAS = 160_000
+ORDER_GAS = 12_000
+STEP_RESERVE_GAS = 1_050_000
+"""The contract wants 900,000 gas left before each fill, so that none can be starved; what is left over is not paid."""
+
+BUMP_PER_CENT = 25
+"""A node takes a replacement from 10% above on; less than that is refused."""
+
+_GWEI = 10**9
+
+
+class Fees(msgspec.Struct, frozen=True):
+    """EIP-1559 fees in wei per gas."""
+
+    max_fee_wei: int
+    priority_fee_wei: int
+
+    def bumped(self, market: "Fees", cap_wei: int) -> "Fees":
+        """For a replacement at the same nonce: enough for the node, at least the market, at most the cap."""
+        return Fees(
+            min(cap_wei, max(_raised(self.max_fee_wei), market.max_fee_wei)),
+            min(cap_wei, max(_raised(self.priority_fee_wei), market.priority_fee_wei)),
+        )
+
+    def replaces(self, other: "Fees") -> bool:
+        """Whether a node takes a transaction with these fees in place of one with the others."""
+        return (
+            self.max_fee_wei * 10 >= other.max_fee_wei * 11
+            and self.priority_fee_wei * 10 >= other.priority_fee_wei * 11
+        )
+
+
+def market_fees(base_fee_wei: int, priority_fee_wei: int, cap_wei: int) -> Fees:
+    """Good for several full blocks in a row: twice the base fee and the tip."""
+    return Fees(min(cap_wei, 2 * base_fee_wei + priority_fee_wei), min(cap_wei, priority_fee_wei))
+
+
+def fees_of_history(history: dict[str, Any], cap_wei: int) -> Fees:
+    """From `eth_feeHistory`: the next block's base fee, and the middle tip of the last blocks, at least 0.01 gwei."""
+    base = int(history["baseFeePerGas"][-1], 16)
+    tips: Sequence[int] = sorted(int(tip[0], 16) for tip in history.get("reward") or [] if tip)
+    tip = max(tips[len(tips) // 2] if tips else _GWEI, _GWEI // 100)
+    return market_fees(base, tip, cap_wei)
+
+
+def gas_limit(orders: int, fills: int) -> int:
+    """More than a batch can use; what is not used costs nothing."""
+    return BATCH_GAS + ORDER_GAS * orders + FILL_GAS * fills + STEP_RESERVE_GAS
+
+
+def _raised(fee_wei: int) -> int:
+    return ceil_div(fee_wei * (100 + BUMP_PER_CENT), 100)
