@@ -7,6 +7,7 @@ It stands on raw calls, token balances and `stack.demo.model`, and on nothing th
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from stack.demo.facts import Facts, SeenFill
 from stack.demo.model import SCALE, Account, Model, fee
@@ -14,6 +15,9 @@ from stack.demo.raw import Event, unpack_detail, unpack_position
 
 MOST_SHOWN = 5
 SETTLED = ("confirmed", "final")
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ def audit(facts: Facts) -> list[Check]:
     return [
         _tokens(facts),
         _vault(facts, model),
-        _conservation(facts),
+        _conservation(facts, model),
         _replay(model),
         _accounts(facts, model),
         _funds(facts, model),
@@ -76,7 +80,7 @@ def _vault(facts: Facts, model: Model) -> Check:
     )
 
 
-def _conservation(facts: Facts) -> Check:
+def _conservation(facts: Facts, model: Model) -> Check:
     """From the contracts' words alone: claims equal tokens but for rounding, which only ever favours the Vault."""
     chain = facts.chain
     claims = (sum(chain.cash.values()) + chain.insurance + chain.fees) * SCALE
@@ -84,7 +88,6 @@ def _conservation(facts: Facts) -> Check:
         size, quote = unpack_position(word)
         g_long, g_short = chain.indices[market]
         claims += quote - size * (g_long if size > 0 else g_short if size < 0 else 0)
-    model = Model().replay(chain.events)
     dust = chain.tokens.get(chain.vault, 0) * SCALE - claims
     faults = []
     if not 0 <= dust <= model.dust_bound:
@@ -235,9 +238,7 @@ def _named(facts: Facts, name: str) -> Iterator[Event]:
     return (event for event in facts.chain.events if event.name == name)
 
 
-def _differences(
-    what: str, said: Mapping[object, object], computed: Mapping[object, object], none: object
-) -> list[str]:
+def _differences(what: str, said: Mapping[K, V], computed: Mapping[K, V], none: V | None) -> list[str]:
     """Entries that differ; one that is missing counts as `none`."""
     keys = [*said, *(key for key in computed if key not in said)]
     return [

@@ -62,14 +62,6 @@ class Model:
             self._transaction(list(group))
         return self
 
-    def claims(self) -> int:
-        """What the exchange owes to all accounts and funds together, scaled. At any price, for positions net to zero."""
-        positions = sum(
-            position.quote - position.size * self.indices[market].of(position.size)
-            for (_, market), position in self.positions.items()
-        )
-        return (sum(self.cash.values()) + self.insurance + self.fees) * SCALE + positions
-
     def _transaction(self, events: list[Event]) -> None:
         """A market's indices are brought up to date before anything trades, but their event comes last."""
         spread = [event for event in events if event.name == "LossSpread"]
