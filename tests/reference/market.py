@@ -60,8 +60,8 @@ class Funding:
         return replace(self, g_long=self.g_long + step, g_short=self.g_short + step, rate=rate, last=last)
 
     def _next_rate(self, open_interest: int) -> int:
-        weight = max(Fraction(self.volume), Fraction(open_interest, 2))
-        return clamp(toward_zero(self.premium / weight), FUNDING_CAP) if weight else 0
+        weight = max(self.volume, open_interest // 2)
+        return clamp(toward_zero(Fraction(self.premium, weight)), FUNDING_CAP) if weight else 0
 
     def with_trade(self, lots: int, price: int, index: int) -> "Funding":
         premium = clamp(toward_zero(Fraction((price - index) * RATE_UNIT, index)), PREMIUM_CLAMP)

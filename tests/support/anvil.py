@@ -108,12 +108,22 @@ class Rpc:
     def _send(self, transaction: dict[str, str]) -> dict[str, Any]:
         """Sent from an account the node holds or impersonates, and mined at once."""
         hash_ = self.request("eth_sendTransaction", {"gas": hex(29_000_000)} | transaction)
-        receipt: dict[str, Any] = self.request("eth_getTransactionReceipt", hash_)
+        receipt = self._receipt(hash_)
         if int(receipt["status"], 16) == 0:
             query = {key: value for key, value in transaction.items() if key != "gas"}
             self.request("eth_call", query, hex(int(receipt["blockNumber"], 16) - 1))
             raise RuntimeError(f"transaction {hash_} failed but its eth_call does not")
         return receipt
+
+    def _receipt(self, hash_: str) -> dict[str, Any]:
+        """Automining answers a moment after the transaction was accepted."""
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            receipt: dict[str, Any] | None = self.request("eth_getTransactionReceipt", hash_)
+            if receipt is not None:
+                return receipt
+            time.sleep(0.002)
+        raise RuntimeError(f"transaction {hash_} was not mined within 10 seconds")
 
     def warp(self, seconds: int) -> None:
         """Move the clock forward and mine a block there."""

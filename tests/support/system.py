@@ -129,7 +129,7 @@ def deploy_system(
 ) -> System:
     """All contracts, wired, with the operator as cosigner and the markets listed."""
     governance = keys.governance.address
-    usdc = deploy(chain, governance, token, abi=abi_of("TestUSDC"))
+    usdc = deploy(chain, governance, token)
     oracle = deploy(chain, governance, "PushedOracle", keys.price_signer.address)
     desk = deploy(chain, governance, "ExchangeDesk", settle_window)
     both = abi_of("Exchange", "ExchangeDesk")
