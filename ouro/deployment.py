@@ -34,8 +34,8 @@ class Deployment:
 
     chain_id: int
     start_block: int
-    settle_window_s: int
-    withdrawal_delay_s: int
+    settle_window: int
+    withdrawal_delay: int
     operator: str
     price_signer: str
     contracts: Contracts
@@ -58,8 +58,8 @@ class Deployment:
             return cls(
                 chain_id=record["chainId"],
                 start_block=record["startBlock"],
-                settle_window_s=record["settleWindow"],
-                withdrawal_delay_s=record["withdrawalDelay"],
+                settle_window=record["settleWindow"],
+                withdrawal_delay=record["withdrawalDelay"],
                 operator=to_checksum_address(record["operator"]),
                 price_signer=to_checksum_address(record["priceSigner"]),
                 contracts=Contracts(

@@ -127,7 +127,7 @@ def order_digest(domain: Domain, order: Order) -> bytes:
 
 
 def digest(domain: Domain, primary_type: str, message: Mapping[str, Any]) -> bytes:
-    """What is signed for any message of `TYPES`. Raises `ValueError` for a missing field or a value that does not fit."""
+    """What is signed for any message of `TYPES`. Raises `ValueError` for a field that is missing or does not fit."""
     words = [_TYPE_HASHES[primary_type]]
     for field in TYPES[primary_type]:
         name, kind = field["name"], field["type"]

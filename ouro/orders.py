@@ -137,7 +137,26 @@ class Order:
 
 
 _FIELDS = frozenset(
-    ["market", "side", "size", "limitPrice", "timeInForce", "postOnly", "reduceOnly", "trigger", "triggerPrice", "maxFeePpm", "expiry", "account", "subaccount", "selfTrade", "slot", "generation", "revision", "referrer"]
+    [
+        "market",
+        "side",
+        "size",
+        "limitPrice",
+        "timeInForce",
+        "postOnly",
+        "reduceOnly",
+        "trigger",
+        "triggerPrice",
+        "maxFeePpm",
+        "expiry",
+        "account",
+        "subaccount",
+        "selfTrade",
+        "slot",
+        "generation",
+        "revision",
+        "referrer",
+    ]
 )
 
 

@@ -62,7 +62,7 @@ def register(app: typer.Typer) -> None:
         """Show chain, contracts and time limits of the exchange."""
         known = cli.reader.config()
         return View(
-            known,
+            known.record,
             pairs={
                 "url": cli.reader.base_url,
                 "chain id": known.chain_id,
@@ -71,9 +71,9 @@ def register(app: typer.Typer) -> None:
                 "vault": known.contracts.vault,
                 "usdc": known.contracts.usdc,
                 "oracle": known.contracts.oracle,
-                "operator": known.operator,
+                "operator": known.deployment.operator,
                 "settle window": f"{known.settle_window} s",
-                "withdrawal delay": f"{known.withdrawal_delay} s",
+                "withdrawal delay": f"{known.deployment.withdrawal_delay} s",
                 "markets": ", ".join(known.tickers),
             },
         )

@@ -7,93 +7,62 @@ its own `ClientConfig` (from a deployment record it has checked) instead of lett
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
+from ouro.deployment import Contracts, Deployment, DeploymentError
 from ouro.eip712 import Domain
-from ouro.markets import Market, MarketState
+from ouro.markets import Market
 
 
-class Contracts(msgspec.Struct, frozen=True, kw_only=True):
-    """Addresses of the contracts (checksummed hex)."""
+@dataclass(frozen=True)
+class ClientConfig:
+    """One exchange: its deployment, the relayer's own address, the node it offers; `record` is the JSON it came as."""
 
-    exchange: str
-    vault: str
-    oracle: str = ""
-    usdc: str = ""
-
-
-class MarketParameters(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A market as the deployment record writes it (units as in the protocol: lots, micro-USDC per lot, ppm)."""
-
-    id: int
-    ticker: str
-    size_decimals: int
-    price_decimals: int
-    tick: int
-    imf_ppm: int
-    mmf_ppm: int
-    band_ppm: int
-    max_open_interest: int
-    max_price_age: int
-    liquidation_floor_ppm: int
-    state: int
-
-    def market(self) -> Market:
-        return Market(
-            id=self.id,
-            ticker=self.ticker,
-            size_decimals=self.size_decimals,
-            price_decimals=self.price_decimals,
-            tick=self.tick,
-            imf_ppm=self.imf_ppm,
-            mmf_ppm=self.mmf_ppm,
-            band_ppm=self.band_ppm,
-            max_open_interest=self.max_open_interest,
-            max_price_age_s=self.max_price_age,
-            liquidation_floor_ppm=self.liquidation_floor_ppm,
-            state=MarketState(self.state),
-        )
-
-
-class ClientConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel", dict=True):
-    """Chain, contracts, markets and time limits of one exchange. Windows and delays are seconds."""
-
-    chain_id: int
-    contracts: Contracts
-    markets: tuple[MarketParameters, ...]
-    settle_window: int
-    withdrawal_delay: int = 0
-    operator: str = ""
+    deployment: Deployment
     relayer_url: str = ""
     rpc_url: str = ""
+    record: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def from_record(cls, record: Any) -> ClientConfig:
-        """From decoded JSON: the answer of `/v4/config` or a deployment record. Raises `msgspec.ValidationError`."""
-        return msgspec.convert(record, cls)
+    def from_record(cls, record: Mapping[str, Any]) -> ClientConfig:
+        """From decoded JSON: the answer of `/v4/config` or a deployment record. Raises `DeploymentError`."""
+        try:
+            return cls(
+                Deployment.from_record(record), record.get("relayerUrl") or "", record.get("rpcUrl") or "", record
+            )
+        except (TypeError, ValueError, AttributeError) as error:
+            raise DeploymentError(f"the deployment record has another shape: {error}") from error
+
+    @property
+    def chain_id(self) -> int:
+        return self.deployment.chain_id
+
+    @property
+    def contracts(self) -> Contracts:
+        return self.deployment.contracts
+
+    @property
+    def settle_window(self) -> int:
+        """Seconds between the end of matching and the signed expiry."""
+        return self.deployment.settle_window
 
     def order_domain(self) -> Domain:
         """The EIP-712 domain of orders and cancels."""
-        return Domain(chain_id=self.chain_id, verifying_contract=self.contracts.exchange)
+        return self.deployment.domain()
 
     def vault_domain(self) -> Domain:
         """The EIP-712 domain of withdrawals."""
-        return Domain(chain_id=self.chain_id, verifying_contract=self.contracts.vault)
-
-    @cached_property
-    def _by_ticker(self) -> dict[str, Market]:
-        return {entry.ticker: entry.market() for entry in self.markets}
+        return self.deployment.vault_domain()
 
     @property
     def tickers(self) -> tuple[str, ...]:
-        return tuple(entry.ticker for entry in self.markets)
+        return tuple(market.ticker for market in self.deployment.markets)
 
     def market(self, ticker: str) -> Market:
         """The market called `ticker`, whatever its case. Raises `ValueError` naming those that exist."""
-        found = self._by_ticker.get(ticker.upper())
-        if found is None:
-            raise ValueError(f"no market is called {ticker!r}; there are: {', '.join(self.tickers)}")
-        return found
+        for market in self.deployment.markets:
+            if market.ticker == ticker.upper():
+                return market
+        raise ValueError(f"no market is called {ticker!r}; there are: {', '.join(self.tickers)}")

@@ -19,7 +19,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class PlacedOrder(Record, frozen=True):
-    """What the relayer did with an order. `filled` is in human size; `seq` is the record to wait for with `at_seq`."""
+    """What the relayer did with an order: `status` OPEN, FILLED or CANCELED, and how much of it filled at once.
+
+    `seq` is the record to wait for with `at_seq`; `reason` says why it was cancelled.
+    """
 
     id: str
     status: str
@@ -35,7 +38,7 @@ class Acknowledged(Record, frozen=True):
     seq: int
     id: str = ""
     status: str = ""
-    canceled: tuple[str, ...] = ()
+    cancelled: tuple[str, ...] = ()
 
 
 class Verification(Record, frozen=True):

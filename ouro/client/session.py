@@ -13,7 +13,8 @@ from ouro import eip712
 from ouro.client.calls import Call
 from ouro.client.clock import PROCESS_CLOCK, MillisecondClock, SlotPicker
 from ouro.client.config import ClientConfig
-from ouro.client.errors import NoAccountError
+from ouro.client.errors import NoAccountError, UnreachableError
+from ouro.deployment import DeploymentError
 
 
 @dataclass
@@ -28,7 +29,11 @@ class Session:
     def config(self) -> Generator[Call[Any], Any, ClientConfig]:
         """The exchange's configuration, asked for once."""
         if self.known_config is None:
-            self.known_config = yield Call("GET", "/v4/config", ClientConfig)
+            record: dict[str, Any] = yield Call("GET", "/v4/config", dict[str, Any])
+            try:
+                self.known_config = ClientConfig.from_record(record)
+            except DeploymentError as error:
+                raise UnreachableError(f"the configuration that the exchange announces is unusable: {error}") from error
         return self.known_config
 
     @property

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 from typing import Any
 
+import msgspec
+
 from ouro import eip712
 from ouro.client.calls import Call, Flow, one
 from ouro.client.clock import random_client_id
@@ -35,7 +37,7 @@ ONE_SHOT_LIFETIME_S = 30
 MAX_LIFETIME_S = 90 * 86_400
 """The protocol's limit between signing and signed expiry."""
 
-COSIGNATURE_LIFETIME_S = 600
+COSIGNATURE_LIFETIME_S = 300
 """How long a signed instant withdrawal may be executed unless the caller says otherwise."""
 
 _ATTEMPTS = 5
@@ -223,9 +225,12 @@ def sign_order(
     )
 
 
-def submit(_session: Session, signed: SignedOrder) -> Flow[PlacedOrder]:
+def submit(session: Session, signed: SignedOrder) -> Flow[PlacedOrder]:
     """Send a signed order. Sending the same one again is harmless: the exchange knows it by its id."""
-    return (yield from one(Call("POST", "/v4/orders", PlacedOrder, body=signed.body())))
+    config = yield from session.config()
+    placed = yield from one(Call("POST", "/v4/orders", PlacedOrder, body=signed.body()))
+    # The relayer counts lots, people the base asset.
+    return msgspec.structs.replace(placed, filled=config.market(signed.order.market).size(int(placed.filled)))
 
 
 def place_limit_order(

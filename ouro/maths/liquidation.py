@@ -3,7 +3,6 @@
 
 from dataclasses import dataclass
 
-from ouro.markets import Market
 from ouro.maths.margin import Margin, requirement
 from ouro.units import PPM, SCALE, ceil_div
 
@@ -31,16 +30,18 @@ def is_liquidatable(margin: Margin) -> bool:
     return margin.equity_scaled < margin.mm_scaled
 
 
-def quote(margin: Margin, size: int, index_price: int, market: Market) -> LiquidationQuote:
+def quote(
+    margin: Margin, size: int, index_price: int, *, imf_ppm: int, mmf_ppm: int, floor_ppm: int
+) -> LiquidationQuote:
     """The terms on which `size` signed lots of a liquidatable account may be taken over."""
     held = abs(size)
     direction = 1 if size > 0 else -1
     equity, required = margin.equity_scaled, margin.mm_scaled
     if equity <= 0:
         return LiquidationQuote(0, 0, 0, index_price, index_price, held)
-    to_bankruptcy = equity * market.mmf_ppm // required
-    by_depth = 3 * (required - equity) * market.mmf_ppm // (2 * required)
-    concession_ppm = min(max(market.liquidation_floor_ppm, by_depth), to_bankruptcy)
+    to_bankruptcy = equity * mmf_ppm // required
+    by_depth = 3 * (required - equity) * mmf_ppm // (2 * required)
+    concession_ppm = min(max(floor_ppm, by_depth), to_bankruptcy)
     per_lot = concession_ppm * index_price // PPM
     insurance = per_lot // INSURANCE_SHARE
     return LiquidationQuote(
@@ -49,12 +50,12 @@ def quote(margin: Margin, size: int, index_price: int, market: Market) -> Liquid
         insurance_per_lot=insurance,
         account_price=index_price - direction * per_lot,
         liquidator_price=index_price - direction * (per_lot - insurance),
-        max_size=_closable(margin, held, per_lot, index_price, market),
+        max_size=_closable(margin, held, per_lot, index_price, imf_ppm),
     )
 
 
-def _closable(margin: Margin, held: int, per_lot: int, index_price: int, market: Market) -> int:
-    relief = index_price * market.imf_ppm // PPM - per_lot
+def _closable(margin: Margin, held: int, per_lot: int, index_price: int, imf_ppm: int) -> int:
+    relief = index_price * imf_ppm // PPM - per_lot
     if relief <= 0:
         return held
     lots = ceil_div(margin.im_scaled - margin.equity_scaled, relief * SCALE)

@@ -9,7 +9,7 @@ from ouro.units import PPM, SCALE, ceil_div
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """A position with what values it: signed lots, normalised quote, index G of its side, index price, ppm fractions."""
+    """A position with what values it: signed lots, normalised quote, its side's index, index price, ppm fractions."""
 
     size: int
     q: int

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One typed configuration for all services: `ouro.toml` (or the file of OURO_CONFIG), environment `OURO_*`, flags.
+
+The environment wins over the file, explicit arguments over both. Needs the `services` extra.
+"""
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+
+class Settings(BaseSettings):
+    """What the services need to know. Ports and addresses are theirs to listen on; keys are hex private keys."""
+
+    model_config = SettingsConfigDict(env_prefix="OURO_", extra="ignore")
+
+    rpc_url: str = "http://127.0.0.1:8545"
+    state_dir: Path = Path(".ouro")
+    deployment_path: Path = Path(".ouro/deployment.json")
+    relayer_host: str = "127.0.0.1"
+    relayer_port: int = 8001
+    relayer_url: str = "http://127.0.0.1:8001"
+    indexer_host: str = "127.0.0.1"
+    indexer_port: int = 8000
+    database_url: str = ""
+    operator_key: str = Field(default="", repr=False)
+    keeper_key: str = Field(default="", repr=False)
+    log_level: str = "info"
+    confirmations: int = 1
+
+    @property
+    def database(self) -> str:
+        """The database URL; SQLite in the state folder unless one is given."""
+        return self.database_url or f"sqlite:///{self.state_dir / 'indexer.sqlite'}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del dotenv_settings, file_secret_settings
+        file = Path(os.environ.get("OURO_CONFIG", "ouro.toml"))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
