@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import time
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +12,11 @@ from ouro.cli.orders import Address, Subaccount
 from ouro.cli.output import View
 from ouro.cli.run import Cli, RpcUrl, UsageError, command
 from ouro.units import from_micro, plain
+
+if TYPE_CHECKING:
+    from ouro.chain import Sent
+
+SEEN_WITHIN_S = 15.0
 
 Amount = Annotated[str, typer.Argument(help="USDC, such as 1000 or 12.50.", metavar="AMOUNT")]
 To = Annotated[str | None, typer.Option("--to", help="Pay to this address; your own by default.", show_default=False)]
@@ -26,7 +32,7 @@ def register(app: typer.Typer) -> None:
         Approves the Vault first when it may not take as much.
         """
         sent = cli.chain(rpc_url).deposit(amount, subaccount=subaccount)
-        return _transaction(sent, f"Deposited {amount} USDC into subaccount {subaccount}.")
+        return _transaction(sent, f"Deposited {amount} USDC into subaccount {subaccount}.{_await_block(cli, sent)}")
 
     @command(app, "withdraw")
     def withdraw(
@@ -61,25 +67,16 @@ def register(app: typer.Typer) -> None:
         assert amount is not None
         if delayed:
             request = cli.chain(rpc_url).request_withdrawal(amount, subaccount=subaccount, to=recipient)
-            pairs: dict[str, Any] = {
-                "id": request.id,
-                "amount": plain(from_micro(request.amount)),
-                "ready at": request.ready_at,
-            }
+            amount = plain(from_micro(request.amount))
             return View(
-                {
-                    "id": request.id,
-                    "amount": plain(from_micro(request.amount)),
-                    "to": request.to,
-                    "readyAt": request.ready_at,
-                },
-                pairs=pairs,
+                {"id": request.id, "amount": amount, "to": request.to, "readyAt": request.ready_at},
+                pairs={"id": request.id, "amount": amount, "ready at": request.ready_at},
                 note=f"Pay it out after that time: ouro withdraw --execute {request.id}",
             )
         signed = cli.trader.sign_withdrawal(amount, to=recipient, subaccount=subaccount)
         cosignature = cli.trader.request_cosignature(signed).cosignature
         sent = cli.chain(rpc_url).withdraw_signed(signed, cosignature)
-        return _transaction(sent, f"Withdrew {amount} USDC to {signed.to}.")
+        return _transaction(sent, f"Withdrew {amount} USDC to {signed.to}.{_await_block(cli, sent)}")
 
     @command(app, "balance")
     def balance(cli: Cli, address: Address = None, subaccount: Subaccount = 0) -> View:
@@ -138,6 +135,21 @@ def register(app: typer.Typer) -> None:
         return _transaction(sent, f"Minted {amount} test USDC to {chain.account.address}.")
 
 
-def _transaction(sent: Any, note: str) -> View:
+def _await_block(cli: Cli, sent: Sent) -> str:
+    """Wait until the exchange shows the block, so that the next command builds on it; a remark when it does not."""
+    from ouro.client import ClientError
+
+    deadline = time.monotonic() + SEEN_WITHIN_S
+    while time.monotonic() < deadline:
+        try:
+            if cli.reader.height().height >= sent.block_number:
+                return ""
+        except ClientError:
+            break  # the money has moved; only the wait is over
+        time.sleep(0.2)
+    return " The exchange does not show it yet."
+
+
+def _transaction(sent: Sent, note: str) -> View:
     data = {"transactionHash": sent.transaction_hash, "blockNumber": sent.block_number}
     return View(data, pairs={"transaction": sent.transaction_hash, "block": sent.block_number}, note=note)

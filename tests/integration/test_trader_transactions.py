@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
-import msgspec
 import pytest
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
@@ -88,7 +87,7 @@ def test_delayed_withdrawal(chain, node):
     with pytest.raises(TransactionError, match="the contract refused: "):
         chain.execute_withdrawal(request.id)
 
-    node.rpc.warp(chain.config.withdrawal_delay + 1)
+    node.rpc.warp(chain.config.deployment.withdrawal_delay + 1)
     chain.execute_withdrawal(request.id)
     assert chain.wallet_usdc() == 700
     assert cash(chain) == 300_000_000
@@ -130,13 +129,13 @@ def test_cancels_on_chain(chain):
 
 
 def test_faucet_is_local_only(config, trader):
-    elsewhere = msgspec.structs.replace(config, chain_id=1)
+    elsewhere = replace(config, deployment=replace(config.deployment, chain_id=1))
     with pytest.raises(TransactionError, match="local chain only"):
         Chain(elsewhere, trader).faucet("1")
 
 
 def test_a_node_of_another_chain_is_refused(config, trader):
-    elsewhere = msgspec.structs.replace(config, chain_id=1)
+    elsewhere = replace(config, deployment=replace(config.deployment, chain_id=1))
     with pytest.raises(TransactionError, match="serves chain 31337, the exchange is on 1"):
         Chain(elsewhere, trader).cancel_all()
 

@@ -18,6 +18,8 @@ from ouro.client.session import Session
 
 CONFIG = {
     "chainId": 31337,
+    "startBlock": 1,
+    "priceSigner": "0x" + "0f" * 20,
     "contracts": {
         "exchange": "0x" + "e1" * 20,
         "vault": "0x" + "ab" * 20,

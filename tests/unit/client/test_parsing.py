@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from eth_utils.address import to_checksum_address
 
 from ouro.client import reads
 from ouro.client.calls import Call, query
@@ -92,20 +93,21 @@ def test_configuration_is_asked_once(account, config, run_flow):
     from ouro.client.trading import build_limit_order
 
     fresh = Session(account=account)
-    record = {
-        "chainId": config.chain_id,
-        "contracts": {"exchange": config.contracts.exchange, "vault": config.contracts.vault},
-        "settleWindow": 60,
-        "markets": [],
-    }
+    record = {**config.record, "markets": []}
     _, calls = run_flow(reads.config(fresh), [(200, record)])
     assert [call.path for call in calls] == ["/v4/config"]
     with pytest.raises(ValueError, match="BTC-USD"):
         run_flow(build_limit_order(fresh, "BTC-USD", "BUY", "1", "1"), [])
 
 
+@pytest.mark.parametrize("record", [{}, {"chainId": 1}, {"markets": 7}])
+def test_an_unusable_configuration_is_a_connection_error(account, run_flow, record):
+    with pytest.raises(UnreachableError, match="configuration"):
+        run_flow(reads.config(Session(account=account)), [(200, record)])
+
+
 def test_configuration_gives_domains_and_markets(config: ClientConfig):
-    assert config.order_domain().verifying_contract == config.contracts.exchange
+    assert config.order_domain().verifying_contract == to_checksum_address("0x" + "e1" * 20)
     assert config.vault_domain().verifying_contract == config.contracts.vault
     assert config.market("btc-usd").tick == 100
 

@@ -18,7 +18,7 @@ from ouro.client.session import Session
 from ouro.markets import Market
 from ouro.orders import Order, Side, TimeInForce
 
-PLACED = (201, {"id": "0x01", "clientId": "7", "status": "OPEN", "filled": "0", "seq": 5})
+PLACED = (201, {"id": "0x01", "clientId": "7", "status": "OPEN", "filled": "25", "seq": 5})
 SLOT_TAKEN = (
     409,
     {
@@ -109,7 +109,7 @@ def test_place_sends_the_message_and_signature(session, run_flow):
     assert call.body["order"]["limitPrice"] == 2_000_000
     assert int(call.body["clientId"]) < 1 << 32
     assert len(bytes.fromhex(call.body["signature"][2:])) == 65
-    assert (placed.status, placed.seq, placed.filled) == ("OPEN", 5, Decimal(0))
+    assert (placed.status, placed.seq, placed.filled) == ("OPEN", 5, Decimal("0.0025"))
 
 
 def test_place_takes_an_offered_slot_when_its_own_is_taken(session, run_flow):
