@@ -14,6 +14,7 @@ from stack.supervisor import Program
 from stack.wallets import Role, key_hex
 
 READY_WITHIN_S = 60.0
+KEEPER_USDC = "100000"
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Plan:
         return [
             self._service("relayer", {"OURO_OPERATOR_KEY": key_hex(Role.OPERATOR)}, _serves(self.relayer_url)),
             self._service("indexer", {}, _serves(self.base_url)),
-            self._service("keeper", {"OURO_KEEPER_KEY": key_hex(Role.KEEPER)}, None),
+            self._service("keeper", {"OURO_KEEPER_KEY": key_hex(Role.KEEPER), "OURO_KEEPER_FAUCET": KEEPER_USDC}, None),
         ]
 
     def bots(self) -> list[Program]:
