@@ -1,26 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The contracts' events as frozen values, decoded from raw JSON-RPC logs (protocol, section 9).
+"""Events of the Exchange, the Vault and the PushedOracle (docs/protocol.md, section 9), decoded from raw logs.
 
-`bytes32` fields are bytes, addresses checksummed strings. Packed words are unpacked.
+One frozen struct per event, its fields named and ordered as in the contract. Addresses are checksummed text, `bytes32` is
+`bytes`, packed words come unpacked. `decode_log` takes a log as `eth_getLogs` answers it, or as web3 gives it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
-from eth_abi.abi import decode
-from eth_utils.address import to_checksum_address
+import msgspec
 
+from ouro import addresses
 from ouro.codec import FillDetail, PositionWord, unpack_detail, unpack_position
 from ouro.eip712 import keccak
+from ouro.errors import OuroError
 
 
-@dataclass(frozen=True, slots=True)
-class LogPosition:
-    """Where a log stands in the chain. Hashes are 0x-hex."""
+class LogError(OuroError, ValueError):
+    """A log of one of our events that is not formed as one."""
+
+
+class LogPosition(msgspec.Struct, frozen=True):
+    """Where a log stands. Hashes are 0x hex; `block_time` (s) is None when the node does not tell."""
 
     block_number: int
     block_hash: str
@@ -30,15 +33,16 @@ class LogPosition:
     block_time: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """The root of all events."""
+class Event(msgspec.Struct, frozen=True):
+    """What happened, and where."""
 
     where: LogPosition
 
 
-@dataclass(frozen=True, slots=True)
-class BatchSettled(Event):
+# Exchange
+
+
+class BatchSettled(Event, frozen=True):
     operator: str
     prev: bytes
     next: bytes
@@ -46,8 +50,9 @@ class BatchSettled(Event):
     rejected: int
 
 
-@dataclass(frozen=True, slots=True)
-class Fill(Event):
+class Fill(Event, frozen=True):
+    """Positions are those after the fill; of a closed one `q` is what has not yet moved to cash."""
+
     taker: str
     maker: str
     detail: FillDetail
@@ -57,16 +62,16 @@ class Fill(Event):
     maker_position: PositionWord
 
 
-@dataclass(frozen=True, slots=True)
-class FillRejected(Event):
+class FillRejected(Event, frozen=True):
+    """`order_id` is 32 zero bytes when nobody is at fault."""
+
     fill_id: int
     order_id: bytes
     fault_class: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class PositionClosed(Event):
+class PositionClosed(Event, frozen=True):
     account: str
     subaccount: int
     market: int
@@ -74,8 +79,7 @@ class PositionClosed(Event):
     cash: int
 
 
-@dataclass(frozen=True, slots=True)
-class FundingAccrued(Event):
+class FundingAccrued(Event, frozen=True):
     market: int
     g_long: int
     g_short: int
@@ -84,40 +88,37 @@ class FundingAccrued(Event):
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Credited(Event):
+class Credited(Event, frozen=True):
     account: str
     subaccount: int
     amount: int
     cash: int
 
 
-@dataclass(frozen=True, slots=True)
-class Debited(Event):
+class Debited(Event, frozen=True):
     account: str
     subaccount: int
     amount: int
     cash: int
 
 
-@dataclass(frozen=True, slots=True)
-class SlotCancelled(Event):
+class SlotCancelled(Event, frozen=True):
     signer: str
     slot: int
     stamp: int
     effective_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class AllCancelled(Event):
+class AllCancelled(Event, frozen=True):
     account: str
     subaccount: int
     stamp: int
     effective_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Liquidated(Event):
+class Liquidated(Event, frozen=True):
+    """`size` is what the liquidated account gave away: positive for a long."""
+
     account: str
     liquidator: str
     subaccount: int
@@ -131,35 +132,30 @@ class Liquidated(Event):
     liquidator_position: PositionWord
 
 
-@dataclass(frozen=True, slots=True)
-class InsuranceChanged(Event):
+class InsuranceChanged(Event, frozen=True):
     delta: int
     balance: int
 
 
-@dataclass(frozen=True, slots=True)
-class LossSpread(Event):
+class LossSpread(Event, frozen=True):
     market: int
     longs: bool
     per_lot_scaled: int
     g: int
 
 
-@dataclass(frozen=True, slots=True)
-class FeesCollected(Event):
+class FeesCollected(Event, frozen=True):
     amount: int
     balance: int
 
 
-@dataclass(frozen=True, slots=True)
-class FeesWithdrawn(Event):
+class FeesWithdrawn(Event, frozen=True):
     account: str
     subaccount: int
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
-class MarketListed(Event):
+class MarketListed(Event, frozen=True):
     market: int
     ticker: str
     size_decimals: int
@@ -167,8 +163,7 @@ class MarketListed(Event):
     tick: int
 
 
-@dataclass(frozen=True, slots=True)
-class MarketChanged(Event):
+class MarketChanged(Event, frozen=True):
     market: int
     imf: int
     mmf: int
@@ -180,32 +175,30 @@ class MarketChanged(Event):
     state: int
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorSet(Event):
+class OperatorSet(Event, frozen=True):
     operator: str
     allowed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class GuardianSet(Event):
+class GuardianSet(Event, frozen=True):
     guardian: str
 
 
-@dataclass(frozen=True, slots=True)
-class OracleSet(Event):
+class OracleSet(Event, frozen=True):
     oracle: str
 
 
-@dataclass(frozen=True, slots=True)
-class Deposited(Event):
+# Vault
+
+
+class Deposited(Event, frozen=True):
     account: str
     subaccount: int
     amount: int
     payer: str
 
 
-@dataclass(frozen=True, slots=True)
-class WithdrawalRequested(Event):
+class WithdrawalRequested(Event, frozen=True):
     id: int
     account: str
     subaccount: int
@@ -214,14 +207,12 @@ class WithdrawalRequested(Event):
     ready_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class WithdrawalCancelled(Event):
+class WithdrawalCancelled(Event, frozen=True):
     id: int
     account: str
 
 
-@dataclass(frozen=True, slots=True)
-class Withdrawn(Event):
+class Withdrawn(Event, frozen=True):
     account: str
     subaccount: int
     amount: int
@@ -230,147 +221,186 @@ class Withdrawn(Event):
     instant: bool
 
 
-@dataclass(frozen=True, slots=True)
-class CosignerSet(Event):
+class CosignerSet(Event, frozen=True):
     cosigner: str
     allowed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PricePushed(Event):
+# PushedOracle
+
+
+class PricePushed(Event, frozen=True):
     market: int
     price: int
     published_at: int
 
 
-SIGNATURES: Final[dict[type[Event], str]] = {
-    BatchSettled: "address indexed operator,bytes32 prev,bytes32 next,uint256 settled,uint256 rejected",
-    Fill: (
-        "address indexed taker,address indexed maker,uint256 detail,bytes32 taker_order,bytes32 maker_order,"
-        "uint256 taker_position,uint256 maker_position"
-    ),
-    FillRejected: "uint256 indexed fill_id,bytes32 indexed order_id,uint256 fault_class,string reason",
-    PositionClosed: "address indexed account,uint256 subaccount,uint256 indexed market,int256 realised,int256 cash",
-    FundingAccrued: ("uint256 indexed market,int256 g_long,int256 g_short,int256 rate,uint256 index_price,uint256 at"),
-    Credited: "address indexed account,uint256 subaccount,uint256 amount,int256 cash",
-    Debited: "address indexed account,uint256 subaccount,uint256 amount,int256 cash",
-    SlotCancelled: "address indexed signer,uint256 slot,uint256 stamp,uint256 effective_at",
-    AllCancelled: "address indexed account,uint256 subaccount,uint256 stamp,uint256 effective_at",
-    Liquidated: (
-        "address indexed account,address indexed liquidator,uint256 subaccount,uint256 liquidator_subaccount,"
-        "uint256 market,int256 size,uint256 price,uint256 insurance_fee,uint256 covered,uint256 position,"
-        "uint256 liquidator_position"
-    ),
-    InsuranceChanged: "int256 delta,uint256 balance",
-    LossSpread: "uint256 indexed market,bool longs,uint256 per_lot_scaled,int256 g",
-    FeesCollected: "int256 amount,uint256 balance",
-    FeesWithdrawn: "address indexed account,uint256 subaccount,uint256 amount",
-    MarketListed: ("uint256 indexed market,string ticker,uint256 size_decimals,uint256 price_decimals,uint256 tick"),
-    MarketChanged: (
-        "uint256 indexed market,uint256 imf,uint256 mmf,uint256 band,uint256 tick,uint256 max_open_interest,"
-        "uint256 max_price_age,uint256 liquidation_floor,uint256 state"
-    ),
-    OperatorSet: "address indexed operator,bool allowed",
-    GuardianSet: "address indexed guardian",
-    OracleSet: "address indexed oracle",
-    Deposited: "address indexed account,uint256 subaccount,uint256 amount,address indexed payer",
-    WithdrawalRequested: (
-        "uint256 indexed id,address indexed account,uint256 subaccount,uint256 amount,address to,uint256 ready_at"
-    ),
-    WithdrawalCancelled: "uint256 indexed id,address indexed account",
-    Withdrawn: (
-        "address indexed account,uint256 subaccount,uint256 amount,address indexed to,uint256 id_or_nonce,bool instant"
-    ),
-    CosignerSet: "address indexed cosigner,bool allowed",
-    PricePushed: "uint256 indexed market,uint256 price,uint256 published_at",
+SIGNATURES: Final = (
+    "BatchSettled(address indexed operator,bytes32 prev,bytes32 next,uint256 settled,uint256 rejected)",
+    "Fill(address indexed taker,address indexed maker,uint256 detail,bytes32 taker_order,bytes32 maker_order,"
+    "uint256 taker_position,uint256 maker_position)",
+    "FillRejected(uint256 indexed fill_id,bytes32 indexed order_id,uint256 fault_class,string reason)",
+    "PositionClosed(address indexed account,uint256 subaccount,uint256 indexed market,int256 realised,int256 cash)",
+    "FundingAccrued(uint256 indexed market,int256 g_long,int256 g_short,int256 rate,uint256 index_price,uint256 at)",
+    "Credited(address indexed account,uint256 subaccount,uint256 amount,int256 cash)",
+    "Debited(address indexed account,uint256 subaccount,uint256 amount,int256 cash)",
+    "SlotCancelled(address indexed signer,uint256 slot,uint256 stamp,uint256 effective_at)",
+    "AllCancelled(address indexed account,uint256 subaccount,uint256 stamp,uint256 effective_at)",
+    "Liquidated(address indexed account,address indexed liquidator,uint256 subaccount,uint256 liquidator_subaccount,"
+    "uint256 market,int256 size,uint256 price,uint256 insurance_fee,uint256 covered,uint256 position,"
+    "uint256 liquidator_position)",
+    "InsuranceChanged(int256 delta,uint256 balance)",
+    "LossSpread(uint256 indexed market,bool longs,uint256 per_lot_scaled,int256 g)",
+    "FeesCollected(int256 amount,uint256 balance)",
+    "FeesWithdrawn(address indexed account,uint256 subaccount,uint256 amount)",
+    "MarketListed(uint256 indexed market,string ticker,uint256 size_decimals,uint256 price_decimals,uint256 tick)",
+    "MarketChanged(uint256 indexed market,uint256 imf,uint256 mmf,uint256 band,uint256 tick,"
+    "uint256 max_open_interest,uint256 max_price_age,uint256 liquidation_floor,uint256 state)",
+    "OperatorSet(address indexed operator,bool allowed)",
+    "GuardianSet(address indexed guardian)",
+    "OracleSet(address indexed oracle)",
+    "Deposited(address indexed account,uint256 subaccount,uint256 amount,address indexed payer)",
+    "WithdrawalRequested(uint256 indexed id,address indexed account,uint256 subaccount,uint256 amount,address to,"
+    "uint256 ready_at)",
+    "WithdrawalCancelled(uint256 indexed id,address indexed account)",
+    "Withdrawn(address indexed account,uint256 subaccount,uint256 amount,address indexed to,uint256 id_or_nonce,"
+    "bool instant)",
+    "CosignerSet(address indexed cosigner,bool allowed)",
+    "PricePushed(uint256 indexed market,uint256 price,uint256 published_at)",
+)
+"""Every event as docs/protocol.md writes it, the one table that decoding is made from."""
+
+_SIGN = 1 << 255
+_WRAP = 1 << 256
+
+Reader = Callable[[bytes, int], Any]
+"""Reads one value out of a sequence of 32-byte words, of which one starts at the given place."""
+
+
+def _uint(words: bytes, at: int) -> int:
+    return int.from_bytes(words[at : at + 32], "big")
+
+
+def _int(words: bytes, at: int) -> int:
+    value = int.from_bytes(words[at : at + 32], "big")
+    return value - _WRAP if value >= _SIGN else value
+
+
+def _bool(words: bytes, at: int) -> bool:
+    return words[at + 31] != 0
+
+
+def _word(words: bytes, at: int) -> bytes:
+    return words[at : at + 32]
+
+
+def _address(words: bytes, at: int) -> str:
+    return addresses.checksum(words[at + 12 : at + 32])
+
+
+def _text(data: bytes, at: int) -> str:
+    start = _uint(data, at) + 32
+    length = _uint(data, start - 32)
+    if start + length > len(data):
+        raise LogError("a text of the log reaches beyond its data")
+    return data[start : start + length].decode("utf-8", "replace")
+
+
+def _detail(words: bytes, at: int) -> FillDetail:
+    return unpack_detail(_uint(words, at))
+
+
+def _position(words: bytes, at: int) -> PositionWord:
+    return unpack_position(_uint(words, at))
+
+
+_READERS: Final[Mapping[str, Reader]] = {
+    "uint256": _uint,
+    "int256": _int,
+    "bool": _bool,
+    "bytes32": _word,
+    "address": _address,
+    "string": _text,
 }
-
-_WORDS: Final[dict[str, Callable[[int], Any]]] = {
-    "detail": unpack_detail,
-    "taker_position": unpack_position,
-    "maker_position": unpack_position,
-    "position": unpack_position,
-    "liquidator_position": unpack_position,
+_PACKED: Final[Mapping[str, Reader]] = {
+    "Fill.detail": _detail,
+    "Fill.taker_position": _position,
+    "Fill.maker_position": _position,
+    "Liquidated.position": _position,
+    "Liquidated.liquidator_position": _position,
 }
-
-
-def _signed(word: int) -> int:
-    return word - (1 << 256) if word >> 255 else word
-
-
-_FROM_WORD: Final[dict[str, Callable[[bytes], Any]]] = {
-    "uint256": lambda word: int.from_bytes(word, "big"),
-    "int256": lambda word: _signed(int.from_bytes(word, "big")),
-    "bool": lambda word: word[-1] == 1,
-    "bytes32": bytes,
-    "address": lambda word: _checksum(word[12:]),
-}
-
-
-@lru_cache(maxsize=65_536)
-def _checksum(raw: bytes) -> str:
-    return str(to_checksum_address(raw))
 
 
 class _Decoder:
-    """Reads one kind of event. Only strings need more than slicing words."""
+    """Reads the logs of one event: indexed fields from the topics, the others from the data, in declared order."""
 
-    def __init__(self, kind: type[Event], signature: str) -> None:
-        self.kind = kind
-        fields = [field.split(" ") for field in signature.split(",")]
-        self.indexed = [(field[0], field[2]) for field in fields if len(field) == 3]
-        self.plain = [(field[0], field[1]) for field in fields if len(field) == 2]
-        self.is_static = all(kind_ != "string" for kind_, _ in self.plain)
-        self.topic = keccak(f"{kind.__name__}({','.join(field[0] for field in fields)})".encode())
+    __slots__ = ("_data_length", "_fields", "_kind", "_topics", "name", "topic")
 
-    def __call__(self, where: LogPosition, topics: list[bytes], data: bytes) -> Event:
-        if len(topics) != len(self.indexed) + 1:
-            raise ValueError(f"{self.kind.__name__} with {len(topics)} topics")
-        values: dict[str, Any] = {
-            name: _FROM_WORD[kind](topic) for (kind, name), topic in zip(self.indexed, topics[1:], strict=True)
-        }
-        if self.is_static:
-            if len(data) != 32 * len(self.plain):
-                raise ValueError(f"{self.kind.__name__} with {len(data)} bytes of data")
-            for place, (kind, name) in enumerate(self.plain):
-                values[name] = _FROM_WORD[kind](data[32 * place : 32 * place + 32])
-        else:
-            decoded = decode([kind for kind, _ in self.plain], data)
-            values.update(zip((name for _, name in self.plain), decoded, strict=True))
-        for name in values.keys() & _WORDS.keys():
-            values[name] = _WORDS[name](values[name])
-        return self.kind(where=where, **values)
+    def __init__(self, signature: str) -> None:
+        self.name, _, inner = signature.removesuffix(")").partition("(")
+        self._kind: type[Event] = globals()[self.name]
+        fields: list[tuple[bool, Reader, int]] = []
+        kinds = []
+        indexed = plain = 0
+        for kind, *rest in (field.split(" ") for field in inner.split(",")):
+            kinds.append(kind)
+            reader = _PACKED.get(f"{self.name}.{rest[-1]}", _READERS[kind])
+            if rest[0] == "indexed":
+                fields.append((True, reader, 32 * indexed))
+                indexed += 1
+            else:
+                fields.append((False, reader, 32 * plain))
+                plain += 1
+        self._fields = tuple(fields)
+        self._topics = indexed + 1
+        self._data_length = 32 * plain
+        self.topic = keccak(f"{self.name}({','.join(kinds)})".encode())
+
+    def decode(self, where: LogPosition, topics: list[bytes], data: bytes) -> Event:
+        if len(topics) != self._topics or len(data) < self._data_length:
+            raise LogError(
+                f"a log in transaction {where.transaction_hash} has the topic of {self.name} but another shape"
+            )
+        indexed = b"".join(topics[1:])
+        return self._kind(where, *[read(indexed if is_topic else data, at) for is_topic, read, at in self._fields])
 
 
-_DECODERS: Final = {
-    decoder.topic: decoder for decoder in (_Decoder(kind, signature) for kind, signature in SIGNATURES.items())
-}
+_DECODERS: Final = {decoder.topic: decoder for decoder in map(_Decoder, SIGNATURES)}
 
 
 def topics() -> list[str]:
-    """The first topic of every event, 0x-hex: what to ask a node for."""
+    """The first topics of all events, 0x hex, for a log filter."""
     return ["0x" + topic.hex() for topic in _DECODERS]
 
 
 def decode_log(log: Mapping[str, Any]) -> Event | None:
-    """The event of a JSON-RPC log (hex strings); None when it is none of ours. Raises `ValueError` for a damaged one.
+    """The event of a raw log, or None when it is none of ours. Raises `LogError` for one that is malformed.
 
-    The address is not judged: ask the node only for contracts of the deployment.
+    Whether the log comes from one of our contracts is the caller's to filter (by address).
     """
-    raw_topics = log["topics"]
-    if not raw_topics:
-        return None
-    found = [bytes.fromhex(topic[2:]) for topic in raw_topics]
-    decoder = _DECODERS.get(found[0])
+    found = [_bytes(topic) for topic in log["topics"]]
+    decoder = _DECODERS.get(found[0]) if found else None
     if decoder is None:
         return None
-    stamp = log.get("blockTimestamp")
+    time = log.get("blockTimestamp")
     where = LogPosition(
-        block_number=int(log["blockNumber"], 16),
-        block_hash=log["blockHash"],
-        transaction_hash=log["transactionHash"],
-        log_index=int(log["logIndex"], 16),
-        address=_checksum(bytes.fromhex(log["address"][2:])),
-        block_time=int(stamp, 16) if isinstance(stamp, str) else None,
+        _number(log["blockNumber"]),
+        _hex(log["blockHash"]),
+        _hex(log["transactionHash"]),
+        _number(log["logIndex"]),
+        addresses.parse(log["address"]),
+        None if time is None else _number(time),
     )
-    return decoder(where, found, bytes.fromhex(log["data"][2:]))
+    return decoder.decode(where, found, _bytes(log["data"]))
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return bytes.fromhex(value[2:]) if isinstance(value, str) else bytes(value)
+
+
+def _hex(value: str | bytes) -> str:
+    return value if isinstance(value, str) else "0x" + bytes(value).hex()
+
+
+def _number(value: str | int) -> int:
+    return int(value, 16) if isinstance(value, str) else value

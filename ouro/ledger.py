@@ -1,38 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The contracts' state as their events tell it: accounts, positions, markets, insurance, fees.
+"""What accounts and markets hold, following the contracts' events alone: a pure reducer.
 
-A pure reducer: feed it every event in order from the first block of the deployment. Position words arrive whole, so a
-closed position (size 0) only needs its quote dropped; its cash follows in `PositionClosed`.
+Positions are the words that the events carry, cash is what the events say it is after each change, so nothing is computed
+twice and nothing can drift. Indices are as old as the market's last touch: `margin` is exact at that moment, and a
+little behind afterwards by the funding that accrued since.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import msgspec
 
 from ouro import events
 from ouro.codec import PositionWord
-from ouro.markets import Market
-from ouro.maths.margin import Leg, Margin, evaluate
+from ouro.markets import Market, MarketState
+from ouro.maths import margin
 
 AccountKey = tuple[str, int]
-"""Owner (checksummed) and subaccount."""
+"""Owner (checksummed) and subaccount number."""
+
+_FLAT = PositionWord(0, 0, 0)
 
 
-@dataclass(slots=True)
-class Account:
-    """Cash in micro-USDC and the word of every market that was ever traded (size 0: flat)."""
+class Account(msgspec.Struct, frozen=True):
+    """Cash in micro-USDC and positions by market id. A flat position stays, for its newest one-shot time."""
 
     cash: int = 0
-    positions: dict[int, PositionWord] = field(default_factory=dict)
-
-    def copy(self) -> Account:
-        return Account(self.cash, dict(self.positions))
+    positions: Mapping[int, PositionWord] = {}
 
 
-@dataclass(slots=True)
-class MarketLedger:
-    """Indices (scaled) as last accrued at `accrued_at`, rate (1e-8 per hour), price as last pushed, open interest."""
+class MarketLedger(msgspec.Struct, frozen=True):
+    """Indices (scaled), funding rate (1e-8 per hour) as of `accrued_at`; index price, its time; lots that are long."""
 
     g_long: int = 0
     g_short: int = 0
@@ -43,34 +43,56 @@ class MarketLedger:
     open_interest: int = 0
 
     def g(self, size: int) -> int:
-        """The index of the side that a position of this size is on."""
-        if size == 0:
-            return 0
-        return self.g_long if size > 0 else self.g_short
+        """The index of the side that a position of `size` lots is on; 0 for none."""
+        return 0 if size == 0 else self.g_long if size > 0 else self.g_short
+
+
+_EMPTY = Account()
+_NEW_MARKET = MarketLedger()
 
 
 class Ledger:
-    """Apply events in order; read anything. Not safe to share between threads."""
+    """State after the events applied so far, from the deployment on.
+
+    The values in the tables are frozen and replaced, so `copy` costs three shallow dicts.
+    """
+
+    __slots__ = ("accounts", "fees", "insurance", "markets", "markets_state")
 
     def __init__(self, markets: Iterable[Market] = ()) -> None:
-        self.markets: dict[int, Market] = {market.id: market for market in markets}
-        self.markets_state: dict[int, MarketLedger] = {id_: MarketLedger() for id_ in self.markets}
+        """`markets` are those of the deployment; MarketListed and MarketChanged add and update."""
         self.accounts: dict[AccountKey, Account] = {}
+        self.markets: dict[int, Market] = {market.id: market for market in markets}
+        self.markets_state: dict[int, MarketLedger] = dict.fromkeys(self.markets, _NEW_MARKET)
         self.insurance = 0
         self.fees = 0
 
     def copy(self) -> Ledger:
-        """An independent copy."""
-        other = Ledger()
-        other.markets = dict(self.markets)
-        other.markets_state = {id_: replace(state) for id_, state in self.markets_state.items()}
-        other.accounts = {key: account.copy() for key, account in self.accounts.items()}
+        """An independent ledger in the same state."""
+        other = Ledger.__new__(Ledger)
+        other.accounts = self.accounts.copy()
+        other.markets = self.markets.copy()
+        other.markets_state = self.markets_state.copy()
         other.insurance = self.insurance
         other.fees = self.fees
         return other
 
+    def margin(self, owner: str, subaccount: int) -> margin.Margin:
+        """Equity and margins at the index prices and indices of the last events."""
+        account = self.accounts.get((owner, subaccount), _EMPTY)
+        legs = []
+        for market_id, word in account.positions.items():
+            if word.size:
+                market, state = self.markets[market_id], self.markets_state[market_id]
+                legs.append(
+                    margin.Leg(
+                        word.size, word.q, state.g(word.size), state.index_price, market.imf_ppm, market.mmf_ppm
+                    )
+                )
+        return margin.evaluate(account.cash, legs)
+
     def apply(self, event: events.Event) -> None:
-        """Follow one event."""
+        """Follow one event, in log order. Events that change no holdings are ignored."""
         match event:
             case events.Fill():
                 detail = event.detail
@@ -80,20 +102,21 @@ class Ledger:
                 self._move(event.account, event.subaccount, event.market, event.position)
                 self._move(event.liquidator, event.liquidator_subaccount, event.market, event.liquidator_position)
             case events.PositionClosed() | events.Credited() | events.Debited():
-                self._account(event.account, event.subaccount).cash = event.cash
-            case events.FundingAccrued():
-                market = self._market(event.market)
-                market.g_long, market.g_short = event.g_long, event.g_short
-                market.rate, market.accrued_at = event.rate, event.at
-            case events.LossSpread():
-                market = self._market(event.market)
-                if event.longs:
-                    market.g_long = event.g
-                else:
-                    market.g_short = event.g
+                key = (event.account, event.subaccount)
+                account = self.accounts.get(key, _EMPTY)
+                self.accounts[key] = Account(event.cash, account.positions)
             case events.PricePushed():
-                market = self._market(event.market)
-                market.index_price, market.published_at = event.price, event.published_at
+                self._update(event.market, index_price=event.price, published_at=event.published_at)
+            case events.FundingAccrued():
+                self._update(
+                    event.market,
+                    g_long=event.g_long,
+                    g_short=event.g_short,
+                    rate=event.rate,
+                    accrued_at=event.at,
+                )
+            case events.LossSpread():
+                self._update(event.market, **{"g_long" if event.longs else "g_short": event.g})
             case events.InsuranceChanged():
                 self.insurance = event.balance
             case events.FeesCollected():
@@ -107,37 +130,29 @@ class Ledger:
             case _:
                 pass
 
-    def margin(self, owner: str, subaccount: int) -> Margin:
-        """Equity and margins at the last pushed prices and accrued indices; all zero for an unknown account."""
-        account = self.accounts.get((owner, subaccount))
-        if account is None:
-            return Margin(0, 0, 0)
-        legs = []
-        for market_id, word in account.positions.items():
-            if word.size:
-                market, state = self.markets[market_id], self._market(market_id)
-                legs.append(
-                    Leg(word.size, word.q, state.g(word.size), state.index_price, market.imf_ppm, market.mmf_ppm)
-                )
-        return evaluate(account.cash, legs)
-
-    def _account(self, owner: str, subaccount: int) -> Account:
-        return self.accounts.setdefault((owner, subaccount), Account())
-
-    def _market(self, market_id: int) -> MarketLedger:
-        return self.markets_state.setdefault(market_id, MarketLedger())
-
     def _move(self, owner: str, subaccount: int, market_id: int, word: PositionWord) -> None:
-        account = self._account(owner, subaccount)
-        before = account.positions.get(market_id)
-        self._market(market_id).open_interest += max(word.size, 0) - max(before.size if before else 0, 0)
-        account.positions[market_id] = word if word.size else PositionWord(0, 0, word.one_shot_ms)
+        """Store a position. What a closed one brought reaches cash by its own event."""
+        key = (owner, subaccount)
+        account = self.accounts.get(key, _EMPTY)
+        before = account.positions.get(market_id, _FLAT)
+        after = word if word.size else PositionWord(0, 0, word.one_shot_ms)
+        self.accounts[key] = Account(account.cash, {**account.positions, market_id: after})
+        grown = max(after.size, 0) - max(before.size, 0)
+        if grown:
+            self._update(market_id, open_interest=self._state(market_id).open_interest + grown)
+
+    def _state(self, market_id: int) -> MarketLedger:
+        return self.markets_state.get(market_id, _NEW_MARKET)
+
+    def _update(self, market_id: int, **figures: int) -> None:
+        self.markets_state[market_id] = msgspec.structs.replace(self._state(market_id), **figures)
 
     def _list(self, event: events.MarketListed) -> None:
-        self._market(event.market)
-        self.markets.setdefault(
-            event.market,
-            Market(
+        known = self.markets.get(event.market)
+        self.markets_state.setdefault(event.market, _NEW_MARKET)
+        if known is None:
+            # The parameters follow in a MarketChanged of the same transaction.
+            self.markets[event.market] = Market(
                 id=event.market,
                 ticker=event.ticker,
                 size_decimals=event.size_decimals,
@@ -149,9 +164,8 @@ class Ledger:
                 max_open_interest=0,
                 max_price_age_s=0,
                 liquidation_floor_ppm=0,
-                state=0,
-            ),
-        )
+                state=MarketState.UNLISTED,
+            )
 
     def _change(self, event: events.MarketChanged) -> None:
         self.markets[event.market] = replace(
