@@ -88,9 +88,10 @@ class Block:
 class Chain:
     """Final state, unfinal blocks, head state. `blocks` always ends with the head once a block was seen."""
 
-    __slots__ = ("_final", "blocks", "final_number", "head")
+    __slots__ = ("_contracts", "_final", "blocks", "final_number", "head")
 
-    def __init__(self, markets: Iterable[Market], operator: str) -> None:
+    def __init__(self, markets: Iterable[Market], operator: str, contracts: Iterable[str]) -> None:
+        self._contracts = frozenset(contracts)
         self._final = ChainState(Ledger(list(markets)), operator)
         self.head = self._final.copy()
         self.blocks: list[Block] = []
@@ -120,7 +121,8 @@ class Chain:
         decoded: list[events.Event] = []
         for log in block.logs:
             event = events.decode_log(log.to_rpc(block.number, block.hash))
-            if event is not None:
+            # Anyone can emit an event that looks like ours from a contract of his own.
+            if event is not None and event.where.address in self._contracts:
                 decoded.append(event)
         for event in decoded:
             self.head.apply(event)

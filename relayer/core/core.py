@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from relayer.core import cancelling, placing, settling, withdrawing
+from relayer.core.accounts import AccountEntry
 from relayer.core.config import CoreConfig
 from relayer.core.digest import state_hash
 from relayer.core.errors import InputRefusedError, RefusedError
@@ -163,8 +164,8 @@ class Core:
 
     def withdrawable(self, account: str, subaccount: int) -> int:
         """Micro-USDC an instant withdrawal could take now."""
-        entry = self._state.accounts.get((account, subaccount))
-        return 0 if entry is None else self._state.shadow.withdrawable(entry)
+        entry = self._state.accounts.get((account, subaccount)) or AccountEntry(account, subaccount)
+        return self._state.shadow.withdrawable(entry)
 
     def state_hash(self) -> bytes:
         """Hash of the whole state in canonical form; walks everything."""

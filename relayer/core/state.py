@@ -32,7 +32,7 @@ class State:
     def __init__(self, config: CoreConfig) -> None:
         self.config = config
         self.now_ms = 0
-        self.chain = Chain(config.markets, config.operator)
+        self.chain = Chain(config.markets, config.operator, (config.exchange, config.vault, config.oracle))
         self.venues: dict[int, Venue] = {market.id: Venue(market) for market in config.markets}
         self.shadow = Shadow(
             self.venues,
@@ -143,6 +143,9 @@ class State:
         head, ledger = self.chain.head, self.chain.head.ledger
         self.shadow.ledger = ledger
         self.shadow.time_s = self.time_s
+        for market_id, market in ledger.markets.items():
+            if market_id not in self.venues:
+                self.venues[market_id] = Venue(market)
         for venue in self.venues.values():
             figures = ledger.markets_state[venue.id]
             venue.market = ledger.markets[venue.id]

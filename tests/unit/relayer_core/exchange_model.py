@@ -3,6 +3,7 @@
 
 import copy
 import json
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -167,13 +168,28 @@ class Venue:
     def revert(self, to_number: int) -> list[Output]:
         """A reorg: the chain's state is that of an earlier block again."""
         self.fork += 1
+        self._lost_state = self.states[-1]
         del self.blocks[to_number:]
         del self.states[to_number:]
         self.model = copy.deepcopy(self.states[-1])
         self.model.now = self.now_ms // 1000
         return self.apply(ChainRevert(to_number, self.blocks[-1].hash))
 
+    def lost_state(self) -> Exchange:
+        """What the chain was before the last reorg: for landing the very same again."""
+        state = copy.deepcopy(self._lost_state)
+        state.now = self.now_ms // 1000
+        return state
+
     # The chain
+
+    def withdraw_on_chain(self, role: str, usdc: int) -> None:
+        """A delayed withdrawal that is paid in this block."""
+        who = address(role)
+        self.model.withdraw((who, 0), usdc * USDC)
+        cash = self.model.accounts[who, 0].cash
+        self.log(EXCHANGE, "Debited", account=who, subaccount=0, amount=usdc * USDC, cash=cash)
+        self.mine()
 
     def push(self, market: int, price: int) -> None:
         """A price of this second."""
@@ -218,8 +234,9 @@ class Venue:
         orders, fills = orders or self.orders, fills or self.fills
         before = {id_: market.funding for id_, market in self.model.markets.items()}
         outcomes = []
+        filled: dict[int, int] = defaultdict(int)
         for fill in fills:
-            outcome = self.model.settle(orders, [fill])[0]
+            outcome = self.model._settle_one(orders, fill, filled)
             outcomes.append(outcome)
             taker, maker = orders[fill.taker], orders[fill.maker]
             self._log_funding(before)
@@ -331,7 +348,7 @@ class Venue:
 
     def place_input(self, order: Order, client_id: str = "", signer: str = "") -> Place:
         """The input for an order; its signature words are never looked at by a core."""
-        market = 1 if order.market == BTC.ticker else 2
+        market = {"BTC-USD": 1, "ETH-USD": 2}.get(order.market, 3)
         signed = Signed(order, order.hash(DOMAIN), (*order.words(market), 1, 2), signer or order.account)
         self.signed[signed.id] = signed
         words = [word.to_bytes(32, "big") for word in signed.words]

@@ -7,7 +7,7 @@ from relayer.core import InputRefusedError
 from relayer.core.inputs import BatchBuilt, ChainBlock
 from relayer.core.outputs import WantSettlement
 from tests.reference.exchange import Executed
-from tests.unit.relayer_core.exchange_model import BTC_PRICE, EXCHANGE, USDC, VAULT, Venue, address
+from tests.unit.relayer_core.exchange_model import BTC_PRICE, EXCHANGE, ORACLE, USDC, VAULT, Venue, address
 
 P = BTC_PRICE
 
@@ -312,3 +312,51 @@ def test_orders_that_no_longer_fit_after_a_price_move_are_cancelled(venue: Venue
     venue.push(1, P * 105 // 100)
     venue.mine()
     assert venue.status(placed) == ("CANCELED", 0, "insufficient_margin")
+
+
+def test_events_of_other_contracts_are_not_believed(venue: Venue) -> None:
+    who = address("stranger")
+    venue.log(who, "Credited", account=who, subaccount=0, amount=10**12, cash=10**12)
+    venue.mine()
+    assert venue.place("stranger", "BUY", 1, P).error_code == "insufficient_margin"
+
+
+def test_a_market_listed_on_chain_can_be_traded(venue: Venue) -> None:
+    venue.log(EXCHANGE, "MarketListed", market=3, ticker="SOL-USD", size_decimals=1, price_decimals=5, tick=100)
+    venue.log(
+        EXCHANGE,
+        "MarketChanged",
+        market=3,
+        imf=100_000,
+        mmf=60_000,
+        band=100_000,
+        tick=100,
+        max_open_interest=10**8,
+        max_price_age=120,
+        liquidation_floor=5_000,
+        state=1,
+    )
+    venue.log(ORACLE, "PricePushed", market=3, price=2_000_000, published_at=venue.now_ms // 1000)
+    venue.mine()
+    order = venue.order("maker", "BUY", 5, 2_000_000).but(market="SOL-USD")
+    assert venue.place_order(order).ok
+    assert venue.levels("SOL-USD") == ([(2_000_000, 5)], [])
+
+
+def test_parameter_changes_hold_at_once(venue: Venue) -> None:
+    venue.log(
+        EXCHANGE,
+        "MarketChanged",
+        market=1,
+        imf=50_000,
+        mmf=30_000,
+        band=100_000,
+        tick=1_000,
+        max_open_interest=10**8,
+        max_price_age=120,
+        liquidation_floor=5_000,
+        state=3,
+    )
+    venue.mine()
+    assert venue.place("maker", "BUY", 5, P + 100).error_code == "off_tick"
+    assert venue.place("maker", "BUY", 5, P).error_code == "market_halted"
