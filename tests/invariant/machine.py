@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.reference.exchange import Executed
 from tests.support.system import BTC, ETH
 from tests.support.twin import Tally, Twin
-from tests.support.wire import Fill, Order, Signed, wallet
+from tests.support.wire import Fill, Order, Signed, SlotWord, wallet
 from tests.support.world import PRICE, USDC
 
 OWNERS = [wallet(f"trader {number}") for number in range(4)]
@@ -202,9 +202,9 @@ class ExchangeMachine(RuleBasedStateMachine):
                 assert self.twin.read_health(*key).allows(before[key])  # I8
         for signed in orders:
             if not signed.order.is_one_shot:
-                slot = self.twin.world.exchange.call.slot(signed.signer, signed.order.slot)
-                filled, generation = slot >> 128 & (1 << 64) - 1, slot >> 208
-                assert filled <= signed.order.size or generation != signed.order.generation  # I5
+                slot = SlotWord.unpack(self.twin.world.exchange.call.slot(signed.signer, signed.order.slot))
+                if slot.tag == int.from_bytes(signed.id, "big") & (1 << 88) - 1:
+                    assert slot.filled <= signed.order.size  # I5
 
     def add_fill(self, plan: Plan, orders: list[Signed], fills: list[Fill]) -> None:
         maker = plan.maker if plan.maker != plan.taker else (plan.maker + 1) % len(ACCOUNTS)

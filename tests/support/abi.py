@@ -58,6 +58,16 @@ def _type(entry: dict[str, Any]) -> str:
     return "(" + ",".join(_type(part) for part in entry["components"]) + ")" + kind[5:]
 
 
+def _blank(kind: str) -> Any:
+    if kind.endswith("]"):
+        return []
+    if kind.startswith("("):
+        return tuple(_blank(part) for part in kind[1:-1].split(","))
+    if kind.startswith("bytes"):
+        return bytes(32) if kind == "bytes32" else b""
+    return {"address": "0x" + "00" * 20, "bool": False, "string": ""}.get(kind, 0)
+
+
 class Function:
     """One function of an ABI."""
 
@@ -70,6 +80,10 @@ class Function:
 
     def encode(self, args: Sequence[Any]) -> bytes:
         return self.selector + encode(self.inputs, args)
+
+    def blank(self) -> tuple[Any, ...]:
+        """Arguments that say nothing, to see who may call at all."""
+        return tuple(_blank(kind) for kind in self.inputs)
 
     def decode(self, data: bytes) -> Any:
         """One value bare, several as a tuple, addresses checksummed."""
