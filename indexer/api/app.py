@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The front door: every read, the stream, and writes passed on."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+
+from indexer.api.answer import NEVER, Json
+from indexer.api.context import Context, at_seq
+from indexer.api.errors import ApiError
+from indexer.api.forward import Forwarder
+from indexer.api.observe import HEIGHT_HEADER, SEQ_HEADER, Observed
+from indexer.api.routes import accounts, markets, orders, service
+from indexer.stream import socket
+from indexer.stream.hub import Hub
+
+
+def create_app(context: Context, hub: Hub, forward: Forwarder) -> FastAPI:
+    """The ASGI application. Whoever runs it closes `forward`."""
+    app = FastAPI(
+        title="Ouro",
+        description="Reads in the shapes of the dYdX v4 indexer; writes are EIP-712 messages for the relayer.",
+        dependencies=[Depends(at_seq)],
+    )
+    app.state.context = context
+    app.state.hub = hub
+    app.state.forward = forward
+    for router in (service.router, markets.router, accounts.router, orders.router):
+        app.include_router(router)
+    app.add_api_websocket_route("/v4/ws", socket.serve)
+    app.add_exception_handler(ApiError, _api_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_middleware(Observed, progress=context.progress)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=[HEIGHT_HEADER, SEQ_HEADER, "Retry-After"],
+    )
+    return app
+
+
+async def _api_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    headers = {"Retry-After": "1"} if error.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    answer = Json(error.body(), error.status, cache=NEVER)
+    answer.headers.update(headers)
+    return answer
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    """What the framework itself refuses, in our shape."""
+    assert isinstance(error, RequestValidationError)
+    problems = [
+        {"msg": problem["msg"], "param": str(problem["loc"][-1]), "location": str(problem["loc"][0])}
+        for problem in error.errors()
+    ]
+    return Json({"errors": problems, "errorCode": "bad_parameter"}, 400, cache=NEVER)
+
+
+async def _http_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = HTTPStatus(error.status_code).name.lower()
+    message = "there is nothing at this path" if error.status_code == HTTPStatus.NOT_FOUND else str(error.detail)
+    return Json({"errors": [{"msg": message}], "errorCode": code}, error.status_code, cache=NEVER)

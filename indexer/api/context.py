@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""What routes need: the database for reading, progress, live books, the deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Request
+from sqlalchemy import Connection, Engine
+
+from indexer.api.errors import ApiError, unknown_market
+from indexer.api.params import Params
+from indexer.orders.book import Book
+from indexer.progress import Progress
+from indexer.reads.catalog import Catalog, Listing, catalog
+from ouro.deployment import Deployment
+
+AT_SEQ_WAIT_S = 5.0
+
+
+class LiveMarkets:
+    """Listings that need no database: for what happens on the event loop. Prices in them may be old."""
+
+    def __init__(self) -> None:
+        self.by_ticker: Mapping[str, Listing] = {}
+
+    def listing(self, ticker: str) -> Listing:
+        """The market of that ticker. Raises a 404."""
+        return _listing(self.by_ticker, ticker)
+
+
+@dataclass(frozen=True)
+class Context:
+    """One front door. `books` and `live` belong to the event loop; `record` is the deployment's JSON."""
+
+    engine: Engine
+    progress: Progress
+    books: Mapping[str, Book]
+    live: LiveMarkets
+    deployment: Deployment
+    record: Mapping[str, Any]
+    relayer_url: str
+    rpc_url: str
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """One snapshot of the database."""
+        with self.engine.begin() as connection:
+            yield Reading(connection, catalog(connection))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A snapshot of the database, with the markets in it."""
+
+    connection: Connection
+    catalog: Catalog
+
+    def listing(self, ticker: str) -> Listing:
+        """The market of that ticker. Raises a 404."""
+        return _listing(self.catalog.by_ticker, ticker)
+
+
+def _listing(by_ticker: Mapping[str, Listing], ticker: str) -> Listing:
+    found = by_ticker.get(ticker.upper())
+    if found is None:
+        raise unknown_market(ticker, list(by_ticker), "params")
+    return found
+
+
+def context_of(request: Request) -> Context:
+    context: Context = request.app.state.context
+    return context
+
+
+def params_of(request: Request) -> Params:
+    return Params(request.query_params)
+
+
+async def at_seq(request: Request) -> None:
+    """`atSeq`: wait briefly until that record of the relayer's log is applied; 503 when it takes too long."""
+    wanted = Params(request.query_params).integer("atSeq")
+    if wanted is None:
+        return
+    progress = context_of(request).progress
+    if progress.seq < wanted and not await progress.reaches(wanted, AT_SEQ_WAIT_S):
+        raise ApiError(
+            503,
+            "behind_seq",
+            f"record {wanted} is not applied yet, {progress.seq} is: ask again, or without atSeq",
+            "atSeq",
+        )
+
+
+Ctx = Annotated[Context, Depends(context_of)]
+Query = Annotated[Params, Depends(params_of)]
+Ticker = Annotated[str, Path(description="BASE-QUOTE, such as BTC-USD")]

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Follow the chain: backfill what is final, then block by block, and step back when the chain does."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Protocol
+
+import structlog
+
+from indexer import metrics
+from indexer.chain.rpc import Header, Node, NodeError
+from indexer.chain.source import BlockSource
+from indexer.store.chain_store import ChainStore, Limits, Position, Reversal
+from indexer.store.unit import BlockUnit
+from indexer.views.block import Block
+from ouro.errors import OuroError
+
+_log = structlog.get_logger(__name__)
+
+KEPT_BLOCKS = 64
+"""Blocks below the head that can be taken back whatever the node calls final; finality where it calls nothing so."""
+
+_LAG_S = 2.0
+"""A head below ours for this long is a shorter chain, not a node that lags behind another one."""
+
+
+class ReorgTooDeepError(OuroError):
+    """The chain changed below what was final: only a rebuild helps."""
+
+
+class Observer(Protocol):
+    """Who wants to know; called in the follower's thread."""
+
+    def applied(self, block: Block, unit: BlockUnit, position: Position) -> None:
+        """A block with events of ours is committed."""
+
+    def advanced(self, position: Position, head: int) -> None:
+        """The tables reached a block."""
+
+    def reverted(self, reversal: Reversal, position: Position) -> None:
+        """Blocks were taken back."""
+
+
+class Follower:
+    """Keeps a `ChainStore` at the head of a node's chain. `poll_s` is how often it asks for a new head."""
+
+    def __init__(
+        self, node: Node, source: BlockSource, store: ChainStore, observer: Observer, *, poll_s: float = 0.2
+    ) -> None:
+        self._node = node
+        self._source = source
+        self._store = store
+        self._observer = observer
+        self._poll_s = poll_s
+        self._below_since: float | None = None
+        self._stop = threading.Event()
+        self._position = store.open()
+
+    @property
+    def position(self) -> Position:
+        """Where the tables stand."""
+        return self._position
+
+    def stop(self) -> None:
+        """Ask `run` to return after the block at hand; safe from any thread."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Follow until stopped. Outlives a node that is away; raises `ReorgTooDeepError`."""
+        failures = 0
+        while not self._stop.is_set():
+            try:
+                moved = self.step()
+                failures = 0
+            except NodeError as error:
+                failures += 1
+                metrics.node_errors.inc()
+                _log.warning("node unavailable", error=str(error), failures=failures)
+                self._stop.wait(min(5.0, 0.25 * 2 ** min(failures, 5)))
+                continue
+            if not moved:
+                self._stop.wait(self._poll_s)
+
+    def step(self) -> bool:
+        """Do what there is to do for the present head. Returns whether anything changed."""
+        head = self._node.head()
+        metrics.head.set(head)
+        if head < self._position.number:
+            return self._shorter(head) if self._position.hash else False
+        self._below_since = None
+        limits = self._limits(head)
+        if self._changed_underneath():
+            self._step_back()
+            return True
+        if head == self._position.number:
+            self._observer.advanced(self._position, head)
+            return False
+        if limits.kept > self._position.number:
+            self._backfill(limits, head)
+        while self._position.number < head and not self._stop.is_set():
+            if not self._next(head, limits):
+                self._step_back()
+                break
+        return True
+
+    def _limits(self, head: int) -> Limits:
+        old = max(0, head - KEPT_BLOCKS)
+        final = self._node.final()
+        final = old if final is None else min(final, head)
+        return Limits(final, min(final, old))
+
+    def _backfill(self, limits: Limits, head: int) -> None:
+        while self._position.number < limits.kept and not self._stop.is_set():
+            blocks, end = self._source.backfill(self._position.number + 1, limits.kept)
+            for block in blocks:
+                if self._stop.is_set():
+                    return
+                self._apply(block, limits)
+            self._position = self._store.advance(end, limits)
+            self._observer.advanced(self._position, head)
+            _log.info("backfilled", block=self._position.number, of=limits.kept)
+
+    def _next(self, head: int, limits: Limits) -> bool:
+        """Apply the next block; False when it does not follow the last one."""
+        header = self._node.header(self._position.number + 1)
+        if header is None:
+            raise NodeError(f"block {self._position.number + 1} is announced but missing")
+        if self._position.hash and header.parent_hash != self._position.hash:
+            return False
+        self._apply(self._source.block(header), limits)
+        self._observer.advanced(self._position, head)
+        return True
+
+    def _apply(self, block: Block, limits: Limits) -> None:
+        started = time.perf_counter()
+        seen: list[BlockUnit] = []
+        self._position = self._store.apply(block, limits, seen.append)
+        metrics.block_seconds.observe(time.perf_counter() - started)
+        metrics.events.inc(len(block.events))
+        if block.events:
+            self._observer.applied(block, seen[0], self._position)
+
+    def _changed_underneath(self) -> bool:
+        """Whether the chain has another block where ours ends, as after a reorg to the same or a greater height."""
+        if not self._position.hash:
+            return False
+        header = self._node.header(self._position.number)
+        return header is not None and header.hash != self._position.hash
+
+    def _shorter(self, head: int) -> bool:
+        now = time.monotonic()
+        if self._below_since is None:
+            self._below_since = now
+        header = self._node.header(head)
+        known = {recent.number: recent.hash for recent in self._store.recent()}
+        replaced = header is not None and head in known and known[head] != header.hash
+        if not replaced and now - self._below_since < _LAG_S:
+            return False
+        self._step_back()
+        return True
+
+    def _step_back(self) -> None:
+        """Take back blocks down to the newest one that the chain still has."""
+        for mine in self._store.recent():
+            theirs = self._node.header(mine.number)
+            if theirs is not None and theirs.hash == mine.hash:
+                self._revert(mine)
+                return
+        raise ReorgTooDeepError(
+            f"the chain no longer has any of the blocks this index could step back to (it stands at "
+            f"{self._position.number}): run `ouro indexer rebuild`"
+        )
+
+    def _revert(self, to: Header) -> None:
+        depth = self._position.number - to.number
+        reversal, self._position = self._store.revert(to)
+        metrics.reorgs.inc()
+        _log.warning("reorg", depth=depth, back_to=to.number)
+        self._below_since = None
+        self._observer.reverted(reversal, self._position)

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""JSON-RPC over HTTP, as much as an indexer asks of a node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from ouro.errors import OuroError
+
+_BATCH = 100
+
+
+class NodeError(OuroError):
+    """The node did not answer, or answered with an error; worth another try."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the indexer needs of a block's header; hashes in hex."""
+
+    number: int
+    hash: str
+    parent_hash: str
+    time_s: int
+
+
+class Node:
+    """A node behind a URL. Blocking: the indexer follows the chain in a thread of its own."""
+
+    def __init__(self, url: str, *, timeout_s: float = 30.0) -> None:
+        self._client = httpx.Client(timeout=timeout_s)
+        self._url = url
+
+    def close(self) -> None:
+        self._client.close()
+
+    def chain_id(self) -> int:
+        return int(self._call("eth_chainId"), 16)
+
+    def head(self) -> int:
+        """Number of the newest block."""
+        return int(self._call("eth_blockNumber"), 16)
+
+    def header(self, number: int) -> Header | None:
+        """The block of that number, None when the chain is shorter."""
+        return _header(self._call("eth_getBlockByNumber", hex(number), False))
+
+    def headers(self, numbers: Sequence[int]) -> list[Header]:
+        """Blocks by number in the order asked for. Raises `NodeError` when one is missing."""
+        found: list[Header] = []
+        for start in range(0, len(numbers), _BATCH):
+            part = numbers[start : start + _BATCH]
+            for number, answer in zip(
+                part, self._calls([("eth_getBlockByNumber", (hex(number), False)) for number in part]), strict=True
+            ):
+                header = _header(answer)
+                if header is None:
+                    raise NodeError(f"the node has no block {number}, though it announced a newer one")
+                found.append(header)
+        return found
+
+    def final(self) -> int | None:
+        """Number of the newest final block, None when the node does not know the tag."""
+        try:
+            header = _header(self._call("eth_getBlockByNumber", "finalized", False))
+        except NodeError:
+            return None
+        return None if header is None else header.number
+
+    def logs(self, addresses: Sequence[str], first: int, last: int) -> list[dict[str, Any]]:
+        """Raw logs of a range of blocks, both ends included."""
+        query = {"address": list(addresses), "fromBlock": hex(first), "toBlock": hex(last)}
+        return list(self._call("eth_getLogs", query))
+
+    def logs_of(self, addresses: Sequence[str], block_hash: str) -> list[dict[str, Any]]:
+        """Raw logs of exactly one block. Raises `NodeError` when it is not on the chain (any more)."""
+        return list(self._call("eth_getLogs", {"address": list(addresses), "blockHash": block_hash}))
+
+    def _call(self, method: str, *parameters: Any) -> Any:
+        return self._calls([(method, parameters)])[0]
+
+    def _calls(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        body = [
+            {"jsonrpc": "2.0", "id": number, "method": method, "params": list(parameters)}
+            for number, (method, parameters) in enumerate(calls)
+        ]
+        try:
+            response = self._client.post(self._url, json=body if len(body) > 1 else body[0])
+            response.raise_for_status()
+            answers = response.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise NodeError(f"the node at {self._url} did not answer: {error}") from error
+        ordered: list[Any] = [None] * len(body)
+        for answer in answers if len(body) > 1 else [answers]:
+            if "error" in answer:
+                raise NodeError(f"the node refused {calls[answer['id']][0]}: {answer['error'].get('message')}")
+            ordered[answer["id"]] = answer["result"]
+        return ordered
+
+
+def _header(answer: dict[str, Any] | None) -> Header | None:
+    if answer is None:
+        return None
+    return Header(
+        number=int(answer["number"], 16),
+        hash=answer["hash"],
+        parent_hash=answer["parentHash"],
+        time_s=int(answer["timestamp"], 16),
+    )

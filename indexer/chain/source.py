@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""From raw logs to blocks of decoded events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from indexer.chain.ranges import AdaptiveRange
+from indexer.chain.rpc import Header, Node, NodeError
+from indexer.views.block import Block
+from ouro.events import Event, decode_log
+
+
+class BlockSource:
+    """Blocks of one deployment's contracts."""
+
+    def __init__(self, node: Node, addresses: Sequence[str], range_: AdaptiveRange | None = None) -> None:
+        self._node = node
+        self._addresses = tuple(addresses)
+        self._range = range_ or AdaptiveRange()
+
+    def backfill(self, first: int, last: int) -> tuple[list[Block], Header]:
+        """Blocks with events from `first` on, as many as one adaptive range holds, and the header of the range's end.
+
+        Only for blocks that are final: nothing here notices a reorg. Raises `NodeError` when even one block is refused.
+        """
+        while True:
+            end = min(last, first + self._range.span - 1)
+            try:
+                logs = self._node.logs(self._addresses, first, end)
+                break
+            except NodeError:
+                if not self._range.refused():
+                    raise
+        self._range.answered(len(logs))
+        by_number: dict[int, list[dict[str, Any]]] = {}
+        for log in logs:
+            by_number.setdefault(int(log["blockNumber"], 16), []).append(log)
+        numbers = sorted(by_number.keys() | {end})
+        headers = self._node.headers(numbers)
+        blocks = [block_of(header, by_number[header.number]) for header in headers if header.number in by_number]
+        return blocks, headers[-1]
+
+    def block(self, header: Header) -> Block:
+        """One block with its events, by hash, so that a reorg meanwhile is a `NodeError` and never a mixture."""
+        return block_of(header, self._node.logs_of(self._addresses, header.hash))
+
+
+def block_of(header: Header, logs: Iterable[dict[str, Any]]) -> Block:
+    """Decode the logs of one block; those that are not ours are left out."""
+    ordered = sorted(logs, key=lambda log: int(log["logIndex"], 16))
+    events: list[Event] = [event for event in map(decode_log, ordered) if event is not None]
+    return Block(header.number, header.hash, header.parent_hash, header.time_s, tuple(events))

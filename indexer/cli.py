@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""`ouro indexer`: run it, or fill its chain tables anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from indexer import logs, service
+from ouro.errors import OuroError
+from ouro.settings import Settings
+
+app = typer.Typer(
+    help="Chain and relayer log into a database, and the exchange's front door.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+RpcUrl = Annotated[str | None, typer.Option("--rpc-url", help="Node to read the chain from.")]
+RelayerUrl = Annotated[str | None, typer.Option("--relayer-url", help="Relayer: its event log, and where writes go.")]
+DatabaseUrl = Annotated[str | None, typer.Option("--database-url", help="sqlite:///path or postgresql://...")]
+DeploymentPath = Annotated[Path | None, typer.Option("--deployment", help="Deployment record (JSON).")]
+Host = Annotated[str | None, typer.Option("--host", help="Address to listen on.")]
+Port = Annotated[int | None, typer.Option("--port", help="Port to listen on; 0 takes a free one.")]
+
+
+@app.command()
+def run(
+    rpc_url: RpcUrl = None,
+    relayer_url: RelayerUrl = None,
+    database_url: DatabaseUrl = None,
+    deployment: DeploymentPath = None,
+    host: Host = None,
+    port: Port = None,
+) -> None:
+    """Index the chain and the relayer's log and serve the API until stopped."""
+    settings = _settings(rpc_url, relayer_url, database_url, deployment, indexer_host=host, indexer_port=port)
+    logs.configure(settings.log_level)
+    try:
+        service.run(_options(settings))
+    except OuroError as error:
+        _fail(error)
+
+
+@app.command()
+def rebuild(
+    rpc_url: RpcUrl = None,
+    database_url: DatabaseUrl = None,
+    deployment: DeploymentPath = None,
+) -> None:
+    """Empty the chain tables and fill them from the chain again. Orders stay. The indexer must not be running."""
+    settings = _settings(rpc_url, None, database_url, deployment)
+    logs.configure(settings.log_level)
+    try:
+        height = service.rebuild(_options(settings))
+    except OuroError as error:
+        _fail(error)
+    typer.echo(f"rebuilt up to block {height}")
+
+
+def _settings(
+    rpc_url: str | None, relayer_url: str | None, database_url: str | None, deployment: Path | None, **more: Any
+) -> Settings:
+    """File and environment, overridden by the flags that were given."""
+    flags = {
+        "rpc_url": rpc_url,
+        "relayer_url": relayer_url,
+        "database_url": database_url,
+        "deployment_path": deployment,
+        **more,
+    }
+    return Settings(**{name: value for name, value in flags.items() if value is not None})
+
+
+def _options(settings: Settings) -> service.Options:
+    return service.Options(
+        rpc_url=settings.rpc_url,
+        relayer_url=settings.relayer_url,
+        database_url=settings.database,
+        deployment_path=settings.deployment_path,
+        host=settings.indexer_host,
+        port=settings.indexer_port,
+    )
+
+
+def _fail(error: OuroError) -> NoReturn:
+    Console(stderr=True).print(str(error), style="red", markup=False, highlight=False)
+    raise typer.Exit(1)

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""How far this process is with both of its sources. Lives on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+from indexer import metrics
+
+
+@dataclass
+class Progress:
+    """`head` is what the node announces, `height` what is applied, `seq` the relayer's record; -1: not known yet."""
+
+    head: int = -1
+    height: int = -1
+    time_s: int = 0
+    final: int = -1
+    seq: int = -1
+    epoch: int = 0
+    relayer_seen_s: float = 0.0
+    chain_seen_s: float = 0.0
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    def chain(self, height: int, time_s: int, final: int, head: int | None = None) -> None:
+        """The chain tables stand here."""
+        self.height, self.time_s, self.final = height, time_s, final
+        if head is not None:
+            self.head = head
+        self.chain_seen_s = time.monotonic()
+        metrics.height.set(height)
+        metrics.final.set(final)
+
+    async def relayer(self, seq: int, epoch: int) -> None:
+        """The relayer-order tables stand here."""
+        self.seq, self.epoch = seq, epoch
+        self.relayer_seen_s = time.monotonic()
+        metrics.seq.set(seq)
+        async with self._changed:
+            self._changed.notify_all()
+
+    def relayer_alive(self) -> None:
+        """The relayer answered, with nothing new."""
+        self.relayer_seen_s = time.monotonic()
+
+    async def reaches(self, seq: int, timeout_s: float) -> bool:
+        """Wait until record `seq` is applied. Returns whether it is."""
+        async with self._changed:
+            try:
+                await asyncio.wait_for(self._changed.wait_for(lambda: self.seq >= seq), timeout_s)
+            except TimeoutError:
+                return False
+        return True
+
+    def lag(self) -> int:
+        """Blocks between the node's head and ours."""
+        return max(0, self.head - self.height)

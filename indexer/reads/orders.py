@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Orders as the relayer's log tells them, and matches that wait for settlement."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from indexer.reads.catalog import Catalog, Listing
+from indexer.reads.text import iso, iso_ms
+from indexer.store.order_schema import matches as match_table
+from indexer.store.order_schema import orders as order_table
+from indexer.store.query import first_row, rows
+
+SHORT_TERM, LONG_TERM = "0", "64"
+_PRIVATE = "UNTRIGGERED"
+"""Conditional orders that wait are for their owner alone; nobody is told of them here."""
+
+
+@dataclass(frozen=True)
+class OrderFilter:
+    """Which orders; an empty sequence asks for all. Expiries in seconds: until and after (exclusive)."""
+
+    owner: str
+    subaccounts: Sequence[int]
+    tickers: Sequence[str] = ()
+    sides: Sequence[str] = ()
+    statuses: Sequence[str] = ()
+    types: Sequence[str] = ()
+    excluded_types: Sequence[str] = ()
+    expiry_until_s: int | None = None
+    expiry_after_s: int | None = None
+    limit: int = 1_000
+
+
+def order(row: Mapping[str, Any], listing: Listing) -> dict[str, Any]:
+    """One order; `totalFilled` counts matches, settled or not."""
+    one_shot = row["time_in_force"] != "GTT"
+    removal = {"removalReason": row["reason"]} if row["reason"] else {}
+    return {
+        "id": row["id"],
+        "subaccountId": f"{row['owner']}/{row['subaccount']}",
+        "clientId": row["client_id"] or "0",
+        "clobPairId": str(listing.id),
+        "side": row["side"],
+        "size": listing.size(row["size"]),
+        "totalFilled": listing.size(row["filled"]),
+        "totalOptimisticFilled": listing.size(row["filled"]),
+        "price": listing.price(row["limit_price"]),
+        "type": "LIMIT",
+        "status": row["status"],
+        "timeInForce": row["time_in_force"],
+        "postOnly": row["post_only"],
+        "reduceOnly": row["reduce_only"],
+        "orderFlags": SHORT_TERM if one_shot else LONG_TERM,
+        "goodTilBlock": None,
+        "goodTilBlockTime": iso(row["expiry"]),
+        "createdAt": iso_ms(row["created_ms"]),
+        "clientMetadata": "0",
+        "triggerPrice": None,
+        "updatedAt": iso_ms(row["updated_ms"]),
+        "ticker": listing.ticker,
+        "subaccountNumber": row["subaccount"],
+        "slot": row["slot"],
+        "generation": row["generation"],
+        "revision": row["revision"],
+        "seq": row["updated_seq"],
+        **removal,
+    }
+
+
+def orders(connection: Connection, catalog: Catalog, wanted: OrderFilter) -> list[dict[str, Any]]:
+    """Orders of an account, newest first."""
+    if (wanted.types and "LIMIT" not in wanted.types) or "LIMIT" in wanted.excluded_types:
+        return []
+    table = order_table
+    conditions = [
+        table.c.owner == wanted.owner,
+        table.c.subaccount.in_(wanted.subaccounts),
+        table.c.status != _PRIVATE,
+        table.c.market.in_(wanted.tickers or list(catalog.by_ticker)),
+    ]
+    for column, values in ((table.c.side, wanted.sides), (table.c.status, wanted.statuses)):
+        if values:
+            conditions.append(column.in_(values))
+    if wanted.expiry_until_s is not None:
+        conditions.append(table.c.expiry <= wanted.expiry_until_s)
+    if wanted.expiry_after_s is not None:
+        conditions.append(table.c.expiry > wanted.expiry_after_s)
+    query = select(table).where(*conditions).order_by(table.c.created_seq.desc()).limit(wanted.limit)
+    return [order(row, catalog.by_ticker[row["market"]]) for row in rows(connection, query)]
+
+
+def order_by_id(connection: Connection, catalog: Catalog, id_: str) -> dict[str, Any] | None:
+    """One order, None when the relayer's log has none of that id."""
+    query = select(order_table).where(order_table.c.id == id_, order_table.c.status != _PRIVATE)
+    row = first_row(connection, query)
+    if row is None or row["market"] not in catalog.by_ticker:
+        return None
+    return order(row, catalog.by_ticker[row["market"]])
+
+
+def match(row: Mapping[str, Any], listing: Listing) -> dict[str, Any]:
+    """A match, one side or both of which are the reader's; `status` says how far it is."""
+    return {
+        "id": str(row["fill_id"]),
+        "ticker": listing.ticker,
+        "price": listing.price(row["price"]),
+        "size": listing.size(row["size"]),
+        "takerSide": row["taker_side"],
+        "taker": row["taker"],
+        "takerSubaccountNumber": row["taker_subaccount"],
+        "takerOrderId": row["taker_order_id"],
+        "maker": row["maker"],
+        "makerSubaccountNumber": row["maker_subaccount"],
+        "makerOrderId": row["maker_order_id"],
+        "status": row["status"],
+        "reason": row["reason"],
+        "transactionHash": row["transaction_hash"],
+    }
+
+
+def unsettled(connection: Connection, catalog: Catalog, owner: str, subaccount: int) -> list[dict[str, Any]]:
+    """Matches of an account that are not on the chain yet, newest first."""
+    table = match_table
+    query = (
+        select(table)
+        .where(
+            table.c.status.in_(("matched", "submitted")),
+            ((table.c.taker == owner) & (table.c.taker_subaccount == subaccount))
+            | ((table.c.maker == owner) & (table.c.maker_subaccount == subaccount)),
+        )
+        .order_by(table.c.updated_seq.desc())
+        .limit(1_000)
+    )
+    found = [row for row in rows(connection, query) if row["market"] in catalog.by_ticker]
+    return [match(row, catalog.by_ticker[row["market"]]) for row in found]

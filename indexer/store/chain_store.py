@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The chain tables as one thing: apply a block, take blocks back, know where we stand. Used by one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
+
+from indexer.chain.rpc import Header
+from indexer.store.query import rows
+from indexer.store.schema import FACT, STATE, chain_cursor, fills, recent_blocks, tables_of, trades, transfers, undo
+from indexer.store.unit import BlockUnit, StateCache, forget_undo, revert
+from indexer.views.apply import apply_block
+from indexer.views.block import Block
+from indexer.views.custody import transfer_id
+from indexer.views.rows import Row
+from ouro.errors import OuroError
+
+
+class WrongDeploymentError(OuroError):
+    """The database holds another deployment's data."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far the chain tables are: the last block applied, the newest of those that is final, changes so far."""
+
+    number: int
+    hash: str
+    time_s: int
+    final: int
+    version: int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Block numbers: `final` as the chain says, `kept` (<= final) the newest that can no longer be taken back here."""
+
+    final: int
+    kept: int
+
+
+@dataclass(frozen=True)
+class Reversal:
+    """What a reorg took back: ids of fills and transfers by account, and of trades by market."""
+
+    to_block: int
+    fills: dict[tuple[str, int], list[str]] = field(default_factory=dict)
+    transfers: dict[tuple[str, int], list[str]] = field(default_factory=dict)
+    trades: dict[int, list[str]] = field(default_factory=dict)
+
+
+class ChainStore:
+    """One writer's view of the chain tables. `deployment` names the contracts, so that two are never mixed."""
+
+    def __init__(self, engine: Engine, deployment: str, start_block: int) -> None:
+        self._engine = engine
+        self._deployment = deployment
+        self._start_block = start_block
+        self._cache = StateCache()
+
+    def open(self) -> Position:
+        """Where the tables stand; an empty database stands before the start block. Raises `WrongDeploymentError`."""
+        with self._engine.begin() as connection:
+            row = connection.execute(select(chain_cursor)).first()
+            if row is None:
+                position = Position(self._start_block - 1, "", 0, self._start_block - 1, 0)
+                connection.execute(
+                    insert(chain_cursor), [{"id": 1, "deployment": self._deployment, **_cursor(position)}]
+                )
+                return position
+            if row.deployment != self._deployment:
+                raise WrongDeploymentError(
+                    f"the database holds deployment {row.deployment}, not {self._deployment}: "
+                    "use another database, or `ouro indexer rebuild`"
+                )
+            return Position(row.block_number, row.hash, row.time_s, row.final_block, row.version)
+
+    def apply(self, block: Block, limits: Limits, observe: Callable[[BlockUnit], None] | None = None) -> Position:
+        """Write one block in one transaction. `observe` sees its rows before they are committed."""
+        keep_undo = block.number > limits.kept
+        with self._engine.begin() as connection:
+            unit = BlockUnit(connection, block.number, self._cache, keep_undo=keep_undo)
+            apply_block(unit, block)
+            if observe is not None:
+                observe(unit)
+            unit.flush()
+            if keep_undo:
+                _remember(connection, block)
+            position = self._moved(connection, block, limits.final)
+            self._finish(connection, limits)
+        unit.committed()
+        return position
+
+    def advance(self, header: Header, limits: Limits) -> Position:
+        """Note that everything up to `header` is applied; blocks of which nothing was said held nothing of ours."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(recent_blocks).where(recent_blocks.c.block_number == header.number))
+            _remember(connection, header)
+            position = self._moved(connection, header, limits.final)
+            self._finish(connection, limits)
+        return position
+
+    def recent(self) -> list[Header]:
+        """The blocks that can still be taken back, newest first."""
+        query = select(recent_blocks).order_by(recent_blocks.c.block_number.desc())
+        with self._engine.begin() as connection:
+            return [
+                Header(row.block_number, row.hash, row.parent_hash, row.time_s) for row in connection.execute(query)
+            ]
+
+    def revert(self, above: Header) -> tuple[Reversal, Position]:
+        """Take back every block above `above`, which stays."""
+        with self._engine.begin() as connection:
+            reversal = Reversal(above.number)
+            for table, found in ((fills, reversal.fills), (transfers, reversal.transfers)):
+                query = select(table).where(table.c.block_number > above.number)
+                for row in rows(connection, query):
+                    id_ = row["id"] if table is fills else transfer_id(row["transaction_hash"], row["log_index"])
+                    found.setdefault((row["owner"], row["subaccount"]), []).append(id_)
+            for row in rows(connection, select(trades).where(trades.c.block_number > above.number)):
+                reversal.trades.setdefault(row["market"], []).append(row["id"])
+            revert(connection, above.number)
+            connection.execute(delete(recent_blocks).where(recent_blocks.c.block_number > above.number))
+            final = connection.execute(select(chain_cursor.c.final_block)).scalar_one()
+            position = self._moved(connection, above, final)
+        self._cache.clear()
+        return reversal, position
+
+    def clear(self) -> None:
+        """Forget the chain tables, to be filled anew from the chain."""
+        with self._engine.begin() as connection:
+            for table in [*_all_tables(), undo, recent_blocks, chain_cursor]:
+                connection.execute(delete(table))
+        self._cache.clear()
+
+    def _moved(self, connection: Connection, to: Block | Header, final: int) -> Position:
+        version = connection.execute(select(chain_cursor.c.version)).scalar_one() + 1
+        position = Position(to.number, to.hash, to.time_s, min(final, to.number), version)
+        connection.execute(update(chain_cursor).values(_cursor(position)))
+        return position
+
+    def _finish(self, connection: Connection, limits: Limits) -> None:
+        forget_undo(connection, limits.kept)
+        # The newest block that stays for good is kept: it is where the deepest step back ends.
+        connection.execute(delete(recent_blocks).where(recent_blocks.c.block_number < limits.kept))
+
+
+def _remember(connection: Connection, block: Block | Header) -> None:
+    row = {
+        "block_number": block.number,
+        "hash": block.hash,
+        "parent_hash": block.parent_hash,
+        "time_s": block.time_s,
+    }
+    connection.execute(insert(recent_blocks), [row])
+
+
+def _cursor(position: Position) -> Row:
+    return {
+        "block_number": position.number,
+        "hash": position.hash,
+        "time_s": position.time_s,
+        "final_block": position.final,
+        "version": position.version,
+    }
+
+
+def _all_tables() -> Sequence[Table]:
+    return [*tables_of(FACT), *tables_of(STATE)]

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""One block's rows, written in one transaction, and the way back.
+
+State rows are buffered so that a block writes each at most once, with the image before the block in `undo`. A cache of
+recently used state rows outlives the block: the same accounts and candles come again and again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select, update
+
+from indexer.store.query import first_row
+from indexer.store.schema import FACT, metadata, tables_of, undo
+from indexer.views.rows import Key, Row, key_of
+
+_CACHE_ROWS = 50_000
+
+
+class StateCache:
+    """State rows as last committed, bounded, least recently used out first. None: known to be absent."""
+
+    def __init__(self, limit: int = _CACHE_ROWS) -> None:
+        self._limit = limit
+        self._rows: OrderedDict[tuple[str, Key], Row | None] = OrderedDict()
+
+    def __contains__(self, key: tuple[str, Key]) -> bool:
+        return key in self._rows
+
+    def get(self, key: tuple[str, Key]) -> Row | None:
+        self._rows.move_to_end(key)
+        return self._rows[key]
+
+    def put(self, key: tuple[str, Key], row: Row | None) -> None:
+        self._rows[key] = row
+        self._rows.move_to_end(key)
+        while len(self._rows) > self._limit:
+            self._rows.popitem(last=False)
+
+    def clear(self) -> None:
+        self._rows.clear()
+
+
+@dataclass
+class BlockUnit:
+    """The rows of one block on an open transaction; `flush` writes them. Implements `indexer.views.rows.Rows`."""
+
+    connection: Connection
+    block_number: int
+    cache: StateCache
+    keep_undo: bool = True
+    _facts: dict[str, list[Row]] = field(default_factory=dict)
+    _states: dict[tuple[str, Key], Row] = field(default_factory=dict)
+    _before: dict[tuple[str, Key], Row | None] = field(default_factory=dict)
+
+    def add(self, table: Table, row: Row) -> None:
+        self._facts.setdefault(table.name, []).append(row)
+
+    def get(self, table: Table, *key: Any) -> Mapping[str, Any] | None:
+        changed = self._states.get((table.name, key))
+        return changed if changed is not None else self._committed(table, key)
+
+    def put(self, table: Table, row: Row) -> None:
+        key = key_of(table, row)
+        if (table.name, key) not in self._before:
+            self._before[table.name, key] = self._committed(table, key)
+        self._states[table.name, key] = row
+
+    def facts(self, table: Table) -> Sequence[Row]:
+        """The facts added so far."""
+        return self._facts.get(table.name, ())
+
+    def changed(self, table: Table) -> list[Row]:
+        """The state rows of a table that this block changed, as they are now."""
+        return [row for (name, _), row in self._states.items() if name == table.name]
+
+    def flush(self) -> None:
+        """Write everything; the caller commits and then calls `committed`."""
+        for name, rows in self._facts.items():
+            self.connection.execute(insert(metadata.tables[name]), rows)
+        by_table: dict[str, tuple[list[Row], list[Row]]] = {}
+        for (name, key), row in self._states.items():
+            new, old = by_table.setdefault(name, ([], []))
+            (new if self._before[name, key] is None else old).append(row)
+        for name, (new, old) in by_table.items():
+            table = metadata.tables[name]
+            if new:
+                self.connection.execute(insert(table), new)
+            if old:
+                _update_all(self.connection, table, old)
+        if self.keep_undo and self._before:
+            self.connection.execute(
+                insert(undo),
+                [
+                    {
+                        "block_number": self.block_number,
+                        "position": position,
+                        "table_name": name,
+                        "key": json.dumps(key),
+                        "before": None if before is None else json.dumps(before, sort_keys=True),
+                    }
+                    for position, ((name, key), before) in enumerate(self._before.items())
+                ],
+            )
+
+    def committed(self) -> None:
+        """Take over the written rows into the cache, once the transaction is durable."""
+        for key, row in self._states.items():
+            self.cache.put(key, row)
+
+    def _committed(self, table: Table, key: Key) -> Row | None:
+        if (table.name, key) in self.cache:
+            return self.cache.get((table.name, key))
+        row = first_row(self.connection, select(table).where(_matches(table, key)))
+        self.cache.put((table.name, key), row)
+        return row
+
+
+def revert(connection: Connection, above: int) -> None:
+    """Take back every block above `above`: facts are deleted, states get their earlier image, newest block first.
+
+    The caller clears the state cache after committing.
+    """
+    for table in tables_of(FACT):
+        connection.execute(delete(table).where(table.c.block_number > above))
+    images = connection.execute(
+        select(undo).where(undo.c.block_number > above).order_by(undo.c.block_number.desc(), undo.c.position.desc())
+    ).all()
+    for image in images:
+        table = metadata.tables[image.table_name]
+        connection.execute(delete(table).where(_matches(table, tuple(json.loads(image.key)))))
+        if image.before is not None:
+            connection.execute(insert(table), json.loads(image.before))
+    connection.execute(delete(undo).where(undo.c.block_number > above))
+
+
+def forget_undo(connection: Connection, up_to: int) -> None:
+    """Drop the images of blocks that are final."""
+    connection.execute(delete(undo).where(undo.c.block_number <= up_to))
+
+
+def _matches(table: Table, key: Key) -> Any:
+    return and_(*(column == value for column, value in zip(table.primary_key.columns, key, strict=True)))
+
+
+def _update_all(connection: Connection, table: Table, rows: list[Row]) -> None:
+    keys = [column.name for column in table.primary_key.columns]
+    statement = update(table).where(and_(*(table.c[name] == bindparam(f"key_{name}") for name in keys)))
+    parameters = [{f"key_{name}" if name in keys else name: value for name, value in row.items()} for row in rows]
+    connection.execute(statement, parameters)

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Who listens to what, and how an update reaches them. Lives on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+
+from indexer import metrics
+
+Key = tuple[str, str]
+"""Channel and id; the id is empty for channels without one."""
+
+VERSIONS: Mapping[str, str] = {
+    "v4_markets": "1.0.0",
+    "v4_orderbook": "1.0.0",
+    "v4_trades": "2.1.0",
+    "v4_candles": "1.0.0",
+    "v4_subaccounts": "3.0.0",
+    "v4_parent_subaccounts": "3.0.0",
+    "v4_block_height": "1.0.0",
+}
+
+QUEUE_LIMIT = 2_000
+"""Messages that may wait for a client that reads slowly, before it is cut off."""
+
+_encoder = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """When something was said: after change `at` of a source. A snapshot knows how far each source was."""
+
+    source: Literal["chain", "relayer", "book"]
+    at: int
+
+
+@dataclass(frozen=True)
+class Update:
+    """One message for everyone who listens to a channel and id."""
+
+    channel: str
+    id: str
+    contents: Any
+    stamp: Stamp
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Subscription:
+    """One client's interest. Until the snapshot is there updates wait in `waiting`; batched ones collect in `batch`."""
+
+    batched: bool
+    waiting: list[Update] | None = field(default_factory=list)
+    batch: list[msgspec.Raw] = field(default_factory=list)
+
+
+class Session:
+    """One connection: its counter, its subscriptions, and what waits to be sent."""
+
+    def __init__(self) -> None:
+        self.id = str(uuid.uuid4())
+        self.subscriptions: dict[Key, Subscription] = {}
+        self.outgoing: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_LIMIT)
+        self.too_slow = False
+        self._counter = 0
+
+    def say(self, kind: str, channel: str = "", id_: str | int = "", **more: Any) -> None:
+        """Queue one message; numbers it. A full queue ends the connection, since a gap could not be told otherwise."""
+        if self.too_slow:
+            return
+        message: dict[str, Any] = {"type": kind, "connection_id": self.id, "message_id": self._counter}
+        if channel:
+            message["channel"] = channel
+        if id_ != "":
+            message["id"] = id_
+        try:
+            self.outgoing.put_nowait(_encoder.encode(message | more))
+            self._counter += 1
+        except asyncio.QueueFull:
+            self.too_slow = True
+            metrics.dropped.inc()
+
+    def deliver(self, key: Key, update: Update, contents: msgspec.Raw) -> None:
+        """An update for a subscription of this session."""
+        subscription = self.subscriptions[key]
+        if subscription.waiting is not None:
+            subscription.waiting.append(update)
+        elif subscription.batched:
+            subscription.batch.append(contents)
+        else:
+            self.say("channel_data", *key, version=VERSIONS[key[0]], contents=contents, **update.extra)
+
+    def flush(self) -> None:
+        """Send what batched subscriptions collected."""
+        for key, subscription in self.subscriptions.items():
+            if subscription.batch:
+                batch, subscription.batch = subscription.batch, []
+                self.say("channel_batch_data", *key, version=VERSIONS[key[0]], contents=batch)
+
+    def close(self) -> None:
+        """Let the sender end, with whatever is queued before."""
+        self.too_slow = self.too_slow or self.outgoing.full()
+        if not self.outgoing.full():
+            self.outgoing.put_nowait(None)
+
+
+class Hub:
+    """Sessions by what they listen to."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[Key, set[Session]] = {}
+        self._sessions: set[Session] = set()
+
+    def join(self, session: Session) -> None:
+        self._sessions.add(session)
+        metrics.sockets.set(len(self._sessions))
+
+    def leave(self, session: Session) -> None:
+        """Forget a session and its subscriptions."""
+        for key in list(session.subscriptions):
+            self.unsubscribe(session, key)
+        self._sessions.discard(session)
+        metrics.sockets.set(len(self._sessions))
+
+    def subscribe(self, session: Session, key: Key, *, batched: bool) -> None:
+        """Begin to collect updates; they wait until `started`."""
+        session.subscriptions[key] = Subscription(batched)
+        self._listeners.setdefault(key, set()).add(session)
+
+    def started(self, session: Session, key: Key, contents: Any, positions: Mapping[str, int]) -> None:
+        """The snapshot is here: send it, then what happened after it. `positions` is how far each source was."""
+        subscription = session.subscriptions.get(key)
+        if subscription is None:
+            return
+        session.say("subscribed", *key, contents=contents)
+        waiting, subscription.waiting = subscription.waiting or [], None
+        for update in waiting:
+            if update.stamp.at > positions.get(update.stamp.source, -1):
+                session.deliver(key, update, msgspec.Raw(_encoder.encode(update.contents)))
+
+    def unsubscribe(self, session: Session, key: Key) -> None:
+        session.subscriptions.pop(key, None)
+        listeners = self._listeners.get(key)
+        if listeners is not None:
+            listeners.discard(session)
+            if not listeners:
+                del self._listeners[key]
+
+    def wanted(self, channel: str) -> frozenset[str]:
+        """The ids of a channel that somebody listens to. Safe from any thread."""
+        return frozenset(id_ for name, id_ in list(self._listeners) if name == channel)
+
+    def publish(self, updates: Iterable[Update]) -> None:
+        """Hand updates to whoever listens."""
+        for update in updates:
+            key = (update.channel, update.id)
+            listeners = self._listeners.get(key)
+            if listeners:
+                contents = msgspec.Raw(_encoder.encode(update.contents))
+                for session in listeners:
+                    session.deliver(key, update, contents)
+
+    def flush(self) -> None:
+        """Send the batches; called every 250 ms."""
+        for session in self._sessions:
+            session.flush()
+
+    def close(self) -> None:
+        """End every connection."""
+        for session in self._sessions:
+            session.close()

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""One stream connection: frames in, numbered frames out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+
+import msgspec
+from fastapi import WebSocket
+from starlette.websockets import WebSocketDisconnect, WebSocketState
+
+from indexer.api.context import Context
+from indexer.api.errors import ApiError
+from indexer.stream.hub import VERSIONS, Hub, Key, Session
+from indexer.stream.snapshots import snapshot
+
+_LIMITS = {"v4_subaccounts": 256, "v4_parent_subaccounts": 256, "v4_markets": 1, "v4_block_height": 1}
+_LIMIT = 32
+_INVALID_PER_SECOND = 2
+_POLICY_VIOLATION = 1008
+_TRY_AGAIN_LATER = 1013
+
+
+class _Request(msgspec.Struct):
+    type: str
+    channel: str = ""
+    id: str | int | None = None
+    batched: bool = False
+
+
+_decoder = msgspec.json.Decoder(_Request)
+
+
+async def serve(websocket: WebSocket) -> None:
+    """`/v4/ws`: subscribe, unsubscribe, ping."""
+    await websocket.accept()
+    hub: Hub = websocket.app.state.hub
+    connection = _Connection(websocket, websocket.app.state.context, hub)
+    hub.join(connection.session)
+    connection.session.say("connected")
+    sender = asyncio.create_task(connection.send())
+    receiver = asyncio.create_task(connection.receive())
+    try:
+        await asyncio.wait((sender, receiver), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        hub.leave(connection.session)
+        for task in (sender, receiver, *connection.snapshots):
+            task.cancel()
+        await asyncio.gather(sender, receiver, *connection.snapshots, return_exceptions=True)
+        if websocket.application_state is WebSocketState.CONNECTED:
+            with contextlib.suppress(RuntimeError):
+                await websocket.close(connection.close_code)
+
+
+class _Connection:
+    def __init__(self, websocket: WebSocket, context: Context, hub: Hub) -> None:
+        self._websocket = websocket
+        self._context = context
+        self._hub = hub
+        self._invalid: deque[float] = deque(maxlen=_INVALID_PER_SECOND + 1)
+        self.session = Session()
+        self.snapshots: set[asyncio.Task[None]] = set()
+        self.close_code = 1000
+
+    async def send(self) -> None:
+        """Until the session is closed, the client is gone, or it reads too slowly."""
+        while True:
+            frame = await self.session.outgoing.get()
+            if self.session.too_slow:
+                self.close_code = _TRY_AGAIN_LATER
+                return
+            if frame is None:
+                return
+            try:
+                await self._websocket.send_text(frame.decode())
+            except (WebSocketDisconnect, RuntimeError):
+                return
+
+    async def receive(self) -> None:
+        """Until the client is gone or sends too much that is not a request."""
+        while True:
+            try:
+                text = await self._websocket.receive_text()
+            except (WebSocketDisconnect, RuntimeError, KeyError):
+                return
+            try:
+                request = _decoder.decode(text)
+            except msgspec.DecodeError as error:
+                self._refuse(f"not a request: {error}")
+                if self._too_many_invalid():
+                    self.close_code = _POLICY_VIOLATION
+                    return
+                continue
+            self._handle(request)
+
+    def _handle(self, request: _Request) -> None:
+        id_ = "" if request.id is None else str(request.id)
+        if request.type == "ping":
+            self.session.say("pong", id_="" if request.id is None else request.id)
+        elif request.type == "subscribe":
+            self._subscribe((request.channel, id_), request.batched)
+        elif request.type == "unsubscribe":
+            key = _normal((request.channel, id_))
+            self._hub.unsubscribe(self.session, key)
+            self.session.say("unsubscribed", *key)
+        else:
+            self._refuse(f"type is subscribe, unsubscribe or ping, not {request.type!r}")
+
+    def _subscribe(self, asked: Key, batched: bool) -> None:
+        key = _normal(asked)
+        channel = key[0]
+        if channel not in VERSIONS:
+            self._refuse(f"no channel is called {channel!r}; there are {', '.join(VERSIONS)}", asked)
+        elif key in self.session.subscriptions:
+            self._refuse("already subscribed", asked)
+        elif sum(name == channel for name, _ in self.session.subscriptions) >= _LIMITS.get(channel, _LIMIT):
+            self._refuse(f"too many subscriptions to {channel} on this connection", asked)
+        else:
+            self._hub.subscribe(self.session, key, batched=batched)
+            task = asyncio.create_task(self._start(key))
+            self.snapshots.add(task)
+            task.add_done_callback(self.snapshots.discard)
+
+    async def _start(self, key: Key) -> None:
+        try:
+            contents, positions = await snapshot(self._context, key)
+        except ApiError as error:
+            self._hub.unsubscribe(self.session, key)
+            self._refuse(error.message, key)
+            return
+        self._hub.started(self.session, key, contents, positions)
+
+    def _refuse(self, message: str, key: Key = ("", "")) -> None:
+        self.session.say("error", *key, message=message)
+
+    def _too_many_invalid(self) -> bool:
+        now = time.monotonic()
+        self._invalid.append(now)
+        return len(self._invalid) > _INVALID_PER_SECOND and now - self._invalid[0] < 1.0
+
+
+def _normal(key: Key) -> Key:
+    """Tickers in upper case; channels that take no id have none."""
+    channel, id_ = key
+    if channel in ("v4_markets", "v4_block_height"):
+        return channel, ""
+    return (channel, id_) if "subaccounts" in channel else (channel, id_.upper())

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""One block of decoded events, and the columns that every fact shares."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from indexer.views.rows import Row
+from ouro.events import Event
+
+
+@dataclass(frozen=True)
+class Block:
+    """Header fields and the events of our contracts in log order."""
+
+    number: int
+    hash: str
+    parent_hash: str
+    time_s: int
+    events: tuple[Event, ...] = ()
+
+
+def fact(block: Block, event: Event, **columns: Any) -> Row:
+    """A fact's row: where its event stands, and `columns`."""
+    where = event.where
+    return {
+        "block_number": block.number,
+        "log_index": where.log_index,
+        "time_s": block.time_s,
+        "transaction_hash": where.transaction_hash,
+        **columns,
+    }
+
+
+def hex_of(word: bytes) -> str:
+    """A hash as the API writes it."""
+    return "0x" + word.hex()

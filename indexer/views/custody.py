@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Cash: deposits, withdrawals and their queue, transfers between an account and the exchange's own funds, totals."""
+
+from indexer.store import schema
+from indexer.views.block import Block, fact
+from indexer.views.positions import Account, touch_account
+from indexer.views.rows import Rows
+from ouro import events
+
+DEPOSIT, WITHDRAWAL, TRANSFER_IN, TRANSFER_OUT = "DEPOSIT", "WITHDRAWAL", "TRANSFER_IN", "TRANSFER_OUT"
+INSURANCE, FEES = "insurance", "fees"
+
+
+def transfer_id(transaction_hash: str, log_index: int) -> str:
+    """The public id of a transfer."""
+    return f"{transaction_hash}-{log_index}"
+
+
+def cash_changed(rows: Rows, block: Block, event: events.Credited | events.Debited | events.PositionClosed) -> None:
+    """Every event that carries an account's cash after it."""
+    touch_account(rows, block, Account(event.account, event.subaccount), event.cash)
+
+
+def position_closed(rows: Rows, block: Block, event: events.PositionClosed) -> None:
+    cash_changed(rows, block, event)
+    rows.add(
+        schema.position_closes,
+        fact(
+            block,
+            event,
+            owner=event.account,
+            subaccount=event.subaccount,
+            market=event.market,
+            realised=event.realised,
+            cash=event.cash,
+        ),
+    )
+
+
+def deposited(rows: Rows, block: Block, event: events.Deposited) -> None:
+    rows.add(
+        schema.transfers,
+        fact(
+            block,
+            event,
+            owner=event.account,
+            subaccount=event.subaccount,
+            type=DEPOSIT,
+            amount=event.amount,
+            counterparty=event.payer,
+        ),
+    )
+
+
+def withdrawn(rows: Rows, block: Block, event: events.Withdrawn) -> None:
+    rows.add(
+        schema.transfers,
+        fact(
+            block,
+            event,
+            owner=event.account,
+            subaccount=event.subaccount,
+            type=WITHDRAWAL,
+            amount=event.amount,
+            counterparty=event.to,
+        ),
+    )
+    if not event.instant:
+        request = rows.get(schema.withdrawal_requests, event.id_or_nonce)
+        if request is not None:
+            rows.put(schema.withdrawal_requests, {**request, "status": "PAID", "paid": event.amount})
+
+
+def withdrawal_requested(rows: Rows, block: Block, event: events.WithdrawalRequested) -> None:
+    rows.put(
+        schema.withdrawal_requests,
+        {
+            "id": event.id,
+            "owner": event.account,
+            "subaccount": event.subaccount,
+            "amount": event.amount,
+            "to": event.to,
+            "ready_at": event.ready_at,
+            "status": "PENDING",
+            "paid": None,
+            "requested_block": block.number,
+        },
+    )
+
+
+def withdrawal_cancelled(rows: Rows, block: Block, event: events.WithdrawalCancelled) -> None:  # noqa: ARG001
+    request = rows.get(schema.withdrawal_requests, event.id)
+    if request is not None:
+        rows.put(schema.withdrawal_requests, {**request, "status": "CANCELLED"})
+
+
+def moved_with_fund(rows: Rows, block: Block, event: events.Credited | events.Debited, fund: str) -> None:
+    """Cash that came from, or went to, the exchange's own funds at address `fund`, past the Vault."""
+    rows.add(
+        schema.transfers,
+        fact(
+            block,
+            event,
+            owner=event.account,
+            subaccount=event.subaccount,
+            type=TRANSFER_IN if isinstance(event, events.Credited) else TRANSFER_OUT,
+            amount=event.amount,
+            counterparty=fund,
+        ),
+    )
+
+
+def insurance_changed(rows: Rows, block: Block, event: events.InsuranceChanged) -> None:
+    rows.add(schema.insurance_changes, fact(block, event, delta=event.delta, balance=event.balance))
+    rows.put(schema.totals, {"name": INSURANCE, "amount": event.balance})
+
+
+def fees_collected(rows: Rows, block: Block, event: events.FeesCollected) -> None:
+    rows.add(schema.fee_changes, fact(block, event, delta=event.amount, balance=event.balance))
+    rows.put(schema.totals, {"name": FEES, "amount": event.balance})
+
+
+def fees_withdrawn(rows: Rows, block: Block, event: events.FeesWithdrawn) -> None:
+    held = rows.get(schema.totals, FEES)
+    balance = (held["amount"] if held else 0) - event.amount
+    rows.add(schema.fee_changes, fact(block, event, delta=-event.amount, balance=balance))
+    rows.put(schema.totals, {"name": FEES, "amount": balance})

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Positions: the stored word and the history, changed by a fill or a take-over."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from indexer.store import schema
+from indexer.views.block import Block
+from indexer.views.exposure import Exposure, trade
+from indexer.views.rows import Row, Rows
+from ouro.codec import PositionWord
+from ouro.units import SCALE
+
+
+@dataclass(frozen=True)
+class Account:
+    """Owner address and subaccount number."""
+
+    owner: str
+    subaccount: int
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A position before and after: signed lots, what was open before, profit against the average entry price."""
+
+    size_before: int
+    size_after: int
+    sum_open_before: int
+    open_notional_before: int
+    realised: int
+
+
+def touch_account(rows: Rows, block: Block, account: Account, cash: int | None = None) -> None:
+    """Note that an account changed in this block; `cash` is its cash now, None leaves it."""
+    found = rows.get(schema.accounts, account.owner, account.subaccount)
+    base: Mapping[str, Any] = found or {
+        "owner": account.owner,
+        "subaccount": account.subaccount,
+        "cash": 0,
+        "created_block": block.number,
+    }
+    rows.put(
+        schema.accounts,
+        {**base, "cash": base["cash"] if cash is None else cash, "updated_block": block.number},
+    )
+
+
+def move(
+    rows: Rows,
+    block: Block,
+    account: Account,
+    state: Mapping[str, Any],
+    *,
+    delta: int,
+    price: int,
+    fee: int,
+    word: PositionWord,
+    liquidated: bool = False,
+) -> Moved:
+    """Trade `delta` signed lots and store the `word` that the event carries. `state` is the market's, accrued.
+
+    Exposures (flat to flat, or to a flip) are numbered from 1 per account and market.
+    """
+    key = {"owner": account.owner, "subaccount": account.subaccount, "market": state["market"]}
+    stored = rows.get(schema.position_words, *key.values())
+    size = stored["size"] if stored else 0
+    number = stored["exposures"] if stored else 0
+    bare = stored["quote_scaled"] - size * state["g_long" if size > 0 else "g_short"] if stored and size else 0
+    row = rows.get(schema.positions, *key.values(), number) if size else None
+    before = exposure_of(row) if row is not None else None
+    result = trade(before, bare, delta, price, fee)
+
+    if row is not None and result.ended is not None:
+        rows.put(
+            schema.positions,
+            {
+                **row,
+                **_columns(result.ended),
+                "status": "LIQUIDATED" if liquidated else "CLOSED",
+                "realised": (result.ended_bare - result.ended.carry_scaled) // SCALE,
+                "net_funding": result.ended.funding_scaled(result.ended_bare) // SCALE,
+                "closed_block": block.number,
+                "closed_at": block.time_s,
+            },
+        )
+    if result.current is not None:
+        if row is None or result.ended is not None:
+            number += 1
+            row = {
+                **key,
+                "number": number,
+                "status": "OPEN",
+                "realised": 0,
+                "net_funding": 0,
+                "created_block": block.number,
+                "created_at": block.time_s,
+                "closed_block": None,
+                "closed_at": None,
+            }
+        rows.put(schema.positions, {**row, **_columns(result.current)})
+    rows.put(
+        schema.position_words,
+        {
+            **key,
+            "size": word.size,
+            "quote_scaled": word.q if word.size else 0,
+            "one_shot_ms": word.one_shot_ms,
+            "exposures": number,
+        },
+    )
+    touch_account(rows, block, account)
+    return Moved(
+        size_before=size,
+        size_after=word.size,
+        sum_open_before=before.sum_open if before else 0,
+        open_notional_before=before.open_notional if before else 0,
+        realised=result.realised,
+    )
+
+
+def exposure_of(row: Mapping[str, Any]) -> Exposure:
+    """The exposure that a row of `positions` holds."""
+    names = Exposure.__dataclass_fields__
+    return Exposure(**{name: row[name] for name in names if name != "side"}, side=1 if row["side"] == "LONG" else -1)
+
+
+def _columns(exposure: Exposure) -> Row:
+    return asdict(exposure) | {"side": "LONG" if exposure.side > 0 else "SHORT"}

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""What the views need of a store: facts are added, states are looked up and replaced."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from sqlalchemy import Table
+
+Row = dict[str, Any]
+Key = tuple[Any, ...]
+
+
+class Rows(Protocol):
+    """The rows of one block being written."""
+
+    def add(self, table: Table, row: Row) -> None:
+        """Insert a fact."""
+
+    def get(self, table: Table, *key: Any) -> Mapping[str, Any] | None:
+        """The state row of a primary key as it is now, this block's changes included. Not to be changed in place."""
+
+    def put(self, table: Table, row: Row) -> None:
+        """Insert or replace a state row (all columns)."""
+
+
+def key_of(table: Table, row: Mapping[str, Any]) -> Key:
+    """The primary key's values of a row."""
+    return tuple(row[column.name] for column in table.primary_key.columns)
+
+
+class MemoryRows:
+    """Rows in dictionaries: the views without a database."""
+
+    def __init__(self) -> None:
+        self.facts: dict[str, list[Row]] = {}
+        self.states: dict[str, dict[Key, Row]] = {}
+
+    def add(self, table: Table, row: Row) -> None:
+        self.facts.setdefault(table.name, []).append(row)
+
+    def get(self, table: Table, *key: Any) -> Mapping[str, Any] | None:
+        return self.states.get(table.name, {}).get(key)
+
+    def put(self, table: Table, row: Row) -> None:
+        self.states.setdefault(table.name, {})[key_of(table, row)] = row
