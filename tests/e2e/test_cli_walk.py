@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""A person with the `ouro` command and the local stack: key, faucet, deposit, orders, fill, position, withdrawal.
+
+Everything is real: the stack as `ouro up` starts it (without its bots), the command as a process of its own, and a
+maker that trades through the SDK. The documented examples run against the same stack.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from eth_account import Account
+
+from ouro.chain import Chain
+from ouro.client import NotFoundError, OuroClient
+
+ROOT = Path(__file__).parents[2]
+OURO = Path(sys.executable).with_name("ouro")
+PASSWORD = "a password for the test"
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def free_ports() -> tuple[int, int]:
+    """Two neighbouring free ports for the services, returned as the first, and one for the chain."""
+    while True:
+        with socket.socket() as first, socket.socket() as second, socket.socket() as chain:
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            chain.bind(("127.0.0.1", 0))
+            return port, chain.getsockname()[1]
+
+
+def eventually(check: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+    """The first truthy answer of `check`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        answer = check()
+        if answer:
+            return answer
+        time.sleep(0.3)
+    raise AssertionError(f"not within {seconds:.0f} s: {what}")
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The stack, started for this module."""
+    port, anvil_port = free_ports()
+    folder = tmp_path_factory.mktemp("stack")
+    base_url = f"http://127.0.0.1:{port}"
+    command = [
+        OURO,
+        "up",
+        "--port",
+        str(port),
+        "--anvil-port",
+        str(anvil_port),
+        "--state",
+        folder / "state",
+        "--no-bots",
+    ]
+    log = folder / "up.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        eventually(lambda: is_ready(base_url, process, log), f"the stack is ready; {log}", 120)
+        yield base_url
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
+def is_ready(base_url: str, process: subprocess.Popen[bytes], log: Path) -> bool:
+    assert process.poll() is None, log.read_text()
+    try:
+        markets = httpx.get(f"{base_url}/v4/perpetualMarkets").json().get("markets", {})
+    except (httpx.HTTPError, ValueError):
+        return False
+    return "Ouro is up" in log.read_text() and bool(markets.get("BTC-USD", {}).get("oraclePrice"))
+
+
+class Terminal:
+    """Runs `ouro` as a person would, with an encrypted key file."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.keystore = folder / "key.json"
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("OURO_")}
+        self.environment = {
+            **clean,
+            "OURO_URL": url,
+            "OURO_KEYSTORE": str(self.keystore),
+            "OURO_KEYSTORE_PASSWORD": PASSWORD,
+        }
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([OURO, *arguments], env=self.environment, capture_output=True, text=True, timeout=60)
+
+    def json(self, *arguments: str) -> Any:
+        """The JSON of a command that must succeed."""
+        done = self.run(*arguments, "--json")
+        assert done.returncode == 0, (arguments, done.stderr)
+        return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def taker(url: str, tmp_path_factory: pytest.TempPathFactory) -> Terminal:
+    """A terminal with a new key and 5,000 USDC on the exchange."""
+    terminal = Terminal(url, tmp_path_factory.mktemp("taker"))
+    terminal.json("new-key", "--out", str(terminal.keystore))
+    terminal.json("faucet", "10000")
+    terminal.json("deposit", "5000")
+    return terminal
+
+
+@pytest.fixture(scope="module")
+def maker(url: str) -> Iterator[OuroClient]:
+    """A maker with 50,000 USDC on the exchange."""
+    account = Account.create()
+    with OuroClient(url, account) as client:
+        chain = Chain(client.config(), account)
+        chain.faucet("50000")
+        chain.deposit("50000")
+        eventually(lambda: has_money(client), "the maker's deposit is credited")
+        yield client
+
+
+def has_money(client: OuroClient) -> bool:
+    try:
+        return client.subaccount().free_collateral > 0
+    except NotFoundError:
+        return False
+
+
+def quote(maker: OuroClient, side: str, size: str) -> Decimal:
+    """Rest an order of the maker close to the index price; its price."""
+    market = maker.market("BTC-USD")
+    assert market.oracle_price is not None
+    away = Decimal("1.002") if side == "SELL" else Decimal("0.998")
+    price = (market.oracle_price * away).quantize(market.tick_size)
+    placed = maker.place_limit_order("BTC-USD", side, size, price)
+    assert placed.status == "OPEN", placed
+    eventually(lambda: maker.order(placed.id, at_seq=placed.seq), "the maker's order is shown")
+    return price
+
+
+def test_walk(taker: Terminal, maker: OuroClient) -> None:
+    assert Decimal(taker.json("balance")["freeCollateral"]) == 5000
+
+    price = quote(maker, "SELL", "0.05")
+    bought = taker.json("order", "place", "BTC-USD", "buy", "0.02")
+    assert (bought["status"], bought["filled"]) == ("FILLED", "0.0200")
+    [fill] = eventually(lambda: taker.json("fills"), "the fill is settled and shown")
+    assert (Decimal(fill["price"]), Decimal(fill["size"]), fill["side"]) == (price, Decimal("0.02"), "BUY")
+    assert fill["orderId"] == bought["id"]
+    [position] = taker.json("positions")
+    assert (position["market"], position["side"], Decimal(position["size"])) == ("BTC-USD", "LONG", Decimal("0.02"))
+
+    maker.cancel_all("BTC-USD")
+    quote(maker, "BUY", "0.05")
+    sold = taker.json("order", "place", "BTC-USD", "sell", "0.02", "--reduce-only")
+    assert sold["status"] == "FILLED"
+    eventually(lambda: len(taker.json("fills")) == 2, "the second fill is settled")
+    assert taker.json("positions") == []
+
+    before = Decimal(taker.json("balance")["equity"])
+    taker.json("withdraw", "100")
+    assert Decimal(taker.json("balance")["equity"]) == before - 100
+
+
+def test_resting_order_is_listed_and_cancelled(taker: Terminal, maker: OuroClient) -> None:
+    index = maker.market("BTC-USD").oracle_price
+    assert index is not None
+    low = str((index * Decimal("0.95")).quantize(Decimal(1)))
+    placed = taker.json("order", "place", "BTC-USD", "BUY", "0.01", low, "--post-only", "--expires", "3600")
+    assert placed["status"] == "OPEN"
+    eventually(lambda: placed["id"] in [order["id"] for order in taker.json("orders")], "the order is listed")
+    assert taker.run("cancel", placed["id"]).returncode == 0
+    eventually(lambda: taker.json("order", "show", placed["id"])["status"] == "CANCELED", "the order is cancelled")
+
+    taker.json("order", "place", "BTC-USD", "buy", "0.01", low)
+    assert taker.run("cancel", "--all", "--market", "BTC-USD").returncode == 0
+    eventually(lambda: taker.json("orders") == [], "nothing rests")
+
+
+def test_delayed_withdrawal(taker: Terminal) -> None:
+    request = taker.json("withdraw", "50", "--delayed")
+    early = taker.run("withdraw", "--execute", str(request["id"]))
+    assert early.returncode == 1
+    assert early.stderr.startswith("ouro: the contract refused: ")
+    assert taker.run("withdraw", "--cancel", str(request["id"])).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (("order", "place", "BTC-USD", "buy", "100"), 1, "margin|collateral"),
+        (("order", "place", "BTC-USD", "buy", "0.01", "1"), 1, "price band"),
+        (("order", "place", "BTC-USD", "buy", "0.01", "20000.5"), 2, "steps of 1"),
+        (("order", "place", "DOGE-USD", "buy", "0.01"), 2, "there are: BTC-USD, ETH-USD"),
+        (("order", "place", "BTC-USD", "sell", "0.01", "--reduce-only"), 1, "reduce"),
+        (("order", "show", "0x" + "00" * 32), 1, "no order"),
+        (("cancel", "0x" + "00" * 32), 1, "no order"),
+        (("withdraw", "1000000"), 1, "withdraw"),
+        (("deposit", "1000000"), 1, "the wallet holds"),
+        (("book", "DOGE-USD"), 1, "DOGE-USD"),
+    ],
+)
+def test_refusals_are_one_sentence(taker: Terminal, arguments: tuple[str, ...], code: int, sentence: str) -> None:
+    done = taker.run(*arguments)
+    assert done.returncode == code, done.stderr
+    assert done.stderr.startswith("ouro: ")
+    assert done.stderr.count("\n") == 1
+    assert any(word in done.stderr for word in sentence.split("|")), done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("markets",), ("book", "BTC-USD"), ("config",), ("balance",), ("fills",)])
+def test_tables_for_people(taker: Terminal, arguments: tuple[str, ...]) -> None:
+    done = taker.run(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("example", "shows"),
+    [
+        ("place_order.py", "cancelled"),
+        ("browser_signer.py", "valid: True"),
+        ("stream.py BTC-USD 3", "bid"),
+    ],
+)
+def test_documented_examples_run(url: str, example: str, shows: str) -> None:
+    script, *arguments = example.split(" ")
+    done = subprocess.run(
+        [sys.executable, ROOT / "docs" / "examples" / script, *arguments],
+        env={**os.environ, "OURO_URL": url},
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    assert done.returncode == 0, done.stderr
+    assert shows in done.stdout
