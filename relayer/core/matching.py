@@ -32,7 +32,7 @@ class PlannedFill:
 class Plan:
     """What an order would do to the book. `stop` says why it ends before the order is filled, '' when the book ran out.
 
-    `dropped` are resting orders met on the way that can no longer fill, with the reason.
+    `dropped` are resting orders met on the way that can fill no more once `fills` are done, with the reason.
     """
 
     __slots__ = ("accounts", "dropped", "fills", "open_interest_delta", "remaining", "stop")
@@ -93,11 +93,15 @@ class Matcher:
             if lots == 0:
                 plan.stop = "reduce_only" if taker.reduce_only else "market_reduce_only"
                 return
+        drop_rest = ""
         if maker.reduce_only or reduce_only_market:
-            lots = min(lots, _reducible(old_maker, maker))
-            if lots == 0:
-                plan.dropped.append((maker, "reduce_only" if maker.reduce_only else "market_reduce_only"))
+            room = _reducible(old_maker, maker)
+            if room < maker.resting:
+                drop_rest = "reduce_only" if maker.reduce_only else "market_reduce_only"
+            if room == 0:
+                plan.dropped.append((maker, drop_rest))
                 return
+            lots = min(lots, room)
         delta = _open_interest_delta(old_taker.size(venue.id), old_maker.size(venue.id), -lots if taker.sell else lots)
         if delta > 0 and (
             venue.open_interest + venue.unsettled_open_interest + plan.open_interest_delta + delta
@@ -119,6 +123,9 @@ class Matcher:
         plan.fills.append(PlannedFill(maker, lots, price, delta))
         plan.open_interest_delta += delta
         plan.remaining -= lots
+        if drop_rest and plan.remaining:
+            # What the maker cannot fill must not stay in front of a taker that may come to rest.
+            plan.dropped.append((maker, drop_rest))
 
     def _scratch(self, plan: Plan, order: LiveOrder) -> ShadowAccount:
         found = plan.accounts.get(order.account.key)

@@ -56,8 +56,6 @@ def place(state: State, item: Place) -> Ack:
 def enter(state: State, order: LiveOrder) -> None:
     """Matches an order against the book, then lets the rest of it rest, or ends it when it may not."""
     plan = state.matcher.plan(order, max(0, state.config.max_unsettled_fills - len(state.unsettled)))
-    for maker, reason in plan.dropped:
-        state.cancel(maker, reason)
     if order.time_in_force == "FOK" and plan.remaining:
         state.cancel(order, f"fok_unfillable: {plan.stop}" if plan.stop else "fok_unfillable")
         return
@@ -65,6 +63,8 @@ def enter(state: State, order: LiveOrder) -> None:
     for planned in plan.fills:
         _execute(state, order, planned.maker, planned.lots, planned.price, planned.open_interest_delta)
     _keep_accounts(plan)
+    for maker, reason in plan.dropped:
+        state.cancel(maker, reason)
     if order.remaining == 0:
         state.close(order, Status.FILLED, "")
     elif plan.stop:

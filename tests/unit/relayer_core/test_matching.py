@@ -101,8 +101,9 @@ def test_resting_reduce_only_fills_only_what_is_held(venue: Venue) -> None:
     venue.place("maker", "BUY", 3, P)
     venue.place("taker", "SELL", 3, P)
     ack = venue.place("maker", "BUY", 5, P + 100)
-    assert ack.filled == 2
-    assert venue.status(reducing)[1] == 2
+    assert (ack.filled, ack.order_status) == (2, "OPEN")
+    assert venue.status(reducing) == ("CANCELED", 2, "reduce_only")
+    assert venue.levels() == ([(P + 100, 3)], []), "not crossed by what the reduce-only order could not fill"
 
 
 def test_nothing_matches_outside_the_band(venue: Venue) -> None:
