@@ -5,13 +5,12 @@ import sys
 from typing import Annotated
 
 import httpx
-import msgspec
 import typer
 import uvloop
 
 from ouro.errors import OuroError
 from ouro.settings import Settings
-from relayer.config import RelayerConfig
+from relayer.config import RelayerConfig, RelayerSettings
 from relayer.logs import configure
 from relayer.server import serve
 
@@ -26,11 +25,10 @@ def run(
 ) -> None:
     """Run the relayer until SIGTERM or Ctrl-C. The operator's key comes from OURO_OPERATOR_KEY."""
     try:
-        config = RelayerConfig.from_settings(Settings())
-        flags = {"host": host, "port": port, "rpc_url": rpc_url}
-        config = msgspec.structs.replace(config, **{name: value for name, value in flags.items() if value is not None})
-        configure(config.log_level)
-        status = uvloop.run(serve(config))
+        flags = {"relayer_host": host, "relayer_port": port, "rpc_url": rpc_url}
+        settings = RelayerSettings.model_validate({name: value for name, value in flags.items() if value is not None})
+        configure(settings.log_level)
+        status = uvloop.run(serve(RelayerConfig.load(settings)))
     except (OuroError, OSError, ValueError) as error:
         print(f"ouro relayer: {error}", file=sys.stderr)
         raise typer.Exit(1) from None

@@ -44,5 +44,5 @@ def configure(level: str) -> None:
 
 def logger(part: str) -> Logger:
     """A logger whose lines say which part of the relayer speaks."""
-    bound: Logger = structlog.get_logger().bind(part=part)
-    return bound
+    lazy: Logger = structlog.get_logger(part=part)
+    return lazy

@@ -35,8 +35,8 @@ async def serve(config: RelayerConfig) -> int:
     server = _Server(
         uvicorn.Config(
             create_app(relayer),
-            host=config.host,
-            port=config.port,
+            host=config.settings.relayer_host,
+            port=config.settings.relayer_port,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=DRAIN_S,

@@ -31,7 +31,8 @@ class Relayer:
     def __init__(self, config: RelayerConfig) -> None:
         """Opens the journal. Raises its errors, and OperatorKeyError."""
         self.config = config
-        operator = Operator.load(config.operator_key, config.operator_password, config.deployment.chain_id)
+        settings = config.settings
+        operator = Operator.load(settings.operator_key, settings.operator_password, config.deployment.chain_id)
         if operator.address != config.deployment.operator:
             raise OperatorKeyError(
                 f"the operator key is of {operator.address}, the deployment's operator is {config.deployment.operator}"
@@ -47,18 +48,18 @@ class Relayer:
         metrics = Metrics()
         self.engine = Engine(Core(core_config), journal, EventLog(), metrics)
         contracts = config.deployment.contracts
-        self._rpc = Rpc(config.rpc_url, metrics.rpc_errors)
+        self._rpc = Rpc(settings.rpc_url, metrics.rpc_errors)
         self.watcher = ChainWatcher(
             self.engine,
             self._rpc,
             [contracts.exchange, contracts.vault, contracts.oracle],
             start_block=config.deployment.start_block,
-            poll_s=config.poll_s,
-            stale_s=config.stale_s,
+            poll_s=settings.relayer_poll_s,
+            stale_s=settings.relayer_stale_s,
         )
         self.settler = Settler(self.engine, self.watcher, self._rpc, operator, config.settler())
         verifier = Verifier(config.deployment)
-        self._intake = Intake(self.engine, verifier, threads=config.verify_threads)
+        self._intake = Intake(self.engine, verifier, threads=settings.relayer_verify_threads)
         self.venue = Venue(self.engine, self._intake, verifier, operator, self.why_not_ready)
         self.failed = asyncio.Event()
         self._replayed = False
@@ -132,7 +133,7 @@ class Relayer:
 
     async def _tick(self) -> None:
         while self.engine.running:
-            await asyncio.sleep(self.config.tick_s)
+            await asyncio.sleep(self.config.settings.relayer_tick_s)
             with suppress(StoppedError):
                 self.engine.tick()
 
