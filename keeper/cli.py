@@ -23,7 +23,7 @@ from ouro.chain import Chain as Wallet
 from ouro.chain import TransactionError
 from ouro.client.config import ClientConfig
 from ouro.client.errors import UnreachableError
-from ouro.deployment import Deployment
+from ouro.deployment import Deployment, DeploymentError
 from ouro.settings import Settings as ServiceSettings
 from ouro.units import from_micro, plain, usdc
 
@@ -91,8 +91,8 @@ def _account(config: ServiceSettings) -> LocalAccount:
 def _deployment(path: Path) -> Deployment:
     try:
         return Deployment.load(path)
-    except OSError as error:
-        raise typer.BadParameter(f"no deployment record: {error}. Set OURO_DEPLOYMENT_PATH or --deployment") from error
+    except DeploymentError as error:
+        raise typer.BadParameter(f"{error}. Set OURO_DEPLOYMENT_PATH or --deployment") from error
 
 
 def _log_to_stdout(level: int) -> None:
@@ -119,25 +119,25 @@ def run(
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
+    keeper = _Keeper(rpc_url, deployment, subaccount, min_profit, dry_run)
+    if metrics_port is not None:
+        keeper.metrics.serve(metrics_port)
+    log.info("keeper %s watches %s", keeper.account.address, keeper.rpc_url)
     pause = interval
-    keeper: _Keeper | None = None
+    funded = faucet is None
     while not stop.is_set():
         try:
-            if keeper is None:
-                keeper = _Keeper(rpc_url, deployment, subaccount, min_profit, dry_run)
-                if metrics_port is not None:
-                    keeper.metrics.serve(metrics_port)
-                if faucet is not None:
-                    keeper.top_up(faucet)
-                log.info("keeper %s watches %s", keeper.account.address, keeper.rpc_url)
+            if not funded and faucet is not None:
+                keeper.top_up(faucet)
+                funded = True
             keeper.round()
             pause = interval
         except (ChainError, TransactionError, UnreachableError) as error:
             log.warning("round failed: %s", error)
-            if keeper is not None:
-                keeper.metrics.trouble.inc()
+            keeper.metrics.trouble.inc()
             pause = min(pause * 2, LONGEST_PAUSE_S)
         stop.wait(pause)
+    keeper.chain.close()
     log.info("stopped")
 
 
@@ -151,13 +151,15 @@ def once(
 ) -> None:
     """Look once, liquidate what is found (with --dry-run only say so), poke what is due, and end."""
     _log_to_stdout(logging.WARNING)
+    keeper = _Keeper(rpc_url, deployment, subaccount, min_profit, dry_run)
     try:
-        keeper = _Keeper(rpc_url, deployment, subaccount, min_profit, dry_run)
         outcomes = keeper.liquidator.round()
         poked = keeper.poker.round(dry_run=dry_run)
     except ChainError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
+    finally:
+        keeper.chain.close()
     watch = keeper.liquidator.watch
     typer.echo(f"block {watch.height}: {len(watch.holders())} accounts with positions, {len(outcomes)} to liquidate")
     for outcome in outcomes:

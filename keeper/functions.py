@@ -23,7 +23,7 @@ class Function:
 
     def decode(self, answer: bytes) -> tuple[Any, ...]:
         """What an answer holds."""
-        return decode(self.outputs, answer)
+        return tuple(decode(self.outputs, answer))
 
 
 MARGIN_OF = Function("margin_of", ("address", "uint256"), ("int256", "uint256", "uint256", "bool"))

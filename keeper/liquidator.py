@@ -21,11 +21,11 @@ from ouro import events
 from ouro.codec import unpack_position
 from ouro.deployment import Deployment
 from ouro.maths.margin import Margin
+from ouro.units import ceil_div
 
 log = logging.getLogger(__name__)
 
 WEI = 10**18
-_GONE = ("account is healthy", "no such position")
 
 
 @dataclass(frozen=True)
@@ -153,12 +153,8 @@ class Liquidator:
         reason = answer.reason if isinstance(answer, RefusedError) else "reverted, but would not now"
         rival = self._rival(opportunity, before, receipt.block_number)
         if rival:
-            reason, result = f"by {rival}", Result.OUTCOMPETED
-        elif reason in _GONE:
-            result = Result.OUTCOMPETED
-        else:
-            result = Result.REVERTED
-        return Outcome(opportunity, result, reason, receipt.transaction_hash, gas_wei=cost)
+            return Outcome(opportunity, Result.OUTCOMPETED, f"by {rival}", receipt.transaction_hash, gas_wei=cost)
+        return Outcome(opportunity, Result.REVERTED, reason, receipt.transaction_hash, gas_wei=cost)
 
     def _rival(self, opportunity: Opportunity, before: int, last: int) -> str:
         """Who liquidated the account after block `before`, if anybody."""
@@ -181,7 +177,7 @@ class Liquidator:
             return 0
         price, _ = self._prices([market.id], head)[market.id]
         wei = gas * (head.base_fee + self.settings.fees.priority_fee)
-        return -(-wei * price * 10**market.size_decimals // WEI)
+        return ceil_div(wei * price * 10**market.size_decimals, WEI)
 
     def _margins(self, accounts: list[Account], head: Head) -> dict[Account, Margin]:
         calls = [Call(self.deployment.contracts.exchange, MARGIN_OF.encode(*account)) for account in accounts]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from keeper.watch import Account
 from ouro.maths import liquidation
 from ouro.maths.margin import Margin
-from ouro.units import PPM, SCALE
+from ouro.units import PPM, SCALE, ceil_div
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def affordable(funds: Funds, market: MarketView, held: int, gain_per_lot: int) -
     netted = 2 * abs(own) if own * held < 0 else 0
     free = (funds.margin.equity_scaled - funds.margin.im_scaled) // SCALE
     # One lot's margin rounded up, which bounds the rounding of the sum as well.
-    cost = -(-market.price * market.imf_ppm // PPM) - gain_per_lot
+    cost = ceil_div(market.price * market.imf_ppm, PPM) - gain_per_lot
     if cost <= 0:
         return abs(held)
     return max(0, netted + free // cost)

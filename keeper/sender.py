@@ -37,7 +37,7 @@ class Sender:
         self.clock = clock
         self.fees = fees
         self.bumped = 0
-        self._chain_id = chain.chain_id()
+        self._chain_id: int | None = None
         self._last: tuple[int, int, int] = (-1, 0, 0)
 
     def send(self, call: Call, gas: int) -> Receipt:
@@ -72,6 +72,8 @@ class Sender:
         return min(tip, fee), fee
 
     def _signed(self, call: Call, nonce: int, gas: int, tip: int, fee: int) -> bytes:
+        if self._chain_id is None:
+            self._chain_id = self.chain.chain_id()
         transaction: dict[str, Any] = {
             "type": 2,
             "chainId": self._chain_id,

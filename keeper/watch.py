@@ -28,6 +28,8 @@ class AccountWatch:
         self.rebuilds = 0
         contracts = deployment.contracts
         self._addresses = (contracts.exchange, contracts.vault, contracts.oracle)
+        self._seen: Head | None = None
+        self._next = 0
         self._start()
 
     def sync(self) -> Head:
@@ -72,5 +74,5 @@ class AccountWatch:
 
     def _start(self) -> None:
         self.ledger = Ledger(self.deployment.markets)
-        self._seen: Head | None = None
+        self._seen = None
         self._next = self.deployment.start_block
