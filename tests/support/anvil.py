@@ -28,7 +28,7 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 
 from tests.support.abi import RawLog, RevertError
-from tests.support.build import EVM_VERSION, ROOT
+from tests.support.build import ROOT
 from tests.support.chain import Receipt
 from tests.support.system import BTC, ETH, Keys, Listing, System, deploy_system
 
@@ -125,6 +125,10 @@ class Rpc:
             time.sleep(0.002)
         raise RuntimeError(f"transaction {hash_} was not mined within 10 seconds")
 
+    def at(self, time_: int) -> None:
+        """The next block's time, so that what is measured does not depend on the clock."""
+        self.request("evm_setNextBlockTimestamp", time_)
+
     def warp(self, seconds: int) -> None:
         """Move the clock forward and mine a block there."""
         self.request("evm_increaseTime", seconds)
@@ -152,7 +156,7 @@ def anvil(*arguments: str, port: int = 0) -> Iterator[Node]:
     `arguments` go to its command line. Final blocks lag two epochs of one slot. Raises `RuntimeError` when it does not
     start within 20 seconds.
     """
-    command = [binary(), "--port", str(port), "--hardfork", EVM_VERSION, "--slots-in-an-epoch", "1", *arguments]
+    command = [binary(), "--port", str(port), "--hardfork", "prague", "--slots-in-an-epoch", "1", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         url = _listening(process)
