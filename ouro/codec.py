@@ -2,11 +2,11 @@
 """Packed words of the wire and of storage. Layouts are in docs/protocol.md; bits count from the most significant."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+import msgspec
 from eth_abi.abi import encode
-from eth_utils.address import to_checksum_address
 
+from ouro import addresses
 from ouro.eip712 import keccak
 from ouro.orders import Order, SelfTrade, Side, TimeInForce, Trigger
 
@@ -15,6 +15,8 @@ _TIMES = tuple(TimeInForce)
 _TRIGGERS = tuple(Trigger)
 _SELF_TRADES = tuple(SelfTrade)
 _SETTLE = keccak(b"settle(bytes32,bytes32,(uint256,uint256,uint256,uint256)[],uint256[])")[:4]
+_BIT_63, _BIT_64, _BIT_127, _BIT_128 = 1 << 63, 1 << 64, 1 << 127, 1 << 128
+_MASK_128 = _BIT_128 - 1
 
 PackedOrder = tuple[int, int, int, int]
 """terms, amounts, r, vs."""
@@ -30,7 +32,9 @@ def _signed(word: int, shift: int, width: int) -> int:
 
 
 def pack_terms(order: Order, market_id: int) -> tuple[int, int]:
-    """`terms` and `amounts`."""
+    """`terms` and `amounts`. Raises `ValueError` for a market id beyond 16 bits."""
+    if not 0 < market_id < 1 << 16:
+        raise ValueError(f"market id {market_id} is not in 1..65535")
     terms = (
         int(order.account, 16) << 96 | order.subaccount << 80 | market_id << 64 | order.expiry << 32 | order.referrer
     )
@@ -56,7 +60,9 @@ def pack_terms(order: Order, market_id: int) -> tuple[int, int]:
 
 
 def pack_order(order: Order, market_id: int, signature: bytes) -> PackedOrder:
-    """The four words of a signed order; `signature` is r ‖ s ‖ v."""
+    """The four words of a signed order; `signature` is r ‖ s ‖ v. Raises `ValueError` when EIP-2098 cannot hold it."""
+    if len(signature) != 65 or signature[64] not in (27, 28) or signature[32] >> 7:
+        raise ValueError("the signature is not 65 bytes r, s, v with low s and v 27 or 28")
     r = int.from_bytes(signature[:32], "big")
     s = int.from_bytes(signature[32:64], "big")
     return (*pack_terms(order, market_id), r, s | (signature[64] - 27) << 255)
@@ -82,7 +88,7 @@ def unpack_order(terms: int, amounts: int, tickers: Mapping[int, str]) -> Order:
         trigger_price=_bits(amounts, 112, 48),
         max_fee_ppm=_bits(amounts, 16, 16),
         expiry=_bits(terms, 32, 32),
-        account=to_checksum_address((terms >> 96).to_bytes(20, "big")),
+        account=addresses.checksum((terms >> 96).to_bytes(20, "big")),
         subaccount=_bits(terms, 80, 16),
         self_trade=_SELF_TRADES[_bits(flags, 7, 2)],
         slot=_bits(amounts, 48, 16),
@@ -92,8 +98,7 @@ def unpack_order(terms: int, amounts: int, tickers: Mapping[int, str]) -> Order:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class FillWord:
+class FillWord(msgspec.Struct, frozen=True):
     """One fill of a batch; `taker` and `maker` index its orders, fees are ppm of notional."""
 
     fill_id: int
@@ -106,6 +111,12 @@ class FillWord:
 
 
 def pack_fill(fill: FillWord) -> int:
+    """The word of one fill. Raises `ValueError` for a field that does not fit: it would spill into its neighbour."""
+    for name, bits in (("fill_id", 64), ("price", 48), ("size", 48), ("taker", 8), ("maker", 8)):
+        if not 0 <= getattr(fill, name) < 1 << bits:
+            raise ValueError(f"{name} of fill {fill.fill_id} does not fit {bits} bits")
+    if not (-0x8000 <= fill.taker_fee_ppm < 0x8000 and -0x8000 <= fill.maker_fee_ppm < 0x8000):
+        raise ValueError(f"a fee of fill {fill.fill_id} does not fit 16 signed bits")
     return (
         fill.fill_id << 192
         | fill.price << 144
@@ -117,8 +128,7 @@ def pack_fill(fill: FillWord) -> int:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class FillDetail:
+class FillDetail(msgspec.Struct, frozen=True):
     """The packed part of a `Fill` event."""
 
     fill_id: int
@@ -133,21 +143,22 @@ class FillDetail:
 
 
 def unpack_detail(word: int) -> FillDetail:
+    """Written out, since the indexer reads one for every fill."""
+    taker_fee, maker_fee = word >> 32 & 0xFFFF, word >> 16 & 0xFFFF
     return FillDetail(
-        fill_id=_bits(word, 192, 64),
-        price=_bits(word, 144, 48),
-        size=_bits(word, 96, 48),
-        market=_bits(word, 80, 16),
-        taker_subaccount=_bits(word, 64, 16),
-        maker_subaccount=_bits(word, 48, 16),
-        taker_fee_ppm=_signed(word, 32, 16),
-        maker_fee_ppm=_signed(word, 16, 16),
-        taker_sold=bool(word & 1),
+        word >> 192,
+        word >> 144 & 0xFFFFFFFFFFFF,
+        word >> 96 & 0xFFFFFFFFFFFF,
+        word >> 80 & 0xFFFF,
+        word >> 64 & 0xFFFF,
+        word >> 48 & 0xFFFF,
+        taker_fee - 0x10000 if taker_fee >= 0x8000 else taker_fee,
+        maker_fee - 0x10000 if maker_fee >= 0x8000 else maker_fee,
+        word & 1 == 1,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class PositionWord:
+class PositionWord(msgspec.Struct, frozen=True):
     """Signed lots, normalised quote (scaled), newest one-shot generation (ms)."""
 
     size: int
@@ -156,11 +167,15 @@ class PositionWord:
 
 
 def unpack_position(word: int) -> PositionWord:
-    return PositionWord(_signed(word, 192, 64), _signed(word, 64, 128), _bits(word, 16, 48))
+    size, q = word >> 192, word >> 64 & _MASK_128
+    return PositionWord(
+        size - _BIT_64 if size >= _BIT_63 else size,
+        q - _BIT_128 if q >= _BIT_127 else q,
+        word >> 16 & 0xFFFFFFFFFFFF,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class AccountWord:
+class AccountWord(msgspec.Struct, frozen=True):
     """Cash (micro-USDC), ids of the markets with a position, newest cancel-all stamp (s; 0 none)."""
 
     cash: int
@@ -173,8 +188,7 @@ def unpack_account(word: int) -> AccountWord:
     return AccountWord(_signed(word, 176, 80), tuple(market for market in lanes if market), _bits(word, 8, 40))
 
 
-@dataclass(frozen=True, slots=True)
-class SlotWord:
+class SlotWord(msgspec.Struct, frozen=True):
     """What an order slot remembers."""
 
     generation: int

@@ -7,18 +7,21 @@ Digests are computed from packed words directly; tests hold them equal to eth_ac
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from struct import Struct
 from typing import Any, Final
 
+import msgspec
 from coincurve import PrivateKey, PublicKey
-from eth_utils.address import to_checksum_address
-from sha3 import keccak_256
+from sha3 import keccak_256 as _keccak_256
 
+from ouro import addresses
 from ouro.errors import OuroError
 from ouro.orders import Order
 
-_HALF_ORDER: Final = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+_HALF_ORDER: Final = bytes.fromhex("7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0")
+"""The largest low s."""
+_PARITIES: Final = {27: b"\x00", 28: b"\x01"}
 
 _DOMAIN = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 _MESSAGES: Final = {
@@ -41,11 +44,10 @@ class SignatureError(OuroError, ValueError):
 
 
 def keccak(data: bytes) -> bytes:
-    return bytes(keccak_256(data).digest())
+    return bytes(_keccak_256(data).digest())
 
 
-@dataclass(frozen=True, slots=True)
-class Domain:
+class Domain(msgspec.Struct, frozen=True, dict=True):
     """An EIP-712 domain; the Exchange's and the Vault's have these names, the pushed oracle's is `Ouro Oracle`."""
 
     chain_id: int
@@ -62,20 +64,21 @@ class Domain:
             "verifyingContract": self.verifying_contract,
         }
 
-    @property
+    @cached_property
     def separator(self) -> bytes:
-        return _separator(self)
+        """The domain's hash."""
+        return keccak(
+            keccak(_DOMAIN.encode())
+            + keccak(self.name.encode())
+            + keccak(self.version.encode())
+            + self.chain_id.to_bytes(32, "big")
+            + _address(self.verifying_contract)
+        )
 
-
-@lru_cache(maxsize=64)
-def _separator(domain: Domain) -> bytes:
-    return keccak(
-        keccak(_DOMAIN.encode())
-        + keccak(domain.name.encode())
-        + keccak(domain.version.encode())
-        + domain.chain_id.to_bytes(32, "big")
-        + _address(domain.verifying_contract)
-    )
+    @cached_property
+    def prefix(self) -> bytes:
+        """What precedes a message's hash in every digest."""
+        return b"\x19\x01" + self.separator
 
 
 def _split(fields: str) -> list[dict[str, str]]:
@@ -86,6 +89,7 @@ DOMAIN_TYPE: Final = _split(_DOMAIN[len("EIP712Domain(") : -1])
 TYPES: Final = {name: _split(fields) for name, fields in _MESSAGES.items()}
 """The fields of each message, as in `types` of the JSON."""
 _TYPE_HASHES: Final = {name: keccak(f"{name}({fields})".encode()) for name, fields in _MESSAGES.items()}
+_ORDER_HASH: Final = _TYPE_HASHES["Order"]
 
 
 def typed_data(domain: Domain, primary_type: str, message: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,32 +102,36 @@ def typed_data(domain: Domain, primary_type: str, message: Mapping[str, Any]) ->
     }
 
 
+_ORDER: Final = Struct(
+    ">32s32s32s24xQ24xQ32s31x?31x?32s24xQ24xQ24xQ12x20s24xQ32s24xQ24xQ24xQ24xQ",
+)
+"""The type hash and the fields of an order, each in a word of 32 bytes."""
+
+
 def order_digest(domain: Domain, order: Order) -> bytes:
     """The order's id: what is signed, 32 bytes."""
-    body = b"".join(
-        (
-            _TYPE_HASHES["Order"],
-            _text(order.market),
-            _text(order.side),
-            order.size.to_bytes(32, "big"),
-            order.limit_price.to_bytes(32, "big"),
-            _text(order.time_in_force),
-            _BOOLS[order.post_only],
-            _BOOLS[order.reduce_only],
-            _text(order.trigger),
-            order.trigger_price.to_bytes(32, "big"),
-            order.max_fee_ppm.to_bytes(32, "big"),
-            order.expiry.to_bytes(32, "big"),
-            _address(order.account),
-            order.subaccount.to_bytes(32, "big"),
-            _text(order.self_trade),
-            order.slot.to_bytes(32, "big"),
-            order.generation.to_bytes(32, "big"),
-            order.revision.to_bytes(32, "big"),
-            order.referrer.to_bytes(32, "big"),
-        )
+    words = _ORDER.pack(
+        _ORDER_HASH,
+        _text(order.market),
+        _text(order.side),
+        order.size,
+        order.limit_price,
+        _text(order.time_in_force),
+        order.post_only,
+        order.reduce_only,
+        _text(order.trigger),
+        order.trigger_price,
+        order.max_fee_ppm,
+        order.expiry,
+        bytes.fromhex(order.account[2:]),
+        order.subaccount,
+        _text(order.self_trade),
+        order.slot,
+        order.generation,
+        order.revision,
+        order.referrer,
     )
-    return keccak(b"\x19\x01" + _separator(domain) + keccak(body))
+    return keccak(domain.prefix + keccak(words))
 
 
 def digest(domain: Domain, primary_type: str, message: Mapping[str, Any]) -> bytes:
@@ -134,7 +142,7 @@ def digest(domain: Domain, primary_type: str, message: Mapping[str, Any]) -> byt
         if name not in message:
             raise ValueError(f"{primary_type}.{name} is missing")
         words.append(_word(kind, message[name], f"{primary_type}.{name}"))
-    return keccak(b"\x19\x01" + _separator(domain) + keccak(b"".join(words)))
+    return keccak(domain.prefix + keccak(b"".join(words)))
 
 
 _BOOLS: Final = (bytes(32), bytes(31) + b"\x01")
@@ -183,13 +191,13 @@ def recover(digest_: bytes, signature: bytes) -> str:
     """Who signed, checksummed. Raises `SignatureError` for a wrong length, v outside {27, 28}, high s, or no key."""
     if len(signature) != 65:
         raise SignatureError(f"a signature has 65 bytes (r, s, v), this one {len(signature)}")
-    v = signature[64]
-    if v not in (27, 28):
-        raise SignatureError(f"v must be 27 or 28, not {v}")
-    if int.from_bytes(signature[32:64], "big") > _HALF_ORDER:
+    parity = _PARITIES.get(signature[64])
+    if parity is None:
+        raise SignatureError(f"v must be 27 or 28, not {signature[64]}")
+    if signature[32:64] > _HALF_ORDER:
         raise SignatureError("s is in the upper half of the order (malleable): sign with low s")
     try:
-        public = PublicKey.from_signature_and_message(signature[:64] + bytes((v - 27,)), digest_, hasher=None)
-    except Exception as error:
+        public = PublicKey.from_signature_and_message(signature[:64] + parity, digest_, hasher=None)
+    except ValueError as error:
         raise SignatureError("no key recovers from this signature") from error
-    return to_checksum_address(keccak(public.format(compressed=False)[1:])[12:])
+    return addresses.checksum(_keccak_256(public.format(compressed=False)[1:]).digest()[12:])

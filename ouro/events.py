@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Events of the Exchange, the Vault and the PushedOracle (docs/protocol.md, section 9), decoded from raw logs.
 
-One frozen struct per event, its fields named and ordered as in the contract. Addresses are checksummed text, `bytes32` is
-`bytes`, packed words come unpacked. `decode_log` takes a log as `eth_getLogs` answers it, or as web3 gives it.
+One frozen struct per event, its fields named and ordered as in the contract. Addresses are checksummed text, `bytes32`
+is `bytes`, packed words come unpacked. `decode_log` takes a log as `eth_getLogs` answers it, or as web3 gives it.
 """
 
 from __future__ import annotations
@@ -237,8 +237,10 @@ class PricePushed(Event, frozen=True):
 
 SIGNATURES: Final = (
     "BatchSettled(address indexed operator,bytes32 prev,bytes32 next,uint256 settled,uint256 rejected)",
-    "Fill(address indexed taker,address indexed maker,uint256 detail,bytes32 taker_order,bytes32 maker_order,"
-    "uint256 taker_position,uint256 maker_position)",
+    (
+        "Fill(address indexed taker,address indexed maker,uint256 detail,bytes32 taker_order,bytes32 maker_order,"
+        "uint256 taker_position,uint256 maker_position)"
+    ),
     "FillRejected(uint256 indexed fill_id,bytes32 indexed order_id,uint256 fault_class,string reason)",
     "PositionClosed(address indexed account,uint256 subaccount,uint256 indexed market,int256 realised,int256 cash)",
     "FundingAccrued(uint256 indexed market,int256 g_long,int256 g_short,int256 rate,uint256 index_price,uint256 at)",
@@ -246,25 +248,33 @@ SIGNATURES: Final = (
     "Debited(address indexed account,uint256 subaccount,uint256 amount,int256 cash)",
     "SlotCancelled(address indexed signer,uint256 slot,uint256 stamp,uint256 effective_at)",
     "AllCancelled(address indexed account,uint256 subaccount,uint256 stamp,uint256 effective_at)",
-    "Liquidated(address indexed account,address indexed liquidator,uint256 subaccount,uint256 liquidator_subaccount,"
-    "uint256 market,int256 size,uint256 price,uint256 insurance_fee,uint256 covered,uint256 position,"
-    "uint256 liquidator_position)",
+    (
+        "Liquidated(address indexed account,address indexed liquidator,uint256 subaccount,"
+        "uint256 liquidator_subaccount,uint256 market,int256 size,uint256 price,uint256 insurance_fee,uint256 covered,"
+        "uint256 position,uint256 liquidator_position)"
+    ),
     "InsuranceChanged(int256 delta,uint256 balance)",
     "LossSpread(uint256 indexed market,bool longs,uint256 per_lot_scaled,int256 g)",
     "FeesCollected(int256 amount,uint256 balance)",
     "FeesWithdrawn(address indexed account,uint256 subaccount,uint256 amount)",
     "MarketListed(uint256 indexed market,string ticker,uint256 size_decimals,uint256 price_decimals,uint256 tick)",
-    "MarketChanged(uint256 indexed market,uint256 imf,uint256 mmf,uint256 band,uint256 tick,"
-    "uint256 max_open_interest,uint256 max_price_age,uint256 liquidation_floor,uint256 state)",
+    (
+        "MarketChanged(uint256 indexed market,uint256 imf,uint256 mmf,uint256 band,uint256 tick,"
+        "uint256 max_open_interest,uint256 max_price_age,uint256 liquidation_floor,uint256 state)"
+    ),
     "OperatorSet(address indexed operator,bool allowed)",
     "GuardianSet(address indexed guardian)",
     "OracleSet(address indexed oracle)",
     "Deposited(address indexed account,uint256 subaccount,uint256 amount,address indexed payer)",
-    "WithdrawalRequested(uint256 indexed id,address indexed account,uint256 subaccount,uint256 amount,address to,"
-    "uint256 ready_at)",
+    (
+        "WithdrawalRequested(uint256 indexed id,address indexed account,uint256 subaccount,uint256 amount,address to,"
+        "uint256 ready_at)"
+    ),
     "WithdrawalCancelled(uint256 indexed id,address indexed account)",
-    "Withdrawn(address indexed account,uint256 subaccount,uint256 amount,address indexed to,uint256 id_or_nonce,"
-    "bool instant)",
+    (
+        "Withdrawn(address indexed account,uint256 subaccount,uint256 amount,address indexed to,uint256 id_or_nonce,"
+        "bool instant)"
+    ),
     "CosignerSet(address indexed cosigner,bool allowed)",
     "PricePushed(uint256 indexed market,uint256 price,uint256 published_at)",
 )

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What accounts and markets hold, following the contracts' events alone: a pure reducer.
 
-Positions are the words that the events carry, cash is what the events say it is after each change, so nothing is computed
-twice and nothing can drift. Indices are as old as the market's last touch: `margin` is exact at that moment, and a
-little behind afterwards by the funding that accrued since.
+Positions are the words that the events carry, cash is what the events say it is after each change, so nothing is
+computed twice and nothing can drift. Indices are as old as the market's last touch: `margin` is exact at that
+moment, and a little behind afterwards by the funding that accrued since.
 """
 
 from __future__ import annotations
@@ -85,9 +85,7 @@ class Ledger:
             if word.size:
                 market, state = self.markets[market_id], self.markets_state[market_id]
                 legs.append(
-                    margin.Leg(
-                        word.size, word.q, state.g(word.size), state.index_price, market.imf_ppm, market.mmf_ppm
-                    )
+                    margin.Leg(word.size, word.q, state.g(word.size), state.index_price, market.imf_ppm, market.mmf_ppm)
                 )
         return margin.evaluate(account.cash, legs)
 

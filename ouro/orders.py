@@ -2,33 +2,40 @@
 """The order that a trader signs, as a frozen value."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from eth_utils.address import is_address, to_checksum_address
+import msgspec
 
+from ouro import addresses
 from ouro.errors import OuroError
 
 
-class Side(StrEnum):
+class _Choice(StrEnum):
+    """A closed set of words."""
+
+    # Enum's own hash is a Python call; digests look these up four times per order.
+    __hash__ = str.__hash__
+
+
+class Side(_Choice):
     BUY = "BUY"
     SELL = "SELL"
 
 
-class TimeInForce(StrEnum):
+class TimeInForce(_Choice):
     GTT = "GTT"
     IOC = "IOC"
     FOK = "FOK"
 
 
-class Trigger(StrEnum):
+class Trigger(_Choice):
     NONE = "NONE"
     AT_OR_ABOVE = "AT_OR_ABOVE"
     AT_OR_BELOW = "AT_OR_BELOW"
 
 
-class SelfTrade(StrEnum):
+class SelfTrade(_Choice):
     CANCEL_TAKER = "CANCEL_TAKER"
     CANCEL_MAKER = "CANCEL_MAKER"
     CANCEL_BOTH = "CANCEL_BOTH"
@@ -47,9 +54,12 @@ class OrderError(OuroError, ValueError):
 _E = TypeVar("_E", bound=StrEnum)
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """An order in the units of the wire: lots, micro-USDC per lot, ppm; expiry in seconds, generation in ms."""
+class Order(msgspec.Struct, frozen=True):
+    """An order in the units of the wire: lots, micro-USDC per lot, ppm; expiry in seconds, generation in ms.
+
+    `account` is checksummed. Raises `OrderError` when a number does not fit its field, so that whatever exists can be
+    signed and packed; whether the exchange takes it is another matter.
+    """
 
     market: str
     side: Side
@@ -69,6 +79,27 @@ class Order:
     generation: int
     revision: int
     referrer: int
+
+    def __post_init__(self) -> None:
+        if not (
+            0 <= self.size < 1 << 48
+            and 0 <= self.limit_price < 1 << 48
+            and 0 <= self.trigger_price < 1 << 48
+            and 0 <= self.generation < 1 << 48
+            and 0 <= self.max_fee_ppm < 1 << 16
+            and 0 <= self.subaccount < 1 << 16
+            and 0 <= self.slot < 1 << 16
+            and 0 <= self.revision < 1 << 16
+            and 0 <= self.expiry < 1 << 32
+            and 0 <= self.referrer < 1 << 32
+        ):
+            self._refuse()
+
+    def _refuse(self) -> None:
+        """Say which number does not fit."""
+        message = self.message()
+        for name, bits in _UINTS.items():
+            _uint(message, name, bits)
 
     @property
     def is_one_shot(self) -> bool:
@@ -105,59 +136,63 @@ class Order:
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> "Order":
         """The order of a message; numbers may be ints or decimal strings. Raises `OrderError` naming the field."""
-        unknown = sorted(message.keys() - _FIELDS)
-        if unknown:
-            raise OrderError(str(unknown[0]), "is no field of an order")
+        if not message.keys() <= _FIELDS:
+            raise OrderError(min(map(str, message.keys() - _FIELDS)), "is no field of an order")
         market = _field(message, "market")
         if not isinstance(market, str) or not market:
             raise OrderError("market", "must be a ticker such as BTC-USD")
         account = _field(message, "account")
-        if not isinstance(account, str) or not is_address(account):
-            raise OrderError("account", "must be an address of 20 bytes in hex, 0x...")
+        if not isinstance(account, str):
+            raise OrderError("account", "must be an address: 0x and 40 hex digits")
+        try:
+            account = addresses.parse(account)
+        except ValueError as error:
+            raise OrderError("account", str(error)) from None
         return cls(
             market=market,
             side=_one_of(message, "side", Side),
-            size=_uint(message, "size", 48),
-            limit_price=_uint(message, "limitPrice", 48),
+            size=_uint(message, "size", _UINTS["size"]),
+            limit_price=_uint(message, "limitPrice", _UINTS["limitPrice"]),
             time_in_force=_one_of(message, "timeInForce", TimeInForce),
             post_only=_flag(message, "postOnly"),
             reduce_only=_flag(message, "reduceOnly"),
             trigger=_one_of(message, "trigger", Trigger),
-            trigger_price=_uint(message, "triggerPrice", 48),
-            max_fee_ppm=_uint(message, "maxFeePpm", 16),
-            expiry=_uint(message, "expiry", 32),
-            account=to_checksum_address(account),
-            subaccount=_uint(message, "subaccount", 16),
+            trigger_price=_uint(message, "triggerPrice", _UINTS["triggerPrice"]),
+            max_fee_ppm=_uint(message, "maxFeePpm", _UINTS["maxFeePpm"]),
+            expiry=_uint(message, "expiry", _UINTS["expiry"]),
+            account=account,
+            subaccount=_uint(message, "subaccount", _UINTS["subaccount"]),
             self_trade=_one_of(message, "selfTrade", SelfTrade),
-            slot=_uint(message, "slot", 16),
-            generation=_uint(message, "generation", 48),
-            revision=_uint(message, "revision", 16),
-            referrer=_uint(message, "referrer", 32),
+            slot=_uint(message, "slot", _UINTS["slot"]),
+            generation=_uint(message, "generation", _UINTS["generation"]),
+            revision=_uint(message, "revision", _UINTS["revision"]),
+            referrer=_uint(message, "referrer", _UINTS["referrer"]),
         )
 
 
-_FIELDS = frozenset(
-    [
-        "market",
-        "side",
-        "size",
-        "limitPrice",
-        "timeInForce",
-        "postOnly",
-        "reduceOnly",
-        "trigger",
-        "triggerPrice",
-        "maxFeePpm",
-        "expiry",
-        "account",
-        "subaccount",
-        "selfTrade",
-        "slot",
-        "generation",
-        "revision",
-        "referrer",
-    ]
-)
+_UINTS = {
+    "size": 48,
+    "limitPrice": 48,
+    "triggerPrice": 48,
+    "generation": 48,
+    "maxFeePpm": 16,
+    "subaccount": 16,
+    "slot": 16,
+    "revision": 16,
+    "expiry": 32,
+    "referrer": 32,
+}
+"""Bits of every number."""
+_FIELDS = frozenset(_UINTS) | {
+    "market",
+    "side",
+    "timeInForce",
+    "postOnly",
+    "reduceOnly",
+    "trigger",
+    "account",
+    "selfTrade",
+}
 
 
 def _field(message: Mapping[str, Any], name: str) -> Any:
@@ -189,5 +224,5 @@ def _one_of(message: Mapping[str, Any], name: str, kind: type[_E]) -> _E:
     value = _field(message, name)
     try:
         return kind(value)
-    except ValueError:
+    except (ValueError, TypeError):
         raise OrderError(name, f"must be one of {', '.join(kind)}") from None

@@ -11,6 +11,8 @@ RATE_UNIT = 100_000_000
 PREMIUM_CLAMP = 500_000
 RATE_CAP = 10_000
 MIN_FEE_PPM = 200
+MAX_INDEX = 1 << 78
+"""Bound of an index's absolute value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +60,24 @@ def accrue(state: FundingState, now_s: int, price: int) -> FundingState:
     hour = now_s // HOUR_S
     if hour == state.hour:
         moved = accrual(state.rate, price, now_s - state.last_s)
-        return replace(state, g_long=state.g_long + moved, g_short=state.g_short + moved, last_s=now_s)
+        return replace(_moved(state, moved), last_s=now_s)
     boundary = (state.hour + 1) * HOUR_S
     rate = next_rate(state.premium_sum, state.volume_sum, state.open_interest)
     moved = accrual(state.rate, price, boundary - state.last_s)
     moved += accrual(rate, price, min(now_s, boundary + HOUR_S) - boundary)
     return replace(
-        state,
-        g_long=state.g_long + moved,
-        g_short=state.g_short + moved,
+        _moved(state, moved),
         last_s=now_s,
         rate=rate if hour == state.hour + 1 else 0,
         premium_sum=0,
         volume_sum=0,
         hour=hour,
     )
+
+
+def _moved(state: FundingState, by: int) -> FundingState:
+    """Both indices moved, or neither: at its bound an index stands still, as in the contract."""
+    g_long, g_short = state.g_long + by, state.g_short + by
+    if abs(g_long) > MAX_INDEX or abs(g_short) > MAX_INDEX:
+        return state
+    return replace(state, g_long=g_long, g_short=g_short)
