@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""An index of a test chain without its front door, and what its tables hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from indexer.chain.follower import Follower
+from indexer.chain.rpc import Node
+from indexer.chain.source import BlockSource
+from indexer.service import addresses_of, chain_store
+from indexer.store.chain_store import Position, Reversal
+from indexer.store.engine import open_engine
+from indexer.store.migrate import migrate
+from indexer.store.query import rows
+from indexer.store.schema import FACT, STATE, tables_of
+from indexer.store.unit import BlockUnit
+from indexer.views.block import Block
+from ouro.deployment import Deployment
+
+
+class Watcher:
+    """Remembers what the follower said."""
+
+    def __init__(self) -> None:
+        self.reversals: list[Reversal] = []
+
+    def applied(self, block: Block, unit: BlockUnit, position: Position) -> None:
+        pass
+
+    def advanced(self, position: Position, head: int) -> None:
+        pass
+
+    def reverted(self, reversal: Reversal, position: Position) -> None:
+        self.reversals.append(reversal)
+
+
+class Index:
+    """One database that follows one node."""
+
+    def __init__(self, rpc_url: str, record: dict[str, Any], path: Path) -> None:
+        self.deployment = Deployment.from_record(record)
+        self.engine = open_engine(f"sqlite:///{path}", writes=True)
+        migrate(self.engine)
+        self.node = Node(rpc_url)
+        self.watcher = Watcher()
+        source = BlockSource(self.node, addresses_of(self.deployment))
+        self.follower = Follower(self.node, source, chain_store(self.engine, self.deployment), self.watcher, poll_s=0)
+
+    def sync(self) -> None:
+        """Follow until there is nothing left to do."""
+        while self.follower.step():
+            pass
+
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """Every chain table, in the order of its key."""
+        with self.engine.begin() as connection:
+            return {
+                table.name: rows(connection, select(table).order_by(*table.primary_key.columns))
+                for table in [*tables_of(FACT), *tables_of(STATE)]
+            }
+
+    def close(self) -> None:
+        self.node.close()
+        self.engine.dispose()

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The tables equal the contracts' storage to the unit, and after reorgs those of a fresh sync."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from indexer.reads.catalog import catalog
+from indexer.reads.health import healths
+from ouro.codec import unpack_position
+from tests.integration.indexer.index import Index
+from tests.integration.indexer.venue import IDS, LIQUIDATOR, MAKER, TAKER, TRADERS, ChainVenue, venue
+
+
+@pytest.fixture
+def chain() -> Iterator[ChainVenue]:
+    with venue() as deployed:
+        yield deployed
+
+
+@pytest.fixture
+def index(chain: ChainVenue, tmp_path: Path) -> Iterator[Index]:
+    following = Index(chain.rpc.url, chain.record(), tmp_path / "index.sqlite")
+    yield following
+    following.close()
+
+
+def assert_equals_storage(index: Index, chain: ChainVenue) -> None:
+    """Everything the contracts will tell, against what the tables say."""
+    call = chain.exchange.call
+    with index.engine.begin() as connection:
+        known = catalog(connection)
+        accounts = [health for key in TRADERS for health in healths(connection, known, key.address)]
+    assert accounts
+    tables = index.tables()
+    for health in accounts:
+        owner, subaccount = health.owner, health.subaccount
+        assert health.cash == call.cash(owner, subaccount)
+        margin = health.margin
+        figures = (margin.equity_scaled, margin.im_scaled, margin.mm_scaled, health.stale)
+        assert figures == tuple(call.margin_of(owner, subaccount))
+        assert health.withdrawable == call.withdrawable(owner, subaccount)
+    for row in tables["position_words"]:
+        word = unpack_position(call.position(row["owner"], row["subaccount"], row["market"]))
+        assert (row["size"], row["quote_scaled"], row["one_shot_ms"]) == (word.size, word.q, word.one_shot_ms)
+    for row in tables["market_states"]:
+        market = row["market"]
+        stored = (row["g_long"], row["g_short"], row["accrued_at"], row["rate"])
+        assert stored == tuple(call.market_indices(market))
+        assert row["open_interest"] == call.open_interest(market)
+    totals = {row["name"]: row["amount"] for row in tables["totals"]}
+    assert totals.get("insurance", 0) == call.insurance()
+    assert totals.get("fees", 0) == call.fees()
+
+
+def assert_equals_fresh_sync(index: Index, chain: ChainVenue, folder: Path) -> None:
+    fresh = Index(chain.rpc.url, chain.record(), folder / f"fresh-{chain.block}-{index.follower.position.hash}.sqlite")
+    fresh.sync()
+    mine, theirs = index.tables(), fresh.tables()
+    fresh.close()
+    for name, expected in theirs.items():
+        assert mine[name] == expected, name
+
+
+def test_tables_equal_storage_after_a_random_history(chain: ChainVenue, index: Index, tmp_path: Path) -> None:
+    dice = random.Random(11)
+    for step in range(60):
+        chain.act(dice)
+        if step % 6 == 0:
+            index.sync()
+            assert_equals_storage(index, chain)
+    index.sync()
+    assert_equals_storage(index, chain)
+    kinds = {row["type"] for row in index.tables()["transfers"]}
+    assert {"DEPOSIT", "WITHDRAWAL"} <= kinds
+    assert_equals_fresh_sync(index, chain, tmp_path)
+
+
+def test_a_liquidation_is_on_both_sides_and_on_the_tape(chain: ChainVenue, index: Index) -> None:
+    chain.trade(TAKER, MAKER, 860_000)
+    for percent in (97, 94, 93, 92, 91, 90):
+        chain.push({1: 2_300_000 * percent // 100})
+        equity, _, required, _ = chain.exchange.call.margin_of(TAKER.address, 0)
+        if equity < required:
+            break
+    chain.liquidate(TAKER)
+    index.sync()
+    assert_equals_storage(index, chain)
+    tables = index.tables()
+    [taken] = tables["liquidations"]
+    assert (taken["owner"], taken["liquidator"]) == (TAKER.address, LIQUIDATOR.address)
+    kinds = {row["type"]: row for row in tables["fills"] if row["type"] != "LIMIT"}
+    assert set(kinds) == {"LIQUIDATED", "LIQUIDATION"}
+    assert kinds["LIQUIDATED"]["size_before"] - taken["size"] == kinds["LIQUIDATED"]["size_after"]
+    assert [row["type"] for row in tables["trades"]] == ["LIMIT", "LIQUIDATED"]
+
+
+def test_a_rejected_fill_names_the_guilty_order(chain: ChainVenue, index: Index) -> None:
+    chain.trade(TAKER, MAKER, 10, 10**7)
+    chain.trade(TAKER, MAKER, 900_000)
+    index.sync()
+    rejected = index.tables()["rejected_fills"]
+    assert [row["reason"] for row in rejected] == ["price band", "margin"]
+    assert rejected[0]["order_id"] is None
+    assert rejected[1]["order_id"] is not None
+
+
+def test_backfill_and_resume(chain: ChainVenue, tmp_path: Path) -> None:
+    """Blocks that are long final come by ranges, the rest one by one; a second process goes on where one stopped."""
+    for lots in (5, 7, -3):
+        chain.trade(TAKER, MAKER, lots)
+    chain.rpc.request("anvil_mine", hex(200))
+    chain.push({})
+    path = tmp_path / "index.sqlite"
+    first = Index(chain.rpc.url, chain.record(), path)
+    first.sync()
+    assert_equals_storage(first, chain)
+    first.close()
+    chain.trade(TAKER, MAKER, 11)
+    second = Index(chain.rpc.url, chain.record(), path)
+    assert second.follower.position.number == chain.block - 1
+    second.sync()
+    assert_equals_storage(second, chain)
+    assert_equals_fresh_sync(second, chain, tmp_path)
+    second.close()
+
+
+def test_reorgs_leave_what_a_fresh_sync_finds(chain: ChainVenue, index: Index, tmp_path: Path) -> None:
+    """Random histories are taken back and replaced by others, shorter or longer."""
+    dice = random.Random(5)
+    chain.trade(TAKER, MAKER, 500)
+    for _ in range(8):
+        snapshot = chain.rpc.request("evm_snapshot")
+        kept = (chain.system.head, chain.system.batches, dict(chain.prices))
+        for _ in range(dice.randrange(1, 8)):
+            chain.act(dice)
+        index.sync()
+        chain.rpc.request("evm_revert", snapshot)
+        chain.system.head, chain.system.batches, chain.prices = kept
+        chain.push({})
+        for _ in range(dice.randrange(1, 8)):
+            chain.act(dice)
+        index.sync()
+        assert_equals_fresh_sync(index, chain, tmp_path)
+        assert_equals_storage(index, chain)
+    assert index.watcher.reversals
+
+
+def test_a_reorg_tells_which_fills_no_longer_stand(chain: ChainVenue, index: Index) -> None:
+    chain.trade(TAKER, MAKER, 5)
+    index.sync()
+    stands = [row["id"] for row in index.tables()["trades"]]
+    chain.rpc.request("anvil_reorg", 1, [])
+    index.sync()
+    [reversal] = index.watcher.reversals
+    assert reversal.trades == {IDS["BTC-USD"]: stands}
+    assert reversal.fills == {(TAKER.address, 0): stands, (MAKER.address, 0): stands}
+    assert index.tables()["trades"] == []
