@@ -184,9 +184,8 @@ def register(app: typer.Typer) -> None:
             raise UsageError("name one order id, or say --all (with --market for one market)")
         if order_id is None:
             done = cli.trader.cancel_all(market, subaccount=subaccount)
-            return View(
-                done, note=f"Cancelled every order in {market.upper() if market else 'every market'} (seq {done.seq})."
-            )
+            count = len(done.cancelled)
+            return View(done, note=f"Cancelled {count} order{'' if count == 1 else 's'} (seq {done.seq}).")
         done = cli.trader.cancel(order_id, subaccount=subaccount)
         return View(done, note=f"Cancelled {short(order_id)} (seq {done.seq}).")
 

@@ -12,6 +12,8 @@ from typing import Any
 import msgspec
 import typer
 
+MAX_WIDTH = 1000
+
 
 @dataclass(frozen=True)
 class View:
@@ -67,15 +69,21 @@ def _show_table(view: View) -> None:
         return
     from rich import box
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for index, name in enumerate(view.columns):
         numeric = all(isinstance(row[index], Decimal | int | None) for row in view.rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
     for row in view.rows:
         table.add_row(*(text(value) for value in row))
-    Console().print(table)
+    # As wide as it is: an id that is cut or folded can be neither copied nor piped.
+    console = Console()
+    console.width = max(
+        console.width, Measurement.get(console, console.options.update(max_width=MAX_WIDTH), table).maximum
+    )
+    console.print(table)
 
 
 def _plain(value: Any) -> Any:

@@ -210,7 +210,7 @@ def test_delayed_withdrawal(taker: Terminal) -> None:
     ("arguments", "code", "sentence"),
     [
         (("order", "place", "BTC-USD", "buy", "100"), 1, "margin|collateral"),
-        (("order", "place", "BTC-USD", "buy", "0.01", "1"), 1, "price band"),
+        (("order", "place", "BTC-USD", "buy", "0.01", "90000"), 1, "price band"),
         (("order", "place", "BTC-USD", "buy", "0.01", "20000.5"), 2, "steps of 1"),
         (("order", "place", "DOGE-USD", "buy", "0.01"), 2, "there are: BTC-USD, ETH-USD"),
         (("order", "place", "BTC-USD", "sell", "0.01", "--reduce-only"), 1, "reduce"),
