@@ -40,8 +40,9 @@ Operation = tuple[str, int, int, bool, int, int]
 
 PEER = """
 import gc, json, sys, time
-from matching_engine.domain import CancelOrder, NewOrder, OrderType, SelfTradePrevention, SequencedCommand, Side,
-TimeInForce from matching_engine.engine import MatchingEngine
+from matching_engine.domain import CancelOrder, NewOrder, OrderType, SelfTradePrevention
+from matching_engine.domain import SequencedCommand, Side, TimeInForce
+from matching_engine.engine import MatchingEngine
 commands = []
 for seq, (kind, order_id, account, sell, price, size) in enumerate(json.load(open(sys.argv[1])), 1):
     if kind == "cancel":
