@@ -10,9 +10,10 @@ from ouro.units import PPM
 
 @dataclass(frozen=True)
 class Quote:
-    """One resting order: price in price units, size in lots."""
+    """One resting order: price in price units, size in lots; level 0 is the best."""
 
     side: Side
+    level: int
     price: int
     lots: int
 
@@ -43,7 +44,7 @@ def ladder(market: Market, index: int, position: int, shape: Shape) -> list[Quot
         distance = centre * (shape.first_ppm + level * shape.step_ppm) // PPM
         lots = shape.lots * (level + 1)
         if position < shape.max_position:
-            quotes.append(Quote(Side.BUY, market.floor_to_tick(centre - distance), lots))
+            quotes.append(Quote(Side.BUY, level, market.floor_to_tick(centre - distance), lots))
         if position > -shape.max_position:
-            quotes.append(Quote(Side.SELL, market.ceil_to_tick(centre + distance) + market.tick, lots))
+            quotes.append(Quote(Side.SELL, level, market.ceil_to_tick(centre + distance) + market.tick, lots))
     return quotes

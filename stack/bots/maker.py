@@ -3,20 +3,20 @@
 
     python -m stack.bots.maker --market BTC-USD --role MAKER_BTC --base-url http://127.0.0.1:8000
 
-It quotes anew when the index has moved, when something was filled and once in a while anyhow, and arms the dead man's
-switch with every round, so that its orders leave the book soon after it falls.
+A quote stays while it is close enough to where it should be, the best level closest, so the book is never empty while
+quotes move. Every round arms the dead man's switch, so that the quotes leave the book soon after the maker falls.
 """
 
 import logging
-import time
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated
 
 import typer
 
-from ouro.client import ClientError
+from ouro.client import NotFoundError, RefusedError
 from ouro.errors import OuroError
+from ouro.orders import Side
 from ouro.units import MICRO, PPM
 from stack.bots.account import BotAccount
 from stack.bots.ladder import Quote, Shape, ladder
@@ -26,8 +26,8 @@ from stack.wallets import Role
 log = logging.getLogger("maker")
 
 ROUND_S = 2.0
-REQUOTE_PPM = 300
-REQUOTE_AFTER_S = 45.0
+TOLERANCE_PPM = 200
+TOLERANCE_STEP_PPM = 150
 SWITCH_S = 60
 ORDER_LIFETIME_S = 3_600
 EQUITY = Decimal(250_000)
@@ -48,17 +48,17 @@ def shape_at(index: int) -> Shape:
     )
 
 
-@dataclass
-class Quoted:
-    """What was last put into the book."""
+@dataclass(frozen=True)
+class Live:
+    """A quote that was put into the book."""
 
-    index: int
-    position: int
-    at: float
+    id: str
+    quote: Quote
 
-    def outdated(self, index: int, position: int, now: float) -> bool:
-        moved = abs(index - self.index) * PPM > REQUOTE_PPM * self.index
-        return moved or position != self.position or now - self.at > REQUOTE_AFTER_S
+    def good_enough(self, wanted: Quote) -> bool:
+        """Whether it may stay for `wanted`: how far off it may be grows with the level."""
+        tolerance_ppm = TOLERANCE_PPM + wanted.level * TOLERANCE_STEP_PPM
+        return abs(self.quote.price - wanted.price) * PPM <= tolerance_ppm * wanted.price
 
 
 class Maker:
@@ -67,27 +67,37 @@ class Maker:
     def __init__(self, bot: BotAccount, ticker: str) -> None:
         self.bot = bot
         self.market = bot.market(ticker)
-        self.quoted: Quoted | None = None
+        self.live: dict[tuple[Side, int], Live] = {}
 
     def round(self) -> None:
-        """Look once and quote anew if the ladder in the book is out of date."""
-        ticker = self.market.ticker
-        index = self.bot.index(ticker)
+        """Look once, take back what is out of place, and put quotes where none is."""
+        index = self.bot.index(self.market.ticker)
         if index is None:
             return
-        position = self.bot.position(ticker)
-        now = time.monotonic()
         self.bot.client.cancel_all_after(SWITCH_S)
-        if self.quoted is not None and not self.quoted.outdated(index, position, now):
-            return
-        self.bot.client.cancel_all(ticker)
-        placed = sum(self._place(quote) for quote in ladder(self.market, index, position, shape_at(index)))
-        self.quoted = Quoted(index, position, now)
-        log.info("index %s, position %s: %d quotes", self.market.price(index), self.market.size(position), placed)
+        resting = {order.id for order in self.bot.client.orders(market=self.market.ticker, status="OPEN")}
+        self.live = {place: live for place, live in self.live.items() if live.id in resting}
+        position = self.bot.position(self.market.ticker)
+        wanted = {(q.side, q.level): q for q in ladder(self.market, index, position, shape_at(index))}
+        for place, live in list(self.live.items()):
+            if place not in wanted or not live.good_enough(wanted[place]):
+                self._take_back(place)
+        missing = [quote for place, quote in wanted.items() if place not in self.live]
+        for quote in missing:
+            self._place(quote)
+        if missing:
+            size, price = self.market.size(position), self.market.price(index)
+            log.info("index %s, position %s: %d of %d quotes moved", price, size, len(missing), len(wanted))
 
-    def _place(self, quote: Quote) -> bool:
+    def _take_back(self, place: tuple[Side, int]) -> None:
         try:
-            self.bot.client.place_limit_order(
+            self.bot.client.cancel(self.live.pop(place).id)
+        except NotFoundError:
+            return  # filled in the meantime
+
+    def _place(self, quote: Quote) -> None:
+        try:
+            placed = self.bot.client.place_limit_order(
                 self.market.ticker,
                 quote.side,
                 self.market.size(quote.lots),
@@ -95,10 +105,10 @@ class Maker:
                 post_only=True,
                 expires_in_seconds=ORDER_LIFETIME_S,
             )
-        except ClientError as error:
+        except RefusedError as error:
             log.info("%s %s at %s was refused: %s", quote.side, quote.lots, quote.price, error)
-            return False
-        return True
+        else:
+            self.live[quote.side, quote.level] = Live(placed.id, quote)
 
     def leave(self) -> None:
         """Take the quotes out of the book."""
@@ -116,6 +126,7 @@ def main(
     bot = BotAccount(base_url, Role[role])
     bot.fund(EQUITY)
     maker = Maker(bot, market)
+    maker.leave()  # what an earlier run may have left
     while not stop.wait(ROUND_S):
         try:
             maker.round()

@@ -27,6 +27,8 @@ log = logging.getLogger("trader")
 EQUITY = Decimal(25_000)
 STAKE = Decimal(1_500)
 SLIPPAGE = "0.01"
+#: The worst price counts against free collateral, of which a gambler leaves little.
+TIGHT_SLIPPAGE = "0.004"
 LEAST_USDC = 100
 MOST_USDC = 4_000
 COMFORT_USDC = 20_000
@@ -86,7 +88,7 @@ class Gambler:
             if lots and equity > 2 * STAKE:
                 side = Side.SELL if lots > 0 else Side.BUY
                 size = self.bot.market(ticker).size(abs(lots))
-                self.bot.client.place_market_order(ticker, side, size, SLIPPAGE, reduce_only=True)
+                self.bot.client.place_market_order(ticker, side, size, TIGHT_SLIPPAGE, reduce_only=True)
                 log.info("took the gain on %s at equity %s", ticker, equity)
         if any(held.values()) or self.bot.fund(STAKE):
             return
@@ -98,7 +100,7 @@ class Gambler:
         market = self.bot.market(ticker)
         stake = min(equity, 2 * STAKE)
         size = market.size(int(stake * self.leverage * MICRO) // index)
-        placed = self.bot.client.place_market_order(ticker, side, size, SLIPPAGE)
+        placed = self.bot.client.place_market_order(ticker, side, size, TIGHT_SLIPPAGE)
         log.info("%s %s %s at %d times: %s, filled %s", side, size, ticker, self.leverage, placed.status, placed.filled)
 
 

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """The market maker's quotes: on the tick, never crossing, leaning against the position."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ouro.markets import Market, MarketState
 from ouro.orders import Side
 from stack.bots.ladder import Quote, Shape, ladder
-from stack.bots.maker import Quoted, shape_at
+from stack.bots.maker import Live, shape_at
 
 BTC = Market(
     id=1,
@@ -56,10 +58,9 @@ def test_quotes_are_on_the_tick_within_the_band_and_never_cross(index: int, posi
         assert max(q.price for q in bids) < min(q.price for q in asks)
 
 
-def test_quotes_are_outdated_by_a_move_a_fill_or_time() -> None:
-    quoted = Quoted(index=1_000_000, position=5, at=100.0)
-    assert not quoted.outdated(1_000_300, 5, 101.0)
-    assert quoted.outdated(1_000_301, 5, 101.0)
-    assert quoted.outdated(999_000, 5, 101.0)
-    assert quoted.outdated(1_000_000, 6, 101.0)
-    assert quoted.outdated(1_000_000, 5, 200.0)
+def test_a_quote_may_stay_while_it_is_close_and_deeper_ones_longer() -> None:
+    best, deep = Quote(Side.BUY, 0, 1_000_000, 5), Quote(Side.BUY, 4, 1_000_000, 5)
+    assert Live("", replace(best, price=1_000_200)).good_enough(best)
+    assert not Live("", replace(best, price=999_799)).good_enough(best)
+    assert Live("", replace(deep, price=1_000_800)).good_enough(deep)
+    assert not Live("", replace(deep, price=1_000_801)).good_enough(deep)

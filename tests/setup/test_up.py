@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""`ouro up` as a person uses it: start, deposit, trade, look, withdraw, stop, start again where it stopped."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from stack.node import free_port, port_in_use
+
+OURO = str(Path(sys.executable).with_name("ouro"))
+READY_WITHIN_S = 120
+
+
+class Up:
+    """A running `ouro up` and what it has printed."""
+
+    def __init__(self, state: Path, port: int, anvil_port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        command = [OURO, "up", "--port", str(port), "--anvil-port", str(anvil_port), "--state", str(state)]
+        self.process = subprocess.Popen(
+            [*command, "--candle-seconds", "2"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.printed = ""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.printed += line
+
+    def wait_until_up(self) -> None:
+        wait_for(lambda: "Ctrl-C stops" in self.printed or self.process.poll() is not None, READY_WITHIN_S)
+        assert self.process.poll() is None, self.printed
+
+    def get(self, path: str) -> Any:
+        response = httpx.get(self.url + path, timeout=10)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    def key(self) -> str:
+        [key] = re.findall(r"export OURO_KEY=(0x[0-9a-f]{64})", self.printed)
+        return str(key)
+
+    def ouro(self, *arguments: str) -> Any:
+        """Run a command of the trader's command line with the key that was printed; its JSON."""
+        env = {**os.environ, "OURO_URL": self.url, "OURO_KEY": self.key()}
+        command = [OURO, *arguments, "--json"]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return json.loads(done.stdout)
+
+    def stop(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        code = self.process.wait(timeout=90)
+        self._reader.join(timeout=10)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.stop(signal.SIGTERM)
+
+
+def wait_for(condition: Callable[[], Any], seconds: float) -> Any:
+    """The first true answer of `condition`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.25)
+
+
+@pytest.fixture
+def ports() -> tuple[int, int]:
+    while True:
+        port, anvil_port = free_port(), free_port()
+        if anvil_port not in (port, port + 1) and not port_in_use(port + 1):
+            return port, anvil_port
+
+
+@pytest.mark.timeout(420)
+def test_a_person_can_trade_and_come_back(tmp_path: Path, ports: tuple[int, int]) -> None:
+    first = Up(tmp_path / "state", *ports)
+    try:
+        first.wait_until_up()
+        trade_through(first)
+
+        refused = subprocess.run(
+            [OURO, "up", "--state", str(tmp_path / "state")], capture_output=True, text=True, timeout=60
+        )
+        assert refused.returncode == 1
+        assert "already runs" in refused.stderr
+
+        exchange = first.get("/v4/config")["contracts"]["exchange"]
+        height = int(first.get("/v4/height")["height"])
+        positions = first.ouro("positions")
+        assert first.stop(signal.SIGINT) == 0, first.printed
+    finally:
+        first.kill()
+    assert not any(port_in_use(port) for port in (ports[0], ports[0] + 1, ports[1]))
+
+    second = Up(tmp_path / "state", *ports)
+    try:
+        second.wait_until_up()
+        assert "where it stopped" in second.printed
+        assert second.get("/v4/config")["contracts"]["exchange"] == exchange
+        wait_for(lambda: int(second.get("/v4/height")["height"]) >= height, 30)
+        assert [(p["market"], p["size"]) for p in second.ouro("positions")] == [
+            (p["market"], p["size"]) for p in positions
+        ]
+        second.ouro("order", "place", "BTC-USD", "sell", "0.01", "--reduce-only")
+        wait_for(lambda: not second.ouro("positions"), 60)
+        assert second.stop(signal.SIGTERM) == 0, second.printed
+    finally:
+        second.kill()
+
+
+def trade_through(up: Up) -> None:
+    """Deposit, buy from the market makers, see the fill and the position, withdraw."""
+    wait_for(lambda: up.get("/v4/orderbooks/perpetualMarket/BTC-USD")["asks"], 60)
+    up.ouro("deposit", "1000")
+    wait_for(lambda: up.ouro("balance")["freeCollateral"], 30)
+    placed = up.ouro("order", "place", "BTC-USD", "buy", "0.01")
+    assert placed["status"] == "FILLED", placed
+    [fill, *_] = wait_for(lambda: up.ouro("fills"), 60)
+    assert (fill["market"], fill["side"], fill["orderId"]) == ("BTC-USD", "BUY", placed["id"])
+    [position] = wait_for(lambda: up.ouro("positions"), 30)
+    assert (position["market"], position["side"], position["size"]) == ("BTC-USD", "LONG", "0.01")
+    up.ouro("withdraw", "100")
+
+
+def test_a_taken_port_is_named(tmp_path: Path, ports: tuple[int, int]) -> None:
+    import socket
+
+    port, anvil_port = ports
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        command = [OURO, "up", "--port", str(port), "--anvil-port", str(anvil_port), "--state", str(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert f"Port {port}, wanted for the exchange, is in use" in done.stderr
+    assert "make up PORT=" in done.stderr
