@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Every vector equals what the code makes of it, and the files are what their generator writes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ouro import codec, eip712
+from ouro.eip712 import Domain
+from ouro.maths import fees, funding, liquidation, margin
+from ouro.maths.funding import FundingState
+from ouro.maths.margin import Leg, Margin
+from ouro.orders import Order
+from tests.unit.ouro.conftest import FOLDER
+from tests.vectors import generate
+
+Vectors = Callable[[str], Any]
+
+OWNER_KEY = bytes.fromhex(generate.OWNER_KEY[2:])
+OTHER_KEY = bytes.fromhex(generate.OTHER_KEY[2:])
+
+
+def raw(text: str) -> bytes:
+    return bytes.fromhex(text[2:])
+
+
+def domain_of(record: dict[str, Any]) -> Domain:
+    return Domain(record["chainId"], record["verifyingContract"], record["name"], record["version"])
+
+
+def margin_of(record: dict[str, str]) -> Margin:
+    return Margin(int(record["equityScaled"]), int(record["imScaled"]), int(record["mmScaled"]))
+
+
+def legs_of(records: list[dict[str, str]]) -> list[Leg]:
+    names = ("size", "q", "g", "indexPrice", "imfPpm", "mmfPpm")
+    return [Leg(*(int(record[name]) for name in names)) for record in records]
+
+
+def state_of(record: dict[str, str]) -> FundingState:
+    names = ("gLong", "gShort", "last", "rate", "premiumSum", "volumeSum", "hour", "openInterest")
+    return FundingState(*(int(record[name]) for name in names))
+
+
+@pytest.mark.parametrize("name", generate.everything())
+def test_files_are_what_the_generator_writes(name: str) -> None:
+    written = (FOLDER / f"{name}.json").read_text()
+    assert written == generate.as_text(generate.everything()[name]), "run tests/vectors/generate.py"
+
+
+def test_orders(vectors: Vectors) -> None:
+    file = vectors("orders")
+    domain = domain_of(file["domain"])
+    assert len(file["orders"]) >= 12
+    for vector in file["orders"]:
+        order = Order.from_message(vector["message"])
+        signature = raw(vector["signature"])
+        key = OWNER_KEY if vector["signer"] == generate.OWNER else OTHER_KEY
+        assert order.message() == vector["message"]
+        assert eip712.order_digest(domain, order).hex() == vector["digest"][2:], vector["name"]
+        assert eip712.digest(domain, "Order", vector["message"]).hex() == vector["digest"][2:]
+        assert eip712.sign(raw(vector["digest"]), key) == signature
+        assert eip712.recover(raw(vector["digest"]), signature) == vector["signer"]
+        packed = codec.pack_order(order, vector["marketId"], signature)
+        assert [f"0x{word:064x}" for word in packed] == [vector[name] for name in ("terms", "amounts", "r", "vs")]
+        tickers = {vector["marketId"]: order.market}
+        assert codec.unpack_order(packed[0], packed[1], tickers) == order
+
+
+def test_typed_data_is_the_json_that_wallets_take(vectors: Vectors) -> None:
+    file = vectors("orders")
+    domain = domain_of(file["domain"])
+    for vector in file["orders"]:
+        document = eip712.typed_data(domain, "Order", vector["message"])
+        assert document == {
+            "types": file["types"],
+            "primaryType": "Order",
+            "domain": file["domain"],
+            "message": vector["message"],
+        }
+
+
+def test_messages(vectors: Vectors) -> None:
+    for vector in vectors("messages"):
+        digest = eip712.digest(domain_of(vector["domain"]), vector["primaryType"], vector["message"])
+        assert digest.hex() == vector["digest"][2:], vector["name"]
+        assert eip712.recover(digest, raw(vector["signature"])) == vector["signer"]
+        assert eip712.sign(digest, OWNER_KEY) == raw(vector["signature"])
+
+
+def test_every_message_type_has_a_vector(vectors: Vectors) -> None:
+    assert {vector["primaryType"] for vector in vectors("messages")} | {"Order"} == set(eip712.TYPES)
+
+
+def test_words(vectors: Vectors) -> None:
+    file = vectors("words")
+    for vector in file["details"]:
+        detail = codec.unpack_detail(int(vector["word"], 16))
+        assert detail == codec.FillDetail(
+            int(vector["fillId"]),
+            int(vector["price"]),
+            int(vector["size"]),
+            int(vector["market"]),
+            int(vector["takerSubaccount"]),
+            int(vector["makerSubaccount"]),
+            int(vector["takerFeePpm"]),
+            int(vector["makerFeePpm"]),
+            vector["takerSold"],
+        )
+    for vector in file["positions"]:
+        assert codec.unpack_position(int(vector["word"], 16)) == codec.PositionWord(
+            int(vector["size"]), int(vector["q"]), int(vector["oneShotMs"])
+        )
+    for vector in file["slots"]:
+        names = ("generation", "revision", "filled", "cancel", "tag")
+        assert codec.unpack_slot(int(vector["word"], 16)) == codec.SlotWord(*(int(vector[name]) for name in names))
+    for vector in file["fills"]:
+        names = ("fillId", "price", "size", "taker", "maker", "takerFeePpm", "makerFeePpm")
+        fill = codec.FillWord(*(int(vector[name]) for name in names))
+        assert f"0x{codec.pack_fill(fill):064x}" == vector["word"]
+
+
+def test_settle(vectors: Vectors) -> None:
+    for vector in vectors("settle"):
+        orders = [tuple(int(word, 16) for word in order) for order in vector["orders"]]
+        fills = [int(word, 16) for word in vector["fills"]]
+        calldata = codec.encode_settle(raw(vector["prev"]), raw(vector["next"]), orders, fills)  # type: ignore[arg-type]
+        assert calldata == raw(vector["calldata"]), vector["name"]
+
+
+def test_fees(vectors: Vectors) -> None:
+    for vector in vectors("fees"):
+        assert fees.fee(int(vector["notional"]), vector["ratePpm"]) == int(vector["fee"])
+
+
+def test_funding(vectors: Vectors) -> None:
+    file = vectors("funding")
+    for vector in file["premiums"]:
+        assert funding.premium(vector["price"], vector["indexPrice"]) == vector["premium"]
+    for vector in file["rates"]:
+        sums = (int(vector[name]) for name in ("premiumSum", "volumeSum", "openInterest"))
+        assert funding.next_rate(*sums) == vector["rate"]
+    for vector in file["accruals"]:
+        assert funding.accrual(vector["rate"], vector["price"], vector["seconds"]) == int(vector["accrued"])
+    for vector in file["touches"]:
+        after = funding.accrue(state_of(vector["before"]), vector["now"], vector["indexPrice"])
+        assert after == state_of(vector["after"])
+
+
+def test_margin(vectors: Vectors) -> None:
+    file = vectors("margin")
+    for vector in file["accounts"]:
+        found = margin.evaluate(int(vector["cash"]), legs_of(vector["legs"]))
+        assert found == margin_of(vector), vector["name"]
+        assert margin.withdrawable(int(vector["cash"]), found) == int(vector["withdrawable"])
+    for vector in file["changes"]:
+        before, after = margin_of(vector["before"]), margin_of(vector["after"])
+        assert margin.improves(before, after) is vector["improves"], vector["name"]
+        assert margin.allowed(before, after) is vector["allowed"], vector["name"]
+
+
+def test_liquidation(vectors: Vectors) -> None:
+    for vector in vectors("liquidation"):
+        legs = legs_of(vector["legs"])
+        taken_over = legs[0]
+        found = margin.evaluate(int(vector["cash"]), legs)
+        assert found == margin_of(vector), vector["name"]
+        assert liquidation.is_liquidatable(found)
+        quote = liquidation.quote(
+            found,
+            taken_over.size,
+            taken_over.price,
+            imf_ppm=taken_over.imf_ppm,
+            mmf_ppm=taken_over.mmf_ppm,
+            floor_ppm=vector["floorPpm"],
+        )
+        assert quote == liquidation.LiquidationQuote(
+            vector["concessionPpm"],
+            int(vector["perLot"]),
+            int(vector["insurancePerLot"]),
+            int(vector["accountPrice"]),
+            int(vector["liquidatorPrice"]),
+            int(vector["maxSize"]),
+        ), vector["name"]
+        for hole in vector.get("holes", []):
+            left = abs(taken_over.size) - int(hole["taken"])
+            share = liquidation.hole_share(found, taken_over.size, left, taken_over.price, taken_over.mmf_ppm)
+            assert share == int(hole["hole"]), vector["name"]
