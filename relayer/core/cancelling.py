@@ -60,6 +60,7 @@ def cancel_all_after(state: State, item: CancelAllAfter) -> Ack:
             400, "bad_timeout", f"timeoutSeconds must be from 0 (off) to {MAX_TIMEOUT_S}", "timeoutSeconds"
         )
     entry = state.account(item.account, item.subaccount)
+    state.keep(entry)
     entry.disarm_at_ms = state.now_ms + item.timeout_s * 1000 if item.timeout_s else 0
     if item.timeout_s:
         heapq.heappush(state.disarms, (entry.disarm_at_ms, entry.owner, entry.subaccount))
@@ -81,12 +82,14 @@ def on_time(state: State) -> None:
             state.cancel(order, "expired")
     while state.forgettings and state.forgettings[0][0] <= time_s:
         _, placed, order_id = heapq.heappop(state.forgettings)
-        order = state.orders[order_id]
+        order = state.orders.get(order_id)
+        if order is None or (order.status is Status.OPEN and order.expiry >= time_s):
+            continue
         if order.live_fills:
             # Its fills are not final yet: look again after another window.
             heapq.heappush(state.forgettings, (time_s + state.config.settle_window_s, placed, order_id))
             continue
-        # An expired order can never come back, so nothing is lost by not knowing it any more.
+        # Expired, or older than its slot's generation: it would be refused if it came again.
         del state.orders[order_id]
         if order.account.client_ids.get(order.client_id) is order:
             del order.account.client_ids[order.client_id]

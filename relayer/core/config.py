@@ -34,8 +34,14 @@ class CoreConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_unsettled_fills: int = 1_024
     max_attempts: int = 5
     max_open_orders: int = 1_000
+    closed_retention_s: int = 3_600
     settle_window_s: int = SETTLE_WINDOW_S
     backlog_age_ms: int = SETTLE_WINDOW_S * 500
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for fees that the contract would refuse."""
+        if self.taker_fee_ppm + self.maker_fee_ppm < 0:
+            raise ValueError("taker and maker fee together must not be negative")
 
     def encode(self) -> bytes:
         """The form that a journal's header keeps: equal bytes, equal configuration."""

@@ -138,7 +138,6 @@ def _batch(batch: Batch) -> object:
         batch.next,
         batch.raw_txs,
         batch.block,
-        batch.dropped,
     )
 
 

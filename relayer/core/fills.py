@@ -100,9 +100,9 @@ class NextBatch(msgspec.Struct, frozen=True):
 
 
 class Batch:
-    """A batch that was built. `block` is the block its BatchSettled event is in, 0 while it is pending."""
+    """A batch that was built and not dropped. `block` is where its BatchSettled event is, 0 while it is pending."""
 
-    __slots__ = ("block", "dropped", "fill_ids", "next", "nonce", "number", "prev", "raw_txs")
+    __slots__ = ("block", "fill_ids", "next", "nonce", "number", "prev", "raw_txs")
 
     def __init__(self, number: int, nonce: int, fill_ids: tuple[int, ...], prev: bytes, next_head: bytes) -> None:
         self.number = number
@@ -112,12 +112,11 @@ class Batch:
         self.next = next_head
         self.raw_txs: list[bytes] = []
         self.block = 0
-        self.dropped = False
 
     @property
     def is_pending(self) -> bool:
-        """Signed, and neither landed nor dropped."""
-        return not self.dropped and not self.block
+        """Signed, and not in any block that counts."""
+        return not self.block
 
 
 class FillQueue:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from ouro.codec import unpack_order
 from ouro.orders import Order
+from ouro.units import MAX_BATCH_FILLS
 from relayer.core import rules
 from relayer.core.errors import RefusedError
 from relayer.core.fills import MatchedFill
@@ -55,7 +56,11 @@ def place(state: State, item: Place) -> Ack:
 
 def enter(state: State, order: LiveOrder) -> None:
     """Matches an order against the book, then lets the rest of it rest, or ends it when it may not."""
-    plan = state.matcher.plan(order, max(0, state.config.max_unsettled_fills - len(state.unsettled)))
+    room = max(0, state.config.max_unsettled_fills - len(state.unsettled))
+    if order.reduce_only or order.remaining <= state.shadow.reducible(order.account, order):
+        # Reductions pass whatever the backlog, a batch at a time.
+        room = max(room, MAX_BATCH_FILLS)
+    plan = state.matcher.plan(order, room)
     if order.time_in_force == "FOK" and plan.remaining:
         state.cancel(order, f"fok_unfillable: {plan.stop}" if plan.stop else "fok_unfillable")
         return
@@ -103,6 +108,7 @@ def _execute(state: State, taker: LiveOrder, maker: LiveOrder, lots: int, price:
     state.resize(maker)
     if maker.remaining == 0:
         maker.status = Status.FILLED
+        state.closed(maker)
     state.recorder.order(maker)
 
 

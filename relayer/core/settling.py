@@ -70,7 +70,7 @@ def batch_fate(state: State, item: BatchFate) -> None:
     batch = state.batches.get(item.batch_no)
     if batch is None or not batch.is_pending or item.fate != DROPPED:
         raise InputRefusedError(f"batch {item.batch_no} is not pending, or {item.fate} is no fate")
-    batch.dropped = True
+    del state.batches[item.batch_no]
     for fill_id in batch.fill_ids:
         fill = state.fills[fill_id]
         fill.status = FillStatus.MATCHED
@@ -257,8 +257,11 @@ def _may_return(state: State, order: LiveOrder) -> bool:
 def _enter_again(state: State, order: LiveOrder) -> None:
     order.status = Status.OPEN
     order.reason = ""
-    if order.post_only and order.venue.book.crosses(order.sell, order.limit_price):
+    crosses = order.venue.book.crosses(order.sell, order.limit_price)
+    if order.post_only and crosses:
         state.cancel(order, "post_only_would_cross")
+    elif crosses and not order.venue.is_open(state.time_s):
+        state.cancel(order, "market_closed")
     elif not state.shadow.may_place(order.account, order, order.remaining):
         state.cancel(order, "insufficient_margin")
     else:
@@ -288,6 +291,7 @@ def _count_again(state: State, fill: MatchedFill) -> None:
             state.resize(order)
             if order.remaining == 0:
                 order.status = Status.FILLED
+                state.closed(order)
 
 
 def _finalise(state: State) -> None:

@@ -64,15 +64,16 @@ class State:
         return max(self.now_ms // 1000, self.chain.time_s)
 
     def account(self, owner: str, subaccount: int) -> AccountEntry:
-        """The subaccount's entry, made when it is first named."""
-        key = (owner, subaccount)
-        entry = self.accounts.get(key)
-        if entry is None:
-            entry = self.accounts[key] = AccountEntry(owner, subaccount)
-        return entry
+        """The subaccount's entry; a new one is not kept before `keep`: refused commands leave nothing behind."""
+        return self.accounts.get((owner, subaccount)) or AccountEntry(owner, subaccount)
+
+    def keep(self, entry: AccountEntry) -> None:
+        """Files an entry that has something to remember."""
+        self.accounts.setdefault(entry.key, entry)
 
     def remember(self, order: LiveOrder) -> None:
         """Files an accepted order."""
+        self.keep(order.account)
         self.placed += 1
         order.placed = self.placed
         self.orders[order.id] = order
@@ -109,7 +110,14 @@ class State:
             self.recorder.venue(order.venue)
         order.status = status
         order.reason = reason
+        self.closed(order)
         self.recorder.order(order)
+
+    def closed(self, order: LiveOrder) -> None:
+        """An order has ended: if its slot's generation keeps it from coming back, it can soon be forgotten."""
+        if not order.one_shot:
+            forget_at = self.time_s + self.config.closed_retention_s
+            heapq.heappush(self.forgettings, (forget_at, order.placed, order.id))
 
     def cancel(self, order: LiveOrder, reason: str) -> None:
         """Ends an open order for a reason."""

@@ -42,6 +42,10 @@ class Venue:
         """Whether the chain would call the index price too old at that time (or has none)."""
         return self.index_price == 0 or time_s - self.published_at > self.market.max_price_age_s
 
+    def is_open(self, time_s: int) -> bool:
+        """Whether orders of any kind may match now."""
+        return self.state is MarketState.ACTIVE and not self.is_stale(time_s)
+
     def in_band(self, price: int) -> bool:
         """Whether a fill at `price` is near enough to the index price (protocol, section 6)."""
         return abs(price - self.index_price) * 1_000_000 <= self.market.band_ppm * self.index_price

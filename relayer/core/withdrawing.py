@@ -50,6 +50,7 @@ def reserve(state: State, item: ReserveWithdrawal) -> Ack:
             "cancel orders, close positions, or ask for less",
             "amount",
         )
+    state.keep(entry)
     entry.reservations[item.nonce] = Reservation(item.amount, item.to, item.nonce, item.deadline)
     state.reserved[item.account, item.nonce] = entry
     state.shadow.pending[entry.key] = state.shadow.promised(entry) + item.amount

@@ -50,7 +50,9 @@ class Day:
         }
         if kind == "GTT" and rng.random() < 0.2:
             fields["slot"] = rng.randrange(1, 5)
-        ack = self.venue.place(role, rng.choice(["BUY", "SELL"]), rng.choice([1, 7, 40, 900, 30_000, 90_000]), price, **fields)
+        ack = self.venue.place(
+            role, rng.choice(["BUY", "SELL"]), rng.choice([1, 7, 40, 900, 30_000, 90_000]), price, **fields
+        )
         if ack.ok:
             self.open_ids.append((role, ack.order_id))
 

@@ -89,3 +89,21 @@ def test_what_a_cancel_says_to_the_log(venue: Venue) -> None:
     venue.cancel("maker", placed.order_id)
     last = [output for output in venue.outputs if isinstance(output, OrderOutput)][-1]
     assert (last.order.id, last.order.status, last.order.reason) == (placed.order_id, "CANCELED", "user_cancelled")
+
+
+def test_closed_orders_are_forgotten_after_a_while_and_stay_refused(venue: Venue) -> None:
+    order = venue.order("maker", "SELL", 5, P, expiry=venue.now_ms // 1000 + 86_400)
+    ack = venue.place_order(order, "9")
+    venue.cancel("maker", ack.order_id)
+    venue.tick(3_700_000)
+    venue.push(1, P)
+    venue.mine()
+    assert venue.core.order(bytes.fromhex(ack.order_id[2:])) is None
+    assert venue.place_order(order, "9").error_code == "stale_generation"
+
+
+def test_refused_strangers_leave_nothing_behind(venue: Venue) -> None:
+    before = len(venue.core._state.accounts)
+    assert not venue.place("stranger", "BUY", 5, P).ok
+    assert not venue.reserve("stranger", 5).ok
+    assert len(venue.core._state.accounts) == before

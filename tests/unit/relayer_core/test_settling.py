@@ -285,8 +285,9 @@ def test_backlog_stops_takers_that_open_risk() -> None:
     assert (stopped.filled, stopped.reason) == (2, "settlement_backlog")
     ack = narrow.place("taker", "BUY", 1, P)
     assert (ack.http_status, ack.error_code) == (503, "settlement_backlog")
-    assert narrow.place("taker", "BUY", 1, P - 100).ok, "what only rests passes"
-    assert narrow.place("taker", "SELL", 1, P + 200).ok, "reductions pass"
+    assert narrow.place("taker", "BUY", 1, P - 300).ok, "what only rests passes"
+    assert narrow.place("maker", "BUY", 1, P - 200).ok
+    assert narrow.place("taker", "SELL", 1, P - 200).filled == 1, "reductions pass"
     narrow.settle()
     assert narrow.place("taker", "BUY", 1, P).filled == 1
 
