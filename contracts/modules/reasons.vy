@@ -8,7 +8,6 @@
 """
 
 BAD_SIGNATURE: constant(uint256) = 1
-BAD_MARKET: constant(uint256) = 2
 UNKNOWN_FLAG: constant(uint256) = 3
 TRIGGER_UNSUPPORTED: constant(uint256) = 4
 REFERRER_UNSUPPORTED: constant(uint256) = 5
@@ -49,7 +48,8 @@ SELF_TRADE: constant(uint256) = 67
 MARKET_MISMATCH: constant(uint256) = 68
 ONE_SHOT_MAKER: constant(uint256) = 69
 NEGATIVE_FEES: constant(uint256) = 70
-UNKNOWN: constant(uint256) = 71
+BAD_MARKET: constant(uint256) = 71
+UNKNOWN: constant(uint256) = 72
 
 MAKER: constant(uint256) = 256  # added to a code of class 1 or 2 when the maker is at fault
 
@@ -72,8 +72,6 @@ def _text(code: uint256) -> String[32]:
     if code < 12:
         if code == BAD_SIGNATURE:
             return "bad signature"
-        if code == BAD_MARKET:
-            return "bad market"
         if code == UNKNOWN_FLAG:
             return "unknown flag"
         if code == TRIGGER_UNSUPPORTED:
@@ -147,6 +145,8 @@ def _text(code: uint256) -> String[32]:
         return "one-shot maker"
     if code == NEGATIVE_FEES:
         return "negative fees"
+    if code == BAD_MARKET:
+        return "bad market"
     return "unknown"
 
 

@@ -153,13 +153,12 @@ def test_bad_signature(world: World) -> None:
     assert refused(world, forged, maker) == (ORDER, "bad signature", forged.id)
 
 
-def test_bad_market_is_the_orders_fault(world: World) -> None:
+def test_bad_market_names_nobody_since_its_orders_have_no_id(world: World) -> None:
     orders = [
         world.sign(key, world.order(key, side, market="DOGE-USD"), market=77)
         for key, side in ((world.taker, "BUY"), (world.maker, "SELL"))
     ]
-    fault_class, reason, _ = refused(world, *orders)
-    assert (fault_class, reason) == (ORDER, "bad market")
+    assert refused(world, *orders) == (BATCH, "bad market", NOBODY)
 
 
 @pytest.mark.parametrize("bit", [9, 10, 11, 12, 13, 14, 15])

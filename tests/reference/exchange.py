@@ -168,7 +168,7 @@ class Exchange:
             for reason in static_faults(signed, self.now):
                 yield Fault(ORDER, reason, signed.id)
             if _market_of(signed) not in self.markets:
-                yield Fault(ORDER, "bad market", signed.id)
+                yield Fault(BATCH, "bad market", NOBODY)
         if taker.order.post_only:
             yield Fault(ORDER, "post-only taker", taker.id)
         if market is None or _market_of(taker) != _market_of(maker):
