@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Attacks 36 to 48 that one pushed oracle can suffer. Decimals, quorum and options (41, 42, 45, 46) have no place yet."""
+"""Attacks 36 to 48 that one pushed oracle can suffer.
+
+Decimals, quorum and options (41, 42, 45, 46) have no place yet.
+"""
 
 from dataclasses import replace
 
@@ -132,7 +135,7 @@ def test_44_prices_signed_for_something_else_are_refused(world: World) -> None:
 
 
 def test_47_price_and_liquidation_in_one_transaction() -> None:
-    """A price pushed in the same transaction counts at once, for everyone alike, and the liquidator gains no more by it."""
+    """A price pushed in the same transaction counts at once, and the liquidator gains no more by it."""
     twin = Twin()
     victim, maker, liquidator = wallet("victim"), wallet("maker"), wallet("liquidator")
     for key, amount in ((victim, 120), (maker, 10_000)):

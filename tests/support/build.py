@@ -100,3 +100,11 @@ def artifact(name: str) -> Artifact:
         runtime=bytes.fromhex(output["bytecode_runtime"][2:]),
         layout=output["layout"],
     )
+
+
+def storage_slot(name: str, *path: str) -> int:
+    """Where a contract keeps a variable: `path` leads through its modules."""
+    entry = artifact(name).layout["storage_layout"]
+    for part in path:
+        entry = entry[part]
+    return int(entry["slot"])

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import pyrevm
 from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
 
 from tests.support.abi import RawLog, RevertError
 from tests.support.chain import Receipt
@@ -75,6 +76,11 @@ class Evm:
 
     def storage(self, address: str, slot: int) -> int:
         return self._evm.storage(address, slot)
+
+    def set_mapping(self, address: str, slot: int, key: int, value: int) -> None:
+        """Write an entry of a Vyper mapping, to reach states that would take years."""
+        place = keccak(slot.to_bytes(32, "big") + key.to_bytes(32, "big"))
+        self._evm.insert_account_storage(address, int.from_bytes(place, "big"), value % 2**256)
 
     def call(self, to: str, data: bytes, sender: str | None = None) -> bytes:
         """An eth_call: whatever it writes is undone."""
