@@ -75,6 +75,7 @@ def on_time(state: State) -> None:
         if entry.disarm_at_ms == at_ms:
             entry.disarm_at_ms = 0
             _cancel_each(state, list(entry.open_orders.values()), "cancel_all_after")
+    state.sweep_timers()
     time_s = state.time_s
     while state.expiries and state.expiries[0][0] <= time_s:
         order = state.orders.get(heapq.heappop(state.expiries)[2])

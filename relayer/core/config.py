@@ -18,7 +18,8 @@ class CoreConfig(msgspec.Struct, frozen=True, kw_only=True):
     of notional. `margin_buffer_ppm` is asked on top of initial margin. `credit_confirmations` is how many blocks (1:
     the block itself) a deposit needs before it counts. `max_unsettled_fills` is settlement capacity times half a
     settle window. `max_attempts` bounds how often a fill refused for a market or batch reason is sent. `backlog_age_ms`
-    is how old the oldest unconfirmed fill may be before nothing new may open risk (half a window).
+    is how old the oldest unconfirmed fill may be before nothing new may open risk (half a window). Closed orders in
+    slots are forgotten after `closed_retention_s`, others at their expiry.
     """
 
     chain_id: int

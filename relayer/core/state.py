@@ -15,6 +15,8 @@ from relayer.core.recorder import Recorder
 from relayer.core.shadow import Shadow
 from relayer.core.venue import Venue
 
+_TIMERS_KEPT = 1_024
+
 
 class SlotUse:
     """The newest order that was accepted for a slot of a signing key."""
@@ -122,6 +124,16 @@ class State:
     def cancel(self, order: LiveOrder, reason: str) -> None:
         """Ends an open order for a reason."""
         self.close(order, Status.CANCELED, reason)
+
+    def sweep_timers(self) -> None:
+        """Throws out timers of orders that are gone, once they are the most, so that they never pile up."""
+        orders = self.orders
+        if len(self.expiries) > 2 * len(orders) + _TIMERS_KEPT:
+            self.expiries = [each for each in self.expiries if each[2] in orders and orders[each[2]].level is not None]
+            heapq.heapify(self.expiries)
+        if len(self.forgettings) > 4 * len(orders) + _TIMERS_KEPT:
+            self.forgettings = [each for each in self.forgettings if each[2] in orders]
+            heapq.heapify(self.forgettings)
 
     def hold(self, fill: MatchedFill) -> None:
         """Counts a fill as unsettled: both accounts are as if it had happened."""

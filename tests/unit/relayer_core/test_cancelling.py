@@ -107,3 +107,15 @@ def test_refused_strangers_leave_nothing_behind(venue: Venue) -> None:
     assert not venue.place("stranger", "BUY", 5, P).ok
     assert not venue.reserve("stranger", 5).ok
     assert len(venue.core._state.accounts) == before
+
+
+def test_timers_do_not_pile_up(venue: Venue) -> None:
+    far = venue.now_ms // 1000 + 80 * 86_400
+    for _ in range(800):
+        ack = venue.place("maker", "BUY", 1, P, slot=1, expiry=far)
+        venue.cancel("maker", ack.order_id)
+    venue.tick(4_000_000)
+    venue.tick(1)
+    state = venue.core._state
+    assert state.orders == {}
+    assert len(state.expiries) + len(state.forgettings) < 2_100
