@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from dataclasses import dataclass, field
 
@@ -20,8 +21,8 @@ class Progress:
     final: int = -1
     seq: int = -1
     epoch: int = 0
-    relayer_seen_s: float = 0.0
-    chain_seen_s: float = 0.0
+    relayer_seen_s: float = -math.inf
+    chain_seen_s: float = -math.inf
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     def chain(self, height: int, time_s: int, final: int, head: int | None = None) -> None:
@@ -29,20 +30,19 @@ class Progress:
         self.height, self.time_s, self.final = height, time_s, final
         if head is not None:
             self.head = head
-        self.chain_seen_s = time.monotonic()
+            self.chain_seen_s = time.monotonic()
         metrics.height.set(height)
         metrics.final.set(final)
 
     async def relayer(self, seq: int, epoch: int) -> None:
         """The relayer-order tables stand here."""
         self.seq, self.epoch = seq, epoch
-        self.relayer_seen_s = time.monotonic()
         metrics.seq.set(seq)
         async with self._changed:
             self._changed.notify_all()
 
     def relayer_alive(self) -> None:
-        """The relayer answered, with nothing new."""
+        """The relayer answered."""
         self.relayer_seen_s = time.monotonic()
 
     async def reaches(self, seq: int, timeout_s: float) -> bool:

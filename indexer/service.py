@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
@@ -274,7 +275,7 @@ def run(options: Options, listening: Callable[[str], None] | None = None) -> Non
             loop.add_signal_handler(number, indexer.stop)
         await indexer.run(listening)
 
-    asyncio.run(main())
+    uvloop.run(main())
 
 
 def rebuild(options: Options) -> int:

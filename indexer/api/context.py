@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
 from sqlalchemy import Connection, Engine
+from starlette.requests import HTTPConnection
 
 from indexer.api.errors import ApiError, unknown_market
 from indexer.api.params import Params
@@ -18,7 +19,7 @@ from indexer.progress import Progress
 from indexer.reads.catalog import Catalog, Listing, catalog
 from ouro.deployment import Deployment
 
-AT_SEQ_WAIT_S = 5.0
+AT_SEQ_WAIT_S = 3.0
 
 
 class LiveMarkets:
@@ -71,7 +72,7 @@ def _listing(by_ticker: Mapping[str, Listing], ticker: str) -> Listing:
     return found
 
 
-def context_of(request: Request) -> Context:
+def context_of(request: HTTPConnection) -> Context:
     context: Context = request.app.state.context
     return context
 
@@ -80,19 +81,19 @@ def params_of(request: Request) -> Params:
     return Params(request.query_params)
 
 
-async def at_seq(request: Request) -> None:
+async def at_seq(request: HTTPConnection) -> None:
     """`atSeq`: wait briefly until that record of the relayer's log is applied; 503 when it takes too long."""
     wanted = Params(request.query_params).integer("atSeq")
-    if wanted is None:
-        return
     progress = context_of(request).progress
-    if progress.seq < wanted and not await progress.reaches(wanted, AT_SEQ_WAIT_S):
+    if wanted is not None and progress.seq < wanted and not await progress.reaches(wanted, AT_SEQ_WAIT_S):
         raise ApiError(
             503,
             "behind_seq",
             f"record {wanted} is not applied yet, {progress.seq} is: ask again, or without atSeq",
             "atSeq",
         )
+    # The answer will be read after this: a lower bound of what it knows.
+    request.state.read_after = (progress.height, progress.seq)
 
 
 Ctx = Annotated[Context, Depends(context_of)]

@@ -26,14 +26,15 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        height, seq = self._progress.height, self._progress.seq
         started = time.perf_counter()
         status = 500
+        before = (self._progress.height, self._progress.seq)
 
         async def sending(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                height, seq = scope.get("state", {}).get("read_after", before)
                 headers = MutableHeaders(scope=message)
                 headers[HEIGHT_HEADER] = str(height)
                 headers[SEQ_HEADER] = str(seq)

@@ -65,9 +65,9 @@ class RelayerFollower:
             while True:
                 try:
                     await self._check_log(client)
-                    failures = 0
                     while True:
                         await self._read(client)
+                        failures = 0
                 except (httpx.HTTPError, msgspec.DecodeError, LogGapError) as error:
                     metrics.relayer_errors.inc()
                     if failures == 0:

@@ -34,7 +34,7 @@ class Watcher:
     def advanced(self, position: Position, head: int) -> None:
         pass
 
-    def reverted(self, reversal: Reversal, position: Position) -> None:
+    def reverted(self, reversal: Reversal, position: Position) -> None:  # noqa: ARG002
         self.reversals.append(reversal)
 
 

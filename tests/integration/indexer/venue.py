@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
 from tests.support.abi import Log, RevertError
-from tests.support.anvil import CHAIN_ID, Rpc, anvil
+from tests.support.anvil import Rpc, anvil, record
 from tests.support.system import BTC, ETH, Keys, System, deploy_system
 from tests.support.wire import Fill, Order, Signed, sign_order, wallet
 
@@ -44,43 +42,7 @@ class ChainVenue:
 
     def record(self) -> dict[str, Any]:
         """The deployment record."""
-        system = self.system
-        return {
-            "chainId": CHAIN_ID,
-            "startBlock": 1,
-            "settleWindow": system.settle_window,
-            "withdrawalDelay": system.withdrawal_delay,
-            "operator": KEYS.operator.address,
-            "priceSigner": KEYS.price_signer.address,
-            "contracts": {
-                "exchange": system.exchange.address,
-                "vault": system.vault.address,
-                "oracle": system.oracle.address,
-                "usdc": system.usdc.address,
-            },
-            "markets": [
-                {
-                    "id": listing.id,
-                    "ticker": listing.ticker,
-                    "sizeDecimals": listing.size_decimals,
-                    "priceDecimals": 6 - listing.size_decimals,
-                    "tick": listing.tick,
-                    "imfPpm": listing.imf,
-                    "mmfPpm": listing.mmf,
-                    "bandPpm": listing.band,
-                    "maxOpenInterest": listing.max_open_interest,
-                    "maxPriceAge": listing.max_price_age,
-                    "liquidationFloorPpm": listing.liquidation_floor,
-                    "state": 1,
-                }
-                for listing in system.listings
-            ],
-        }
-
-    def write_record(self, folder: Path) -> Path:
-        path = folder / "deployment.json"
-        path.write_text(json.dumps(self.record()))
-        return path
+        return record(self.system, start_block=1)
 
     @property
     def block(self) -> int:
