@@ -33,7 +33,12 @@ def is_liquidatable(margin: Margin) -> bool:
 def quote(
     margin: Margin, size: int, index_price: int, *, imf_ppm: int, mmf_ppm: int, floor_ppm: int
 ) -> LiquidationQuote:
-    """The terms on which `size` signed lots of a liquidatable account may be taken over."""
+    """The terms on which `size` signed lots of an account may be taken over.
+
+    Raises `ValueError` for an account that is not below maintenance margin.
+    """
+    if not is_liquidatable(margin):
+        raise ValueError("the account is not below maintenance margin")
     held = abs(size)
     direction = 1 if size > 0 else -1
     equity, required = margin.equity_scaled, margin.mm_scaled

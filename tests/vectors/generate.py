@@ -507,6 +507,15 @@ LIQUIDATIONS: list[tuple[str, int, int, list[Leg]]] = [
     ("without a floor", 280_000_000, 0, [(1_000, opened(1_000, 9_500_000, 0), 0, 9_500_000, *BTC)]),
     ("dust would stay", 56_999, 5_000, [(2, opened(2, 9_500_000, 0), 0, 9_500_000, 50_000, 30_000)]),
     (
+        "nine of ten lots would do, but one is dust",
+        4_339_000,
+        5_000,
+        [
+            (10, opened(10, 9_500_000, 0), 0, 9_500_000, *BTC),
+            (10, opened(10, 9_500_000, 0), 0, 9_500_000, 31_000, 30_000),
+        ],
+    ),
+    (
         "a small leg of a large account",
         300_000_000,
         5_000,

@@ -116,8 +116,8 @@ def test_words(vectors: Vectors) -> None:
         names = ("generation", "revision", "filled", "cancel", "tag")
         assert codec.unpack_slot(int(vector["word"], 16)) == codec.SlotWord(*(int(vector[name]) for name in names))
     for vector in file["fills"]:
-        names = ("fillId", "price", "size", "taker", "maker", "takerFeePpm", "makerFeePpm")
-        fill = codec.FillWord(*(int(vector[name]) for name in names))
+        fields = ("fillId", "price", "size", "taker", "maker", "takerFeePpm", "makerFeePpm")
+        fill = codec.FillWord(*(int(vector[name]) for name in fields))
         assert f"0x{codec.pack_fill(fill):064x}" == vector["word"]
 
 
