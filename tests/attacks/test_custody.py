@@ -7,22 +7,19 @@
 from random import Random
 
 import pytest
+from eth_account.signers.local import LocalAccount
 
 from tests.support.abi import RevertError
 from tests.support.system import BTC, ETH
 from tests.support.twin import Twin
 from tests.support.wire import wallet
-from tests.support.world import KEYS, PRICE, USDC, World, rejections
+from tests.support.world import KEYS, PRICE, USDC, World
 
 
 @pytest.fixture
 def hostile() -> World:
     """The same exchange over a token that misbehaves when told to."""
     return World(token="HostileToken")
-
-
-def owed(world: World, *keys: object) -> int:
-    return sum(world.cash(key) for key in keys) + world.exchange.call.fees()  # type: ignore[arg-type]
 
 
 def test_49_fee_on_transfer(hostile: World) -> None:
@@ -228,13 +225,13 @@ def test_62_bank_run_in_any_exit_order() -> None:
         assert left - twin.model.fees - twin.model.insurance <= 25 * 2  # I13: less than one unit a closing
 
 
-def trade_somehow(twin: Twin, keys: list[object], random: Random) -> None:
+def trade_somehow(twin: Twin, keys: list[LocalAccount], random: Random) -> None:
     taker, maker = random.sample(keys, 2)
     market = random.choice([1, 2])
     side, other = random.choice([("BUY", "SELL"), ("SELL", "BUY")])
     price = twin.model.markets[market].price * random.randrange(990, 1010) // 1000 // 100 * 100
     fields = {"market": twin.listings[market].ticker, "limit_price": price, "size": 500}
-    orders = [twin.world.signed(taker, side, **fields), twin.world.signed(maker, other, slot=2, **fields)]  # type: ignore[arg-type]
+    orders = [twin.world.signed(taker, side, **fields), twin.world.signed(maker, other, slot=2, **fields)]
     twin.settle(orders, [twin.world.fill(price, random.randrange(1, 300), taker_fee=350, maker_fee=-100)])
     if random.random() < 0.4:
         twin.warp(random.randrange(1, 4_000))
@@ -242,21 +239,21 @@ def trade_somehow(twin: Twin, keys: list[object], random: Random) -> None:
             twin.push(id_, twin.model.markets[id_].price * random.randrange(980, 1020) // 1000)
 
 
-def flatten(twin: Twin, keys: list[object]) -> None:
+def flatten(twin: Twin, keys: list[LocalAccount]) -> None:
     """Longs sell to shorts at the index price until nobody has a position."""
     for market, listing in twin.listings.items():
         twin.push(market, twin.model.markets[market].price // 100 * 100)
         price = twin.model.markets[market].price
 
-        def held(key: object, market: int = market) -> int:
-            return twin.model.accounts[key.address, 0].position(market).size  # type: ignore[attr-defined]
+        def held(key: LocalAccount, market: int = market) -> int:
+            return twin.model.accounts[key.address, 0].position(market).size
 
         while longs := [key for key in keys if held(key) > 0]:
             seller = longs[0]
             buyer = next(key for key in keys if held(key) < 0)
             lots = min(held(seller), -held(buyer))
             fields = {"market": listing.ticker, "limit_price": price, "size": lots}
-            orders = [twin.world.signed(seller, "SELL", **fields), twin.world.signed(buyer, "BUY", slot=2, **fields)]  # type: ignore[arg-type]
+            orders = [twin.world.signed(seller, "SELL", **fields), twin.world.signed(buyer, "BUY", slot=2, **fields)]
             [outcome] = twin.settle(orders, [twin.world.fill(price, lots)])
             assert not isinstance(outcome, set), outcome
     assert all(twin.world.exchange.call.open_interest(market) == 0 for market in twin.listings)
@@ -279,5 +276,4 @@ def test_a_signed_withdrawal_pays_once(world: World) -> None:
     world.warp(61)
     with pytest.raises(RevertError, match="past the deadline"):
         world.vault.send(world.taker.address).withdraw_signed(message, *signatures)
-    assert rejections([]) == []
     assert world.balance(world.taker.address) == USDC

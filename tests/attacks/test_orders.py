@@ -18,8 +18,8 @@ def reasons(world: World, orders: list[Signed], *fills: Fill) -> list[str]:
 
 def pair(world: World, taker: dict[str, Any] | None = None, maker: dict[str, Any] | None = None) -> list[Signed]:
     return [
-        world.signed(world.taker, **({"side": "BUY", "slot": 1} | (taker or {}))),
-        world.signed(world.maker, **({"side": "SELL", "slot": 2} | (maker or {}))),
+        world.signed(world.taker, "BUY", **({"slot": 1} | (taker or {}))),
+        world.signed(world.maker, "SELL", **({"slot": 2} | (maker or {}))),
     ]
 
 

@@ -2,14 +2,14 @@
 """The wire as the contract reads it, against the tests' own packing and ordinary EIP-712 signers."""
 
 import json
+from dataclasses import replace
 
-import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.wire import ORDER_TYPE, PositionWord, Signed, SlotWord, sign_as_wallet, typed_data, wallet
+from tests.support.wire import ORDER_TYPE, PositionWord, Signature, Signed, SlotWord, sign_as_wallet, typed_data, wallet
 from tests.support.world import World, rejections
 
 ORDER_FIELDS = {
@@ -45,8 +45,6 @@ def test_the_contract_hashes_any_order_as_eth_account_does(side: str, fields: di
 
 
 def _bytes65(signed: Signed) -> bytes:
-    from tests.support.wire import Signature
-
     return Signature(*signed.words[2:]).bytes65
 
 
@@ -91,9 +89,7 @@ def test_wallets_of_different_roles_differ() -> None:
     assert wallet("maker").address != wallet("taker").address
 
 
-@pytest.mark.parametrize("chain_field", ["name", "version"])
-def test_an_order_for_another_domain_is_another_order(world: World, chain_field: str) -> None:
-    from dataclasses import replace
-
+def test_an_order_for_another_domain_is_another_order(world: World) -> None:
     order = world.order(world.taker, "BUY")
-    assert order.hash(world.domain) != order.hash(replace(world.domain, **{chain_field: "other"}))
+    for other in (replace(world.domain, name="other"), replace(world.domain, version="2")):
+        assert order.hash(other) != order.hash(world.domain)

@@ -68,6 +68,17 @@ def _blank(kind: str) -> Any:
     return {"address": "0x" + "00" * 20, "bool": False, "string": ""}.get(kind, 0)
 
 
+def _checksummed(kinds: Sequence[str], values: Sequence[Any]) -> tuple[Any, ...]:
+    out = []
+    for kind, value in zip(kinds, values, strict=True):
+        if kind == "address":
+            value = to_checksum_address(value)
+        elif kind.startswith("(") and kind.endswith(")"):
+            value = _checksummed(kind[1:-1].split(","), value)
+        out.append(value)
+    return tuple(out)
+
+
 class Function:
     """One function of an ABI."""
 
@@ -87,10 +98,7 @@ class Function:
 
     def decode(self, data: bytes) -> Any:
         """One value bare, several as a tuple, addresses checksummed."""
-        values = tuple(
-            to_checksum_address(value) if kind == "address" else value
-            for kind, value in zip(self.outputs, decode(self.outputs, data), strict=True)
-        )
+        values = _checksummed(self.outputs, decode(self.outputs, data))
         return values[0] if len(values) == 1 else values
 
 

@@ -231,7 +231,7 @@ class Signed:
 
     order: Order
     id: bytes
-    words: tuple[int, int, int, int]
+    words: tuple[int, ...]
     signer: str
 
 

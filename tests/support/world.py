@@ -66,6 +66,10 @@ class World:
     def domain(self) -> Domain:
         return self.system.domain
 
+    @property
+    def desk_address(self) -> str:
+        return self.system.desk.address
+
     def warp(self, seconds: int) -> None:
         self.evm.warp(seconds)
 
