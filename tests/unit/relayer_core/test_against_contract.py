@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The core against the contracts themselves: every batch settles whole, and its accounts are the contract's."""
+
+from random import Random
+
+import pytest
+from eth_utils.crypto import keccak
+
+from ouro import codec
+from relayer.core import Core, CoreConfig
+from relayer.core.inputs import BatchBuilt, CancelAll, ChainBlock, Log, Place, Tick
+from relayer.core.outputs import Ack, FillOutput, Output
+from tests.support.chain import Receipt
+from tests.support.evm import Evm
+from tests.support.wire import wallet
+from tests.support.world import PRICE, USDC, World
+
+ROLES = ("maker", "taker", "third")
+TICKERS = {1: "BTC-USD", 2: "ETH-USD"}
+
+
+class RecordingEvm(Evm):
+    """Keeps the logs of every transaction."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logs: list[Log] = []
+
+    def transact(self, sender: str, to: str, data: bytes, gas: int | None = None) -> Receipt:
+        receipt = super().transact(sender, to, data, gas)
+        for log in receipt.raw_logs:
+            self.logs.append(Log(log.address, tuple(log.topics), log.data, keccak(data), len(self.logs)))
+        return receipt
+
+
+class Exchange:
+    """The deployed contracts and a core that follows them from their first event."""
+
+    def __init__(self) -> None:
+        self.world = World(funds=5_000 * USDC)
+        self.world.system.fund(wallet("third").address, 5_000 * USDC)
+        system = self.world.system
+        self.core = Core(
+            CoreConfig(
+                chain_id=31_337,
+                exchange=system.exchange.address,
+                vault=system.vault.address,
+                oracle=system.oracle.address,
+                operator=self.world.operator,
+                markets=(),
+            )
+        )
+        self.number = 0
+        self.said: dict[int, FillOutput] = {}
+        self.nonce = 0
+        self.mine()
+
+    def apply(self, item: object) -> list[Output]:
+        outputs = self.core.apply(item)  # type: ignore[arg-type]
+        self.said.update({output.fill_id: output for output in outputs if isinstance(output, FillOutput)})
+        return outputs
+
+    def mine(self) -> None:
+        evm = self.world.evm
+        assert isinstance(evm, RecordingEvm)
+        self.number += 1
+        parent = keccak(text=str(self.number - 1))
+        logs, evm.logs = tuple(evm.logs), []
+        self.apply(Tick(evm.now * 1_000))
+        self.apply(ChainBlock(self.number, keccak(text=str(self.number)), parent, evm.now, logs))
+
+    def place(self, role: str, side: str, market: int, price: int, size: int, kind: str, slot: int) -> Ack:
+        key = wallet(role)
+        order = self.world.order(
+            key,
+            side,
+            market=TICKERS[market],
+            limit_price=price,
+            size=size,
+            time_in_force=kind,
+            **({"slot": slot} if kind == "GTT" else {}),
+        )
+        signed = self.world.sign(key, order)
+        words = [word.to_bytes(32, "big") for word in signed.words]
+        ack = self.apply(Place(words[0], words[1], words[2], words[3], signed.id, signed.signer, ""))[-1]
+        assert isinstance(ack, Ack)
+        return ack
+
+    def settle(self) -> None:
+        batch = self.core.next_batch()
+        if batch is None:
+            return
+        prev, head = self.core.next_prev, keccak(text=f"head {self.number}")
+        data = codec.encode_settle(prev, head, batch.orders, map(codec.pack_fill, batch.fills))
+        number, nonce = self.core.last_batch
+        self.apply(BatchBuilt(number + 1, nonce + 1, batch.fill_ids, prev, head, data))
+        self.world.evm.transact(self.world.operator, self.world.exchange.address, data)
+        self.world.warp(1)
+        self.mine()
+        assert self.core.chain_head == head
+
+    def cancel_all(self) -> None:
+        for role in ROLES:
+            self.nonce += 1
+            self.apply(CancelAll(wallet(role).address, 0, "", wallet(role).address, self.nonce))
+
+
+@pytest.fixture
+def exchange(monkeypatch: pytest.MonkeyPatch) -> Exchange:
+    monkeypatch.setattr("tests.support.world.Evm", RecordingEvm)
+    return Exchange()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_what_the_core_matches_settles_and_accounts_agree(exchange: Exchange, seed: int) -> None:
+    rng = Random(seed)
+    slots = dict.fromkeys(ROLES, 0)
+    accepted = 0
+    for _ in range(250):
+        role, market = rng.choice(ROLES), rng.choice([1, 2])
+        slots[role] += 1
+        price = PRICE[market] + 100 * rng.randrange(-15, 16)
+        kind = rng.choice(["GTT", "GTT", "IOC", "FOK"])
+        size = rng.choice([1, 50, 3_000, 20_000])
+        ack = exchange.place(role, rng.choice(["BUY", "SELL"]), market, price, size, kind, slots[role])
+        accepted += ack.ok
+        if rng.random() < 0.25:
+            exchange.settle()
+        if rng.random() < 0.05:
+            exchange.world.warp(rng.choice([1, 30]))
+            exchange.world.push(PRICE)
+            exchange.mine()
+    while exchange.core.next_batch() is not None:
+        exchange.settle()
+    assert accepted > 60
+    assert len(exchange.said) > 30
+    rejected = [fill for fill in exchange.said.values() if fill.status != "confirmed"]
+    assert rejected == []
+    exchange.cancel_all()
+    for role in ROLES:
+        key = wallet(role)
+        assert exchange.core.withdrawable(key.address, 0) == exchange.world.withdrawable(key)
+        for market in TICKERS:
+            held = exchange.world.position(key, market)
+            account = exchange.core._state.chain.head.ledger.accounts[key.address, 0]
+            word = account.positions.get(market)
+            assert (held.size, held.q) == ((word.size, word.q) if word else (0, 0))
