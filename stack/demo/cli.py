@@ -73,8 +73,7 @@ def gather(venue: Venue, acknowledged: list[str]) -> Facts:
     with venue.standstill():
         venue.mine(FINAL_AFTER_BLOCKS)
         block = int(venue.node.call("eth_blockNumber"), 16)
-        venue.until(lambda: venue.height() == block, f"the indexer reaches block {block}")
-        venue.until(lambda: venue.waiting() == 0, "no fill waits")
+        venue.settled()
         chain = read_chain(RawChain(venue.node.call, block), venue.record)
         return Facts(
             chain=chain,
@@ -101,7 +100,10 @@ def _verdict(story: Story, facts: Facts, checks: list[Check]) -> bool:
 
 def _show_logs(folder: Path, story: Story) -> None:
     """The end of each log, before a temporary folder goes away."""
-    for log in sorted((folder / "logs").glob("*.log")):
+    for name in ("anvil", "relayer", "indexer"):
+        log = folder / "logs" / f"{name}.log"
+        if not log.exists():
+            continue
         lines = log.read_text(errors="replace").splitlines()[-12:]
         story.console.print(
             f"\n{log.name}:\n" + "\n".join("    " + line for line in lines), markup=False, highlight=False

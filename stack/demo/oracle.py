@@ -21,7 +21,7 @@ AFTER_THE_DIP = 2_472
 BOTTOM = 3_528
 """2023-03-10 10:48 UTC, 9.4% lower, the low of the file being 19,570 USD."""
 
-CANDLES_A_STEP = 48
+CANDLES_A_STEP = 16
 PUSH_GAS = 400_000
 WEI_TIP = 50 * 10**9
 
@@ -48,7 +48,7 @@ class Oracle:
         return self.replay.candles[candle].time
 
     def crash(self) -> Iterator[tuple[str, dict[str, int]]]:
-        """The fall from the dip to the bottom, 48 minutes a step."""
+        """The fall from the dip to the bottom, so many minutes a step."""
         for candle in range(AFTER_THE_DIP + CANDLES_A_STEP, BOTTOM + 1, CANDLES_A_STEP):
             yield self.time_of(candle), self.at(candle)
 

@@ -3,7 +3,6 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -14,7 +13,7 @@ from keeper.outcome import Outcome, Result
 from keeper.ports import SystemClock
 from keeper.rpc_chain import RpcChain
 from ouro.chain import Chain
-from ouro.client import ClientError, NotFoundError
+from ouro.client import ClientError
 from stack.demo.actors import LIFETIME_S, Actor, BrowserActor, Part
 from stack.demo.oracle import AFTER_THE_DIP, MORNING
 from stack.demo.raw import RawChain
@@ -98,8 +97,10 @@ class Scenario:
             jobs.append(pool.submit(self._fund_keeper))
             for job in jobs:
                 job.result()
+        self.venue.caught_up()
         for part, usdc in DEPOSITS.items():
-            self._until_equity(self.actors[part], Decimal(usdc))
+            shown = self.actors[part].equity()
+            self._must(shown == usdc, f"{part.name} has {usdc} USDC at the front door, not {shown}")
         self.story.note(f"{len(DEPOSITS)} traders and a keeper deposited {sum(DEPOSITS.values()) + KEEPER_USDC:,} USDC")
 
     def trades(self) -> None:
@@ -181,6 +182,8 @@ class Scenario:
         self.story.chapter("Relayer killed")
         index = self._index(BTC)
         offer = index + 10 * self.maker.market(BTC).tick
+        gone = sum(len(maker.client.cancel_all(BTC).cancelled) for maker in (self.maker, self.second_maker))
+        self.story.note(f"first the makers take {gone} orders back, which the new index has overtaken")
         with self.venue.standstill():
             self.maker.place(BTC, "SELL", 3_000, offer, post_only=True)
             self.trader.place(BTC, "BUY", 500, offer + 5_000, "IOC")
@@ -290,15 +293,6 @@ class Scenario:
     def _fund_keeper(self) -> None:
         self.keeper_wallet.faucet(KEEPER_USDC)
         self.keeper_wallet.deposit(KEEPER_USDC)
-
-    def _until_equity(self, actor: Actor, usdc: Decimal) -> None:
-        def shown() -> bool:
-            try:
-                return actor.equity() == usdc
-            except NotFoundError:
-                return False
-
-        self.venue.until(shown, f"{actor.name} has an equity of {usdc} USDC at the front door")
 
     def _until_sent(self) -> None:
         """Until a settlement waits for a block."""

@@ -113,12 +113,20 @@ class Venue:
     def settled(self) -> None:
         """Wait until every fill is settled or rejected, and the indexer has seen it."""
         self.until(lambda: self.waiting() == 0, "every fill settles or is rejected")
+        self.caught_up()
+
+    def caught_up(self) -> None:
+        """Wait until relayer and indexer have seen the newest block."""
         height = int(self.node.call("eth_blockNumber"), 16)
         self.until(lambda: self.height() >= height, f"the indexer reaches block {height}")
+        self.until(lambda: self._relayer_height() >= height, f"the relayer reaches block {height}")
 
     def height(self) -> int:
         """The newest block that the indexer has applied."""
         return int(httpx.get(f"{self.plan.base_url}/v4/height", timeout=10).json()["height"])
+
+    def _relayer_height(self) -> int:
+        return int(httpx.get(f"{self.plan.relayer_url}/ready", timeout=10).json()["height"])
 
     def kill_relayer(self) -> int:
         """SIGKILL; its process id."""
