@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The stream's bookkeeping: numbering, snapshots before updates, batches, slow readers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from indexer.stream.hub import QUEUE_LIMIT, Hub, Session, Stamp, Update
+
+KEY = ("v4_trades", "BTC-USD")
+
+
+def update(at: int) -> Update:
+    return Update(*KEY, {"at": at}, Stamp("chain", at))
+
+
+def sent(session: Session) -> list[dict[str, Any]]:
+    found = []
+    while not session.outgoing.empty():
+        frame = session.outgoing.get_nowait()
+        assert frame is not None
+        found.append(msgspec.json.decode(frame))
+    return found
+
+
+def listening(hub: Hub, *, batched: bool = False) -> Session:
+    session = Session()
+    hub.join(session)
+    hub.subscribe(session, KEY, batched=batched)
+    return session
+
+
+def test_updates_wait_for_the_snapshot_and_those_in_it_are_dropped() -> None:
+    hub = Hub()
+    session = listening(hub)
+    for at in (4, 5, 6):
+        hub.publish([update(at)])
+    assert sent(session) == []
+    hub.started(session, KEY, {"trades": []}, {"chain": 5})
+    hub.publish([update(7)])
+    messages = sent(session)
+    assert [message["type"] for message in messages] == ["subscribed", "channel_data", "channel_data"]
+    assert [message["contents"].get("at") for message in messages] == [None, 6, 7]
+    assert [message["message_id"] for message in messages] == [0, 1, 2]
+    assert {message["connection_id"] for message in messages} == {session.id}
+    assert (messages[1]["channel"], messages[1]["id"], messages[1]["version"]) == (*KEY, "2.1.0")
+
+
+def test_batches_are_sent_when_flushed() -> None:
+    hub = Hub()
+    session = listening(hub, batched=True)
+    hub.started(session, KEY, {}, {})
+    hub.publish([update(1), update(2)])
+    assert [message["type"] for message in sent(session)] == ["subscribed"]
+    hub.flush()
+    hub.flush()
+    [batch] = sent(session)
+    assert (batch["type"], batch["contents"]) == ("channel_batch_data", [{"at": 1}, {"at": 2}])
+
+
+def test_a_slow_reader_is_cut_off_instead_of_losing_a_message() -> None:
+    hub = Hub()
+    session = listening(hub)
+    hub.started(session, KEY, {}, {})
+    hub.publish([update(at) for at in range(QUEUE_LIMIT + 5)])
+    assert session.too_slow
+    assert session.outgoing.qsize() == QUEUE_LIMIT
+
+
+def test_who_leaves_hears_nothing() -> None:
+    hub = Hub()
+    session = listening(hub)
+    assert hub.wanted("v4_trades") == {"BTC-USD"}
+    hub.leave(session)
+    hub.publish([update(1)])
+    assert hub.wanted("v4_trades") == frozenset()
+    assert sent(session) == []

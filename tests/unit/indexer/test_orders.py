@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The relayer's log: records to tables and books, the cursor, another log."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from sqlalchemy import Engine, select
+
+from indexer.orders.book import Book
+from indexer.orders.consumer import RelayerFollower
+from indexer.orders.records import BookRecord, FillRecord, OrderRecord, decode_record
+from indexer.progress import Progress
+from indexer.store import order_schema
+from indexer.store.engine import open_engine
+from indexer.store.migrate import migrate
+from indexer.store.order_store import OrderStore
+from indexer.store.query import rows
+from relayer.core import outputs
+
+OWNER = "0x" + "1" * 40
+
+
+def order(seq: int, id_: str, filled: int = 0, status: str = "OPEN") -> bytes:
+    state = outputs.OrderState(
+        id=id_,
+        client_id="7",
+        account=OWNER,
+        subaccount=0,
+        market="BTC-USD",
+        side="BUY",
+        size=10,
+        limit_price=100,
+        time_in_force="GTT",
+        post_only=False,
+        reduce_only=False,
+        expiry=2_000,
+        generation=1_000,
+        slot=1,
+        revision=0,
+        signer=OWNER,
+        filled=filled,
+        status=status,
+        reason="",
+    )
+    return outputs.encode_json(outputs.OrderOutput(seq=seq, time_ms=seq * 1_000, order=state))
+
+
+def book(seq: int, book_seq: int, bids: Sequence[tuple[int, int]]) -> bytes:
+    record = outputs.BookOutput(
+        seq=seq, time_ms=seq * 1_000, market="BTC-USD", bids=tuple(bids), asks=(), book_seq=book_seq
+    )
+    return outputs.encode_json(record)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    opened = open_engine(f"sqlite:///{tmp_path / 'index.sqlite'}", writes=True)
+    migrate(opened)
+    yield opened
+    opened.dispose()
+
+
+def test_the_relayers_records_are_read_as_it_writes_them() -> None:
+    record = decode_record(order(3, "0xaa"))
+    assert isinstance(record, OrderRecord)
+    assert (record.seq, record.order.limit_price, record.order.client_id) == (3, 100, "7")
+    assert isinstance(decode_record(book(4, 1, [(100, 10)])), BookRecord)
+
+
+def test_a_book_takes_absolute_sizes() -> None:
+    held = Book()
+    for line in (book(1, 1, [(100, 10), (99, 5)]), book(2, 2, [(100, 4)]), book(3, 3, [(99, 0)])):
+        record = decode_record(line)
+        assert isinstance(record, BookRecord)
+        held.apply(record)
+    assert held.top(10) == ([(100, 4)], [])
+    assert held.seq == 3
+
+
+def test_records_and_cursor_are_one(engine: Engine) -> None:
+    store = OrderStore(engine)
+    cursor = store.open()
+    lines = [order(1, "0xaa"), book(2, 1, [(100, 10)]), order(3, "0xaa", 4), book(4, 2, [(100, 6), (90, 0)])]
+    cursor = store.apply([decode_record(line) for line in lines], lines[-1], cursor)
+    assert store.open() == cursor
+    assert cursor.seq == 4
+    assert store.books() == {"BTC-USD": Book(bids={100: 6}, seq=2)}
+    cursor = store.apply([decode_record(order(5, "0xaa", 10, "FILLED"))], order(5, "0xaa", 10, "FILLED"), cursor)
+    with engine.begin() as connection:
+        [row] = rows(connection, select(order_schema.orders))
+    assert (row["filled"], row["status"], row["created_seq"], row["updated_seq"]) == (10, "FILLED", 1, 5)
+    fresh = store.restart(cursor)
+    assert (fresh.seq, fresh.epoch) == (0, 2)
+    assert store.books() == {}
+
+
+class Log:
+    """A relayer's `GET /events` over HTTP; `lines` may be replaced by those of another log."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+        log = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked = parse_qs(urlsplit(self.path).query)
+                first = int(asked["from"][0])
+                found = [line for line in log.lines if json.loads(line)["seq"] >= first][: int(asked["limit"][0])]
+                body = b"".join(line + b"\n" for line in found)
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class Heard:
+    """What a listener was told."""
+
+    def __init__(self) -> None:
+        self.books: list[int] = []
+        self.orders: list[int] = []
+        self.restarts = 0
+
+    def book_changed(self, record: BookRecord) -> None:
+        self.books.append(record.seq)
+
+    async def orders_changed(self, records: Sequence[OrderRecord | FillRecord]) -> None:
+        self.orders.extend(record.seq for record in records)
+
+    async def log_restarted(self) -> None:
+        self.restarts += 1
+
+
+async def follow(log: Log, engine: Engine, heard: Heard, until: int) -> RelayerFollower:
+    """Follow until record `until` is applied."""
+    progress = Progress()
+    follower = RelayerFollower(log.url, OrderStore(engine), progress, heard)
+    await follower.open()
+    task = asyncio.create_task(follower.run())
+    try:
+        assert await progress.reaches(until, 10)
+        await asyncio.sleep(0.05)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    return follower
+
+
+def test_another_log_is_noticed_and_starts_an_epoch(engine: Engine) -> None:
+    """A relayer that lost its journal tells another story: what the old one said is forgotten."""
+    log, heard = Log(), Heard()
+    try:
+        log.lines = [order(1, "0xaa"), book(2, 1, [(100, 10)])]
+        asyncio.run(follow(log, engine, heard, 2))
+        assert (heard.orders, heard.books, heard.restarts) == ([1], [2], 0)
+        log.lines.append(order(3, "0xaa", 10, "FILLED"))
+        asyncio.run(follow(log, engine, heard, 3))
+        assert (heard.orders, heard.restarts) == ([1, 3], 0)
+
+        log.lines = [order(1, "0xbb"), order(2, "0xcc"), order(3, "0xdd"), book(4, 1, [(90, 1)])]
+        follower = asyncio.run(follow(log, engine, heard, 4))
+        assert heard.restarts == 1
+        assert follower.books == {"BTC-USD": Book(bids={90: 1}, seq=1)}
+        with engine.begin() as connection:
+            found = {row["id"] for row in rows(connection, select(order_schema.orders))}
+        assert found == {"0xbb", "0xcc", "0xdd"}
+    finally:
+        log.close()
