@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
-from eth_utils.address import is_checksum_address, is_checksum_formatted_address, to_checksum_address
 from starlette.requests import Request
 
-from ouro import eip712
+from ouro import addresses, eip712
 from relayer.api.errors import ApiError
 
 MAX_BODY_BYTES = 16_384
@@ -153,11 +152,10 @@ def _uint(name: str, bits: int, value: Any) -> int:
 
 
 def _address(name: str, value: Any) -> str:
-    if not isinstance(value, str) or len(value) != 42 or not value.startswith("0x") or not _is_hex(value[2:]):
-        raise ApiError(400, "invalid_field", f"{name} must be an address: 0x and 40 hex digits", name)
-    if is_checksum_formatted_address(value) and not is_checksum_address(value):
-        raise ApiError(400, "invalid_field", f"{name} {value} has a wrong checksum: it was mistyped somewhere", name)
-    return str(to_checksum_address(value))
+    try:
+        return addresses.parse(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise ApiError(400, "invalid_field", f"{name} {error}", name) from None
 
 
 def _bytes32(name: str, value: Any) -> bytes:

@@ -1,28 +1,30 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""The way of an order into the core: signatures are recovered in threads, in batches; a verified batch is decided and
-written down as one.
+"""The way of an order into the core: verified, then decided and written down together with those that came with it.
 
-While a batch is verified the next one piles up, so batches grow with the load and a lone order never waits.
+Requests that arrive in one turn of the event loop make a batch. Recovering a signature takes about as long as handing
+it to a thread, so a few are verified on the spot; a larger batch goes to the thread pool, where recovery runs beside
+the loop. While a batch is verified the next one piles up: batches grow with the load, and a lone order never waits.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeAlias
 
 from relayer.api.bodies import PlaceBody
 from relayer.api.errors import ApiError
 from relayer.api.verifying import Verifier
 from relayer.core.inputs import Place
 from relayer.core.outputs import Ack
-from relayer.engine import Engine, StoppedError, ack_of
+from relayer.engine import Engine, Outputs, StoppedError, ack_of
 
+ON_THE_SPOT = 4
 MAX_BATCH = 64
 MAX_WAITING = 8_192
 
-T = TypeVar("T")
+Waiting: TypeAlias = tuple[PlaceBody, "asyncio.Future[Ack]"]
 
 
 class Intake:
@@ -34,67 +36,89 @@ class Intake:
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="verify")
         self._busy = 0
-        self._waiting: list[tuple[PlaceBody, asyncio.Future[Ack]]] = []
+        self._waiting: list[Waiting] = []
+        self._scheduled = False
         self._running: set[asyncio.Task[None]] = set()
 
     async def place(self, body: PlaceBody) -> Ack:
-        """The core's answer, on disk. Raises ApiError for what the core never gets to see, and `StoppedError`."""
+        """The core's answer, on disk. Raises ApiError for what the core never gets to see, and StoppedError."""
         if len(self._waiting) >= MAX_WAITING:
             raise ApiError(503, "overloaded", "too many orders are waiting to be verified: try again shortly")
-        answered: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[Ack] = loop.create_future()
         self._waiting.append((body, answered))
-        self._pump()
+        if not self._scheduled:
+            self._scheduled = True
+            loop.call_soon(self._drain)
         return await answered
-
-    async def verified(self, check: Callable[[], T]) -> T:
-        """Runs a check of the verifier in the thread pool."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, check)
 
     def close(self) -> None:
         """Ends the threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _pump(self) -> None:
+    def _drain(self) -> None:
+        self._scheduled = False
+        if len(self._waiting) <= ON_THE_SPOT and not self._busy:
+            taken = self._waiting
+            self._waiting = []
+            self._decide(taken, self._verify(taken))
         while self._waiting and self._busy < self._threads:
             taken = self._waiting[:MAX_BATCH]
             del self._waiting[:MAX_BATCH]
             self._busy += 1
-            task = asyncio.ensure_future(self._take(taken))
+            task = asyncio.ensure_future(self._in_thread(taken))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
-    async def _take(self, taken: Sequence[tuple[PlaceBody, asyncio.Future[Ack]]]) -> None:
+    async def _in_thread(self, taken: Sequence[Waiting]) -> None:
         try:
-            bodies = [body for body, _ in taken]
-            results = await asyncio.get_running_loop().run_in_executor(self._pool, self._verify, bodies)
+            results = await asyncio.get_running_loop().run_in_executor(self._pool, self._verify, taken)
         finally:
             self._busy -= 1
-            self._pump()
-        self._engine.metrics.verify_batch.observe(len(taken))
-        accepted: list[tuple[Place, asyncio.Future[Ack]]] = []
-        for result, (_, answered) in zip(results, taken, strict=True):
-            if isinstance(result, Place):
-                accepted.append((result, answered))
-            elif not answered.done():
-                answered.set_exception(result)
-        if not accepted:
-            return
-        try:
-            decided = await self._engine.apply([item for item, _ in accepted])
-        except StoppedError as error:
-            for _, answered in accepted:
-                if not answered.done():
-                    answered.set_exception(error)
-            return
-        for outputs, (_, answered) in zip(decided, accepted, strict=True):
-            if not answered.done():
-                answered.set_result(ack_of(outputs))
+        self._decide(taken, results)
+        self._drain()
 
-    def _verify(self, bodies: Sequence[PlaceBody]) -> list[Place | ApiError]:
+    def _verify(self, taken: Sequence[Waiting]) -> list[Place | ApiError]:
         results: list[Place | ApiError] = []
-        for body in bodies:
+        for body, _ in taken:
             try:
                 results.append(self._verifier.place(body.order, body.signature, body.label))
             except ApiError as error:
                 results.append(error)
         return results
+
+    def _decide(self, taken: Sequence[Waiting], results: Sequence[Place | ApiError]) -> None:
+        """Hands the verified orders to the core in one go; the answers follow when they are on disk."""
+        self._engine.metrics.verify_batch.observe(len(taken))
+        items: list[Place] = []
+        answers: list[asyncio.Future[Ack]] = []
+        for result, (_, answered) in zip(results, taken, strict=True):
+            if isinstance(result, Place):
+                items.append(result)
+                answers.append(answered)
+            elif not answered.done():
+                answered.set_exception(result)
+        if not items:
+            return
+        try:
+            decided = self._engine.apply(items)
+        except StoppedError as error:
+            _break(answers, error)
+            return
+
+        def on_disk(future: asyncio.Future[list[Outputs]]) -> None:
+            error = future.exception()
+            if error is not None:
+                _break(answers, error)
+                return
+            for outputs, answered in zip(future.result(), answers, strict=True):
+                if not answered.done():
+                    answered.set_result(ack_of(outputs))
+
+        decided.add_done_callback(on_disk)
+
+
+def _break(answers: Sequence[asyncio.Future[Ack]], error: BaseException) -> None:
+    for answered in answers:
+        if not answered.done():
+            answered.set_exception(error)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -62,7 +61,7 @@ async def verify(request: Request) -> Response:
     """Say whom an order's signature recovers to and which digest it must be over. Places nothing."""
     venue = venue_of(request)
     body = decode_body(await read_body(request), _verify, '{"order": {...}, "signature": "0x..."}')
-    verdict = await venue.intake.verified(partial(venue.verifier.verdict, body.order, body.signature))
+    verdict = venue.verifier.verdict(body.order, body.signature)
     return answer(200, verdict)
 
 
@@ -73,7 +72,7 @@ async def cancel_all_after(request: Request) -> Response:
     example = '{"cancelAllAfter": {...}, "signature": "0x..."}'
     body = decode_body(await read_body(request), _cancel_all_after, example)
     venue.need_running()
-    item = await venue.intake.verified(partial(venue.verifier.cancel_all_after, body.cancel_all_after, body.signature))
+    item = venue.verifier.cancel_all_after(body.cancel_all_after, body.signature)
     return await _command(venue, "cancelAllAfter", item)
 
 
@@ -83,7 +82,7 @@ async def cancel_all(request: Request) -> Response:
     venue = venue_of(request)
     body = decode_body(await read_body(request), _cancel_all, '{"cancelAll": {...}, "signature": "0x..."}')
     venue.need_running()
-    item = await venue.intake.verified(partial(venue.verifier.cancel_all, body.cancel_all, body.signature))
+    item = venue.verifier.cancel_all(body.cancel_all, body.signature)
     return await _command(venue, "cancelAll", item)
 
 
@@ -93,7 +92,7 @@ async def cancel(request: Request, order_id: str) -> Response:
     venue = venue_of(request)
     body = decode_body(await read_body(request), _cancel, '{"cancel": {...}, "signature": "0x..."}')
     venue.need_running()
-    item = await venue.intake.verified(partial(venue.verifier.cancel, body.cancel, body.signature, order_id))
+    item = venue.verifier.cancel(body.cancel, body.signature, order_id)
     return await _command(venue, "cancel", item)
 
 

@@ -90,6 +90,7 @@ class ChainWatcher:
         self._engine.metrics.chain_lag.set(0)
         if not self._caught_up:
             log.info("caught_up", block=self._engine.core.chain_number)
+            self.moved.set()
         self._caught_up = True
         self._seen_at = time.monotonic()
 

@@ -80,8 +80,21 @@ class Settler:
         self._resume_at = 0.0
         self._balance_at = -math.inf
         self._last_head = bytes(32)
-        self.fenced = ""
-        """Why nothing is settled any more, empty while all is well."""
+        self._was_fenced = False
+
+    @property
+    def fenced(self) -> str:
+        """Why nothing is settled any more, empty while all is well.
+
+        Another sender on the same key shows by a journal head that none of our batches left.
+        """
+        head = self._engine.core.chain_head
+        if head in self._engine.heads:
+            return ""
+        return (
+            f"the journal head of {self._operator.address} on chain, 0x{head.hex()}, comes from none of this "
+            "journal's batches: another relayer uses the same key, or this is not the journal that it settled from"
+        )
 
     async def run(self) -> None:
         """Settles until cancelled."""
@@ -125,24 +138,18 @@ class Settler:
         while await self._build():
             pass
 
-    # The fence
-
     def _look_at_head(self) -> None:
-        """Another sender on the same key shows by a journal head that none of our batches left."""
         head = self._engine.core.chain_head
         if head != self._last_head:
             self._last_head = head
             self._pause_s = 0.0
-        if head in self._engine.heads:
-            if self.fenced:
+        reason = self.fenced
+        if bool(reason) != self._was_fenced:
+            self._was_fenced = bool(reason)
+            if reason:
+                log.critical("fenced", reason=reason)
+            else:
                 log.warning("settling_again", head=head.hex())
-            self.fenced = ""
-        elif not self.fenced:
-            self.fenced = (
-                f"the journal head of {self._operator.address} on chain, 0x{head.hex()}, comes from none of this "
-                "journal's batches: another relayer uses the same key, or this is not the journal that it settled from"
-            )
-            log.critical("fenced", reason=self.fenced)
 
     # Batches that were sent
 
