@@ -44,6 +44,7 @@ _log = structlog.get_logger(__name__)
 
 _FLUSH_S = 0.25
 _GRACE_S = 5
+_MAX_FRAME = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ class Indexer:
             BlockSource(self._node, addresses_of(self.deployment)),
             store,
             self._observer,
+            chain_id=self.deployment.chain_id,
             poll_s=options.poll_s,
         )
         self._forwarder = Forwarder(options.relayer_url)
@@ -122,6 +124,7 @@ class Indexer:
                 ws="websockets-sansio",
                 ws_ping_interval=30.0,
                 ws_ping_timeout=10.0,
+                ws_max_size=_MAX_FRAME,
                 timeout_graceful_shutdown=_GRACE_S,
             )
             server = _Server(config)
@@ -288,7 +291,7 @@ def rebuild(options: Options) -> int:
         store = chain_store(engine, deployment)
         store.clear()
         source = BlockSource(node, addresses_of(deployment))
-        follower = Follower(node, source, store, _Silent(), poll_s=options.poll_s)
+        follower = Follower(node, source, store, _Silent(), chain_id=deployment.chain_id)
         while follower.step():
             pass
         return follower.position.number

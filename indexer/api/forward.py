@@ -27,9 +27,9 @@ class Forwarder:
 
     async def __call__(self, request: Request) -> Response:
         """The relayer's answer. Raises a 503 when there is none, a 413 for a body beyond a megabyte."""
-        body = await request.body()
-        if len(body) > _MAX_BODY:
-            raise ApiError(413, "body_too_large", "the body is larger than a megabyte")
+        if ".." in request.url.path.split("/"):
+            raise ApiError(404, "not_found", "there is nothing at this path")
+        body = await _body(request)
         headers = {name: request.headers[name] for name in _UP if name in request.headers}
         try:
             answer = await self._client.request(
@@ -48,3 +48,14 @@ class Forwarder:
             ) from error
         kept = {name: answer.headers[name] for name in _DOWN if name in answer.headers}
         return Response(answer.content, answer.status_code, {**kept, "Cache-Control": "no-store"})
+
+
+async def _body(request: Request) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > _MAX_BODY:
+            raise ApiError(413, "body_too_large", "the body is larger than a megabyte")
+        parts.append(part)
+    return b"".join(parts)

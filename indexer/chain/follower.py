@@ -30,6 +30,10 @@ class ReorgTooDeepError(OuroError):
     """The chain changed below what was final: only a rebuild helps."""
 
 
+class WrongChainError(OuroError):
+    """The node is on another chain than the deployment."""
+
+
 class Observer(Protocol):
     """Who wants to know; called in the follower's thread."""
 
@@ -47,13 +51,21 @@ class Follower:
     """Keeps a `ChainStore` at the head of a node's chain. `poll_s` is how often it asks for a new head."""
 
     def __init__(
-        self, node: Node, source: BlockSource, store: ChainStore, observer: Observer, *, poll_s: float = 0.2
+        self,
+        node: Node,
+        source: BlockSource,
+        store: ChainStore,
+        observer: Observer,
+        *,
+        chain_id: int,
+        poll_s: float = 0.2,
     ) -> None:
         self._node = node
         self._source = source
         self._store = store
         self._observer = observer
         self._poll_s = poll_s
+        self._chain_id: int | None = chain_id
         self._below_since: float | None = None
         self._stop = threading.Event()
         self._position = store.open()
@@ -68,7 +80,7 @@ class Follower:
         self._stop.set()
 
     def run(self) -> None:
-        """Follow until stopped. Outlives a node that is away; raises `ReorgTooDeepError`."""
+        """Follow until stopped. Outlives a node that is away; raises `ReorgTooDeepError` and `WrongChainError`."""
         failures = 0
         while not self._stop.is_set():
             try:
@@ -85,6 +97,7 @@ class Follower:
 
     def step(self) -> bool:
         """Do what there is to do for the present head. Returns whether anything changed."""
+        self._check_chain()
         head = self._node.head()
         metrics.head.set(head)
         if head < self._position.number:
@@ -104,6 +117,15 @@ class Follower:
                 self._step_back()
                 break
         return True
+
+    def _check_chain(self) -> None:
+        """Once, as soon as the node answers."""
+        if self._chain_id is None:
+            return
+        found = self._node.chain_id()
+        if found != self._chain_id:
+            raise WrongChainError(f"the node is on chain {found}, the contracts are on chain {self._chain_id}")
+        self._chain_id = None
 
     def _limits(self, head: int) -> Limits:
         old = max(0, head - KEPT_BLOCKS)

@@ -95,9 +95,10 @@ class Node:
         except (httpx.HTTPError, ValueError) as error:
             raise NodeError(f"the node at {self._url} did not answer: {error}") from error
         ordered: list[Any] = [None] * len(body)
-        for answer in answers if len(body) > 1 else [answers]:
+        # A node that refuses a batch as a whole answers with one error.
+        for answer in answers if isinstance(answers, list) else [answers]:
             if "error" in answer:
-                raise NodeError(f"the node refused {calls[answer['id']][0]}: {answer['error'].get('message')}")
+                raise NodeError(f"the node refused {calls[answer.get('id') or 0][0]}: {answer['error']}")
             ordered[answer["id"]] = answer["result"]
         return ordered
 

@@ -48,7 +48,8 @@ class Index:
         self.node = Node(rpc_url)
         self.watcher = Watcher()
         source = BlockSource(self.node, addresses_of(self.deployment))
-        self.follower = Follower(self.node, source, chain_store(self.engine, self.deployment), self.watcher, poll_s=0)
+        store = chain_store(self.engine, self.deployment)
+        self.follower = Follower(self.node, source, store, self.watcher, chain_id=self.deployment.chain_id, poll_s=0)
 
     def sync(self) -> None:
         """Follow until there is nothing left to do."""

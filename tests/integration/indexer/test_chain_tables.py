@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from indexer.chain.follower import WrongChainError
 from indexer.reads.catalog import catalog
 from indexer.reads.health import healths
+from indexer.service import Options, rebuild
 from ouro.codec import unpack_position
 from tests.integration.indexer.index import Index
 from tests.integration.indexer.venue import IDS, LIQUIDATOR, MAKER, TAKER, TRADERS, ChainVenue, venue
@@ -160,3 +163,23 @@ def test_a_reorg_tells_which_fills_no_longer_stand(chain: ChainVenue, index: Ind
     assert reversal.trades == {IDS["BTC-USD"]: stands}
     assert reversal.fills == {(TAKER.address, 0): stands, (MAKER.address, 0): stands}
     assert index.tables()["trades"] == []
+
+
+def test_a_rebuild_finds_the_same(chain: ChainVenue, tmp_path: Path) -> None:
+    path = tmp_path / "index.sqlite"
+    first = Index(chain.rpc.url, chain.record(), path)
+    chain.trade(TAKER, MAKER, 5)
+    first.sync()
+    expected = first.tables()
+    deployment = tmp_path / "deployment.json"
+    deployment.write_text(json.dumps(chain.record()))
+    assert rebuild(Options(chain.rpc.url, "", f"sqlite:///{path}", deployment)) == chain.block
+    assert first.tables() == expected
+    first.close()
+
+
+def test_a_node_of_another_chain_is_refused(chain: ChainVenue, tmp_path: Path) -> None:
+    other = Index(chain.rpc.url, chain.record() | {"chainId": 1}, tmp_path / "index.sqlite")
+    with pytest.raises(WrongChainError, match="31337"):
+        other.sync()
+    other.close()
