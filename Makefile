@@ -4,6 +4,7 @@
 PYTHON := $(or $(PYTHON),$(firstword $(foreach name,python3 python3.12 python3.11 python,$(shell command -v $(name)))))
 PORT ?= 8000
 ANVIL_PORT ?= 8545
+CALLS ?= 100000
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$(PATH):$(CURDIR)/.tools/uv/bin
 export PORT ANVIL_PORT
@@ -30,8 +31,8 @@ up: setup ## run the whole exchange here: chain, contracts, services, price feed
 demo: setup ## play deposits to liquidation without a person and prove that the parts agree
 	@exec ouro demo
 
-test: setup ## every test
-	@exec pytest $(ARGS)
+test: setup ## every test; ARGS="tests/unit -k book" for some
+	@exec pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: setup ## format, lint, types, imports, Vyper format, committed ABIs
 	@$(PYTHON) stack/bootstrap.py --mamushi
@@ -51,8 +52,8 @@ format: setup ## put Python and Vyper sources in the project's format
 bench: setup ## gas per fill at 1, 8 and 32 fills a batch
 	@exec python -m bench
 
-fuzz: setup ## the stateful tests for longer than `make test` does
-	@exec pytest $(ARGS)
+fuzz: setup ## the stateful tests with CALLS=100000 calls, and what they find shrunk
+	@OURO_FUZZ_CALLS=$(CALLS) OURO_FUZZ_SHRINK=1 exec pytest tests/invariant --timeout=0 $(ARGS)
 
 lock: setup ## write requirements/*.txt anew from pyproject.toml; UPGRADE=1 takes the newest versions
 	$(COMPILE) pyproject.toml --extra services --extra deploy --group dev -o requirements/dev.txt
