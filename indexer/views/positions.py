@@ -2,7 +2,7 @@
 """Positions: the stored word and the history, changed by a fill or a take-over."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from indexer.store import schema
@@ -11,6 +11,9 @@ from indexer.views.exposure import Exposure, trade
 from indexer.views.rows import Row, Rows
 from ouro.codec import PositionWord
 from ouro.units import SCALE
+
+
+_EXPOSURE_COLUMNS = tuple(field.name for field in fields(Exposure) if field.name != "side")
 
 
 @dataclass(frozen=True)
@@ -122,9 +125,10 @@ def move(
 
 def exposure_of(row: Mapping[str, Any]) -> Exposure:
     """The exposure that a row of `positions` holds."""
-    names = Exposure.__dataclass_fields__
-    return Exposure(**{name: row[name] for name in names if name != "side"}, side=1 if row["side"] == "LONG" else -1)
+    return Exposure(**{name: row[name] for name in _EXPOSURE_COLUMNS}, side=1 if row["side"] == "LONG" else -1)
 
 
 def _columns(exposure: Exposure) -> Row:
-    return asdict(exposure) | {"side": "LONG" if exposure.side > 0 else "SHORT"}
+    return {name: getattr(exposure, name) for name in _EXPOSURE_COLUMNS} | {
+        "side": "LONG" if exposure.side > 0 else "SHORT"
+    }

@@ -2,6 +2,7 @@
 """What the views need of a store: facts are added, states are looked up and replaced."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Protocol
 
 from sqlalchemy import Table
@@ -25,7 +26,12 @@ class Rows(Protocol):
 
 def key_of(table: Table, row: Mapping[str, Any]) -> Key:
     """The primary key's values of a row."""
-    return tuple(row[column.name] for column in table.primary_key.columns)
+    return tuple(row[name] for name in _key_names(table))
+
+
+@cache
+def _key_names(table: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in table.primary_key.columns)
 
 
 class MemoryRows:
