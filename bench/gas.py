@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Gas per fill on a real node, beside what the same work costs on other exchanges.
 
-Receipt `gasUsed` divided by fills, calldata and the 21,000 of the transaction included, between accounts that have traded
-before ("warm") and with everything on: signatures, isolation of each fill, margin of both sides, fees, funding, open
-interest. Each account signs its own order unless it says otherwise. Gas is deterministic: block times and keys are fixed.
+Receipt `gasUsed` divided by fills, calldata and the 21,000 of the transaction included, between accounts that have
+traded before ("warm") and with everything on: signatures, isolation of each fill, margin of both sides, fees, funding,
+open interest. Gas is deterministic: block times and keys are fixed.
 
     python -m bench.gas [--json FILE]
 """

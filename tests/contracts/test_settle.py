@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.abi import RevertError
 from tests.support.system import BTC
-from tests.support.wire import PositionWord
+from tests.support.wire import Fill, PositionWord, Signed
 from tests.support.world import PRICE, USDC, World, rejections
 
 
@@ -47,7 +47,8 @@ def test_eight_markets_in_a_batch_and_not_nine() -> None:
     listings = tuple(replace(BTC, id=number, ticker=f"M{number}-USD") for number in range(1, 10))
     world = World(listings)
     world.push(dict.fromkeys(range(1, 10), PRICE[1]))
-    orders, fills = [], []
+    orders: list[Signed] = []
+    fills: list[Fill] = []
     for number in range(1, 10):
         terms = {"market": f"M{number}-USD", "limit_price": PRICE[1]}
         fills.append(world.fill(taker=len(orders), maker=len(orders) + 1, size=1))

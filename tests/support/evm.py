@@ -80,7 +80,11 @@ class Evm:
     def set_mapping(self, address: str, slot: int, key: int, value: int) -> None:
         """Write an entry of a Vyper mapping, to reach states that would take years."""
         place = keccak(slot.to_bytes(32, "big") + key.to_bytes(32, "big"))
-        self._evm.insert_account_storage(address, int.from_bytes(place, "big"), value % 2**256)
+        self.set_storage(address, int.from_bytes(place, "big"), value)
+
+    def set_storage(self, address: str, slot: int, value: int) -> None:
+        """Write one word of a contract's storage."""
+        self._evm.insert_account_storage(address, slot, value % 2**256)
 
     def call(self, to: str, data: bytes, sender: str | None = None) -> bytes:
         """An eth_call: whatever it writes is undone."""
