@@ -12,7 +12,6 @@ from indexer.views.rows import Row, Rows
 from ouro.codec import PositionWord
 from ouro.units import SCALE
 
-
 _EXPOSURE_COLUMNS = tuple(field.name for field in fields(Exposure) if field.name != "side")
 
 

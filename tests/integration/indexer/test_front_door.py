@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ouro.client import OuroClient
 from tests.integration.indexer.process import IndexerProcess
 from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, World, eventually, world
 
@@ -271,3 +272,29 @@ def test_it_goes_on_after_a_restart_and_without_the_relayer(tmp_path: Path) -> N
         relayer.start()
         assert indexer.get(path, atSeq=placed["seq"]) == before
         assert indexer.stop() == 0
+
+
+def test_the_sdk_understands_every_read(market: Market) -> None:
+    """The typed client against the same door: shapes that drift fail here."""
+    made = market.world
+    trader = made.trader("trader")
+    market.synced()
+    with OuroClient(market.indexer.url, trader) as client:
+        assert client.height().height > 0
+        assert client.time().epoch > 0
+        assert {entry.ticker for entry in client.markets()} == {"BTC-USD", "ETH-USD"}
+        assert client.config().contracts.exchange == made.system.exchange.address
+        client.book("BTC-USD")
+        client.trades("BTC-USD")
+        client.candles("BTC-USD", "1HOUR")
+        client.historical_funding("BTC-USD")
+        assert client.subaccount().equity == 100_000
+        assert len(client.subaccounts()) == 1
+        assert client.positions() == []
+        placed = client.place_limit_order("BTC-USD", "buy", "0.01", 22_000)
+        assert client.order(placed.id, at_seq=placed.seq).status == "OPEN"
+        assert [entry.id for entry in client.orders(at_seq=placed.seq)] == [placed.id]
+        client.cancel(placed.id)
+        assert client.fills() == []
+        [deposit] = client.transfers()
+        assert (deposit.type, deposit.size) == ("DEPOSIT", 100_000)
