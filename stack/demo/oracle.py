@@ -71,6 +71,10 @@ class Oracle:
         self.prices = prices
         return sent.to_0x_hex()
 
+    def stored(self) -> dict[str, int]:
+        """What the contract says, ticker to price units."""
+        return {m.ticker: int(self.contract.functions.price(m.id).call()[0]) for m in self.deployment.markets}
+
     def _entry(self, ticker: str, price: int, published_at: int) -> tuple[int, int, int, int, int]:
         market = self.deployment.market(ticker).id
         message = {"market": market, "price": price, "publishedAt": published_at}

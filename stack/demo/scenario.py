@@ -237,7 +237,9 @@ class Scenario:
                 )
         self._must(bool(won), "somebody is liquidated")
         self._must(self.keeper.round() == [], "nobody is left below maintenance margin")
-        self.story.note(f"{self._fall(start)} down in all: {len(won)} liquidations, nobody is below maintenance now")
+        self.story.note(
+            f"{self._fall(start)} down in all: {len(won)} take-overs, nobody is below maintenance margin now"
+        )
 
     def funding(self) -> None:
         self.story.chapter("Funding")
