@@ -39,8 +39,8 @@ def liquidate(
     health: margin.Health = margin._health(account)
     deficit: int256 = health.maintenance * units.SCALE - health.equity
     assert deficit > 0, "account is healthy"
-    position: slots.Position = slots._position(accounts.positions[(account << 16) | market])
-    held: int256 = position.size
+    word: int256 = accounts.positions[(account << 16) | market]
+    held: int256 = slots._position(word).size
     assert held != 0, "no such position"
     assert size != 0, "zero size"
 
@@ -64,7 +64,7 @@ def liquidate(
     given: positions.Change = positions._trade(
         account,
         accounts.words[account],
-        position,
+        word,
         market,
         quote, -direction * taken,
         m.index - direction * concession, -hole,
@@ -75,7 +75,7 @@ def liquidate(
     got: positions.Change = positions._trade(
         liquidator,
         accounts.words[liquidator],
-        slots._position(accounts.positions[(liquidator << 16) | market]),
+        accounts.positions[(liquidator << 16) | market],
         market,
         quote,
         direction * taken,

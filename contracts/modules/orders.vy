@@ -20,6 +20,9 @@ ORDER_TYPE: constant(bytes32) = keccak256(
 # half the order of secp256k1: the highest canonical s
 HIGH_S: constant(uint256) = 57896044618658097711785492504343953926418782139537452191302581570759080747168
 
+# bits of `amounts` that an order of the supported kinds leaves zero: the trigger and the unknown flags
+UNUSUAL: constant(uint256) = (2**48 - 1) * 2**112 + (2**7 - 1) * 2**9 + 96
+
 SETTLE_WINDOW: public(immutable(uint256))
 CHAIN_ID: immutable(uint256)
 DOMAIN: immutable(bytes32)
@@ -108,14 +111,14 @@ def _hash(terms: uint256, amounts: uint256, ticker_hash: bytes32, domain: bytes3
 
 @internal
 @view
-def _signer(digest: bytes32, r: uint256, vs: uint256) -> address:
+def _signer(digest: bytes32, r: uint256, vs: uint256) -> uint256:
     """
-    @return Who signed, or the zero address for a signature that is not canonical.
+    @return Who signed, or zero for a signature that is not canonical.
     """
     s: uint256 = vs & (2**255 - 1)
     if s > HIGH_S:
-        return empty(address)
-    return ecrecover(digest, unsafe_add(vs >> 255, 27), r, s)
+        return 0
+    return convert(ecrecover(digest, unsafe_add(vs >> 255, 27), r, s), uint256)
 
 
 @internal
@@ -129,10 +132,13 @@ def _fault(terms: uint256, amounts: uint256) -> uint256:
     generation: uint256 = (amounts >> 64) & slots.MASK_48
     expiry: uint256 = (terms >> 32) & slots.MASK_32
     size: uint256 = amounts >> 208
-    if flags > slots.FLAG_BITS or flags & slots.ONE_SHOT == slots.ONE_SHOT:
+    if amounts & UNUSUAL != 0:
+        if flags > slots.FLAG_BITS:
+            return reasons.UNKNOWN_FLAG
+        if flags & slots.TRIGGER != 0 or (amounts >> 112) & slots.MASK_48 != 0:
+            return reasons.TRIGGER_UNSUPPORTED
+    if flags & slots.ONE_SHOT == slots.ONE_SHOT:
         return reasons.UNKNOWN_FLAG
-    if flags & 96 != 0 or (amounts >> 112) & slots.MASK_48 != 0:
-        return reasons.TRIGGER_UNSUPPORTED
     if terms & slots.MASK_32 != 0:
         return reasons.REFERRER_UNSUPPORTED
     if size == 0 or size > convert(units.MAX_SIZE, uint256):
@@ -155,14 +161,14 @@ def _fault(terms: uint256, amounts: uint256) -> uint256:
 
 
 @internal
-def _consume(signer: address, amounts: uint256, tag: uint256, size: uint256) -> uint256:
+def _consume(signer: uint256, amounts: uint256, tag: uint256, size: uint256) -> uint256:
     """
     @dev Counts `size` lots against the order's slot.
     @return The reason why not, or 0.
     """
     generation: uint256 = (amounts >> 64) & slots.MASK_48
     revision: uint256 = (amounts >> 32) & slots.MASK_16
-    key: uint256 = (convert(signer, uint256) << 16) | ((amounts >> 48) & slots.MASK_16)
+    key: uint256 = (signer << 16) | ((amounts >> 48) & slots.MASK_16)
     word: uint256 = self.slot_words[key]
     stored: uint256 = word >> 208
     filled: uint256 = size

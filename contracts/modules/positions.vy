@@ -27,7 +27,7 @@ struct Change:
 def _trade(
     account: uint256,
     word: int256,
-    position: slots.Position,
+    held: int256,
     market: uint256,
     quote: margin.Quote,
     delta: int256,
@@ -37,18 +37,18 @@ def _trade(
     enforce_margin: bool,
 ) -> Change:
     """
-    @notice Adds `delta` signed lots at `price` and charges `fee` (negative credits) to `position` of the account whose word
-            is `word`.
+    @notice Adds `delta` signed lots at `price` and charges `fee` (negative credits) to the position
+            whose word is `held`, of the account whose word is `word`.
     @dev Writes nothing when there is a fault. Bounds: |delta| <= 2**46, price <= 2**41, |fee| <= 2**88, so every term is
          below 2**126 in absolute value.
     """
     key: uint256 = (account << 16) | market
-    size_0: int256 = position.size
+    size_0: int256 = held >> 192
     size_1: int256 = unsafe_add(size_0, delta)
     g_0: int256 = quote.g_long if size_0 > 0 else quote.g_short
     g_1: int256 = quote.g_long if size_1 > 0 else quote.g_short
     # what the position's trades brought in, without what its size is worth
-    bare_0: int256 = unsafe_sub(position.quote, unsafe_mul(size_0, g_0))
+    bare_0: int256 = unsafe_sub((held << 64) >> 128, unsafe_mul(size_0, g_0))
     bare_1: int256 = unsafe_sub(bare_0, unsafe_mul(unsafe_add(unsafe_mul(delta, price), fee), units.SCALE))
     quote_1: int256 = unsafe_add(bare_1, unsafe_mul(size_1, g_1))
     change: Change = empty(Change)
@@ -57,9 +57,11 @@ def _trade(
         return change
 
     if enforce_margin:
-        others: margin.Health = margin._cash_only(word)
+        others: margin.Health = empty(margin.Health)
         instruments: int256 = slots._instruments(word)
-        if instruments != 0 and instruments != convert(market, int256):
+        if instruments == 0 or instruments == convert(market, int256):
+            others.equity = slots._cash(word) << units.SCALE_BITS
+        else:
             others = margin._others(word, account, convert(market, int256))
         equity_1: int256 = unsafe_add(
             unsafe_add(others.equity, bare_1), unsafe_mul(unsafe_mul(size_1, quote.index), units.SCALE)
@@ -79,7 +81,8 @@ def _trade(
             if not improved:
                 change.fault = reasons.STALE_LEG if covered else reasons.MARGIN
                 return change
-    change.word = slots._position_word(size_1, quote_1, max(one_shot, position.one_shot))
+    newest: int256 = max(one_shot, (held >> 16) & slots.SIGNED_MASK_48)
+    change.word = slots._position_word(size_1, quote_1, newest)
     change.open_interest = unsafe_sub(max(size_1, 0), max(size_0, 0))
     if size_1 != 0:
         if size_0 == 0:
@@ -90,7 +93,7 @@ def _trade(
             accounts.words[account] = word | (convert(market, int256) << lane)
         accounts.positions[key] = change.word
     else:
-        accounts.positions[key] = slots._position_word(0, 0, max(one_shot, position.one_shot))
+        accounts.positions[key] = slots._position_word(0, 0, newest)
         if size_0 != 0:
             self._close(account, market, word, quote_1 >> units.SCALE_BITS)
     return change

@@ -25,6 +25,7 @@ SELL: constant(uint256) = 1
 ONE_SHOT: constant(uint256) = 6  # any time in force but GTT
 POST_ONLY: constant(uint256) = 8
 REDUCE_ONLY: constant(uint256) = 16
+TRIGGER: constant(uint256) = 96
 FLAG_BITS: constant(uint256) = 511
 
 # the bits of an account's word that hold its cancel floor
