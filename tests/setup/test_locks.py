@@ -22,12 +22,12 @@ def entries(lock: Path) -> list[str]:
 
 def pins(lock: Path) -> dict[str, str]:
     """Name to version of a lock."""
-    found = {}
+    found: dict[str, str] = {}
     for entry in entries(lock):
         requirement = Requirement(entry.split(" --hash", 1)[0])
         [pin] = requirement.specifier
         assert pin.operator == "=="
-        found[canonicalize_name(requirement.name)] = pin.version
+        found[str(canonicalize_name(requirement.name))] = pin.version
     return found
 
 
