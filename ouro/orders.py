@@ -99,7 +99,8 @@ class Order(msgspec.Struct, frozen=True):
         """Say which number does not fit."""
         message = self.message()
         for name, bits in _UINTS.items():
-            _uint(message, name, bits)
+            if not 0 <= message[name] < 1 << bits:
+                raise OrderError(name, f"must be in 0..{(1 << bits) - 1}")
 
     @property
     def is_one_shot(self) -> bool:
@@ -150,26 +151,30 @@ class Order(msgspec.Struct, frozen=True):
             raise OrderError("account", str(error)) from None
         return cls(
             market=market,
-            side=_one_of(message, "side", Side),
-            size=_uint(message, "size", _UINTS["size"]),
-            limit_price=_uint(message, "limitPrice", _UINTS["limitPrice"]),
-            time_in_force=_one_of(message, "timeInForce", TimeInForce),
+            side=_one_of(message, "side", _SIDES),
+            size=_number(message, "size"),
+            limit_price=_number(message, "limitPrice"),
+            time_in_force=_one_of(message, "timeInForce", _TIMES),
             post_only=_flag(message, "postOnly"),
             reduce_only=_flag(message, "reduceOnly"),
-            trigger=_one_of(message, "trigger", Trigger),
-            trigger_price=_uint(message, "triggerPrice", _UINTS["triggerPrice"]),
-            max_fee_ppm=_uint(message, "maxFeePpm", _UINTS["maxFeePpm"]),
-            expiry=_uint(message, "expiry", _UINTS["expiry"]),
+            trigger=_one_of(message, "trigger", _TRIGGERS),
+            trigger_price=_number(message, "triggerPrice"),
+            max_fee_ppm=_number(message, "maxFeePpm"),
+            expiry=_number(message, "expiry"),
             account=account,
-            subaccount=_uint(message, "subaccount", _UINTS["subaccount"]),
-            self_trade=_one_of(message, "selfTrade", SelfTrade),
-            slot=_uint(message, "slot", _UINTS["slot"]),
-            generation=_uint(message, "generation", _UINTS["generation"]),
-            revision=_uint(message, "revision", _UINTS["revision"]),
-            referrer=_uint(message, "referrer", _UINTS["referrer"]),
+            subaccount=_number(message, "subaccount"),
+            self_trade=_one_of(message, "selfTrade", _SELF_TRADES),
+            slot=_number(message, "slot"),
+            generation=_number(message, "generation"),
+            revision=_number(message, "revision"),
+            referrer=_number(message, "referrer"),
         )
 
 
+_SIDES = {choice.value: choice for choice in Side}
+_TIMES = {choice.value: choice for choice in TimeInForce}
+_TRIGGERS = {choice.value: choice for choice in Trigger}
+_SELF_TRADES = {choice.value: choice for choice in SelfTrade}
 _UINTS = {
     "size": 48,
     "limitPrice": 48,
@@ -202,15 +207,14 @@ def _field(message: Mapping[str, Any], name: str) -> Any:
         raise OrderError(name, "is missing") from None
 
 
-def _uint(message: Mapping[str, Any], name: str, bits: int) -> int:
+def _number(message: Mapping[str, Any], name: str) -> int:
+    """A number of either spelling; whether it fits is for the order to say."""
     value = _field(message, name)
+    if type(value) is int:
+        return value
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 40:
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise OrderError(name, "must be a whole number, as a JSON number or a decimal string")
-    if not 0 <= value < 1 << bits:
-        raise OrderError(name, f"must be in 0..{(1 << bits) - 1}")
-    return value
+        return int(value)
+    raise OrderError(name, "must be a whole number, as a JSON number or a decimal string")
 
 
 def _flag(message: Mapping[str, Any], name: str) -> bool:
@@ -220,9 +224,9 @@ def _flag(message: Mapping[str, Any], name: str) -> bool:
     return value
 
 
-def _one_of(message: Mapping[str, Any], name: str, kind: type[_E]) -> _E:
+def _one_of(message: Mapping[str, Any], name: str, choices: Mapping[str, _E]) -> _E:
     value = _field(message, name)
-    try:
-        return kind(value)
-    except (ValueError, TypeError):
-        raise OrderError(name, f"must be one of {', '.join(kind)}") from None
+    chosen = choices.get(value) if isinstance(value, str) else None
+    if chosen is None:
+        raise OrderError(name, f"must be one of {', '.join(choices)}")
+    return chosen
