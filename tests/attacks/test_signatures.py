@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.abi import RevertError
 from tests.support.anvil import ACCOUNTS, anvil, deploy_on
+from tests.support.chain import deploy
 from tests.support.wire import CANCEL_ALL_TYPE, Domain, Fill, Order, Signed, sign, sign_order, wallet
 from tests.support.world import KEYS, PRICE, USDC, World, rejections
 
@@ -159,6 +160,28 @@ def test_09_wrong_signature_length(world: World, length: int) -> None:
         world.vault.send(world.taker.address).withdraw_signed(withdrawal, owner[:length], cosigner)
     with pytest.raises(RevertError):
         world.vault.send(world.taker.address).withdraw_signed(withdrawal, owner + b"\0", cosigner)
+
+
+def test_10_contract_wallets_are_never_called(world: World) -> None:
+    """ERC-1271 is not supported yet: whatever a wallet's code would answer, burn or re-enter, nobody asks it."""
+    purse = deploy(world.evm, world.operator, "HostileToken").address
+    world.evm.set_code(purse, bytes.fromhex("5b600056"))  # burns all gas it is given
+    order = world.order(world.taker, "BUY", account=purse)
+    maker = world.signed(world.maker, "SELL", slot=30)
+    good = world.signed(world.taker, "BUY", slot=31)
+    fills = [world.fill(), world.fill(taker=2)]
+    logs = world.settle([world.sign(world.taker, order), maker, good], fills)
+    assert [(r.fill_id, r.reason) for r in rejections(logs)] == [(fills[0].fill_id, "bad signature")]
+    assert world.position(world.taker).size == 10
+
+
+def test_11_a_signature_for_one_account_is_not_one_for_another(world: World) -> None:
+    """The account is part of what is signed: the same key's signature does not serve a wallet that shares the key."""
+    order = world.order(world.taker, "BUY")
+    signed = world.sign(world.taker, order)
+    other = order.but(account=wallet("smart wallet of the same key").address)
+    forged = replace(signed, words=(*other.words(1), *signed.words[2:]))
+    assert_forged(world, forged)
 
 
 def test_12_a_key_that_is_not_the_owner_signs_nothing(world: World) -> None:

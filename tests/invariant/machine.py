@@ -95,29 +95,28 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     # Money
 
-    @rule(who=st.sampled_from(ACCOUNTS), amount=st.integers(1, 2_000 * USDC))
-    def deposit(self, who: tuple[LocalAccount, int], amount: int) -> None:
-        before = self.strangers_cash(who)
-        self.twin.deposit(who[0], amount, who[1])
-        assert self.strangers_cash(who) == before  # I12
-
-    @rule(who=st.sampled_from(ACCOUNTS), share=st.sampled_from([1, 50, 100, 100, 101]), slowly=st.booleans())
-    def withdraw(self, who: tuple[LocalAccount, int], share: int, slowly: bool) -> None:
+    @rule(
+        who=st.sampled_from(ACCOUNTS),
+        what=st.sampled_from(["deposit", "donate", "withdraw", "withdraw", "withdraw slowly"]),
+        amount=st.integers(1, 2_000 * USDC),
+        share=st.sampled_from([1, 50, 100, 100, 101]),
+    )
+    def move_money(self, who: tuple[LocalAccount, int], what: str, amount: int, share: int) -> None:
+        """A withdrawal is of `share` percent of what is free; 101 asks for one unit more."""
         owner, subaccount = who
-        free = self.twin.model.withdrawable((owner.address, subaccount))
-        amount = free * share // 100 + (share > 100)
-        if amount == 0:
-            return
         before = self.strangers_cash(who)
-        way = self.twin.withdraw_slowly if slowly else self.twin.withdraw
-        if way(owner, amount, subaccount):
-            health = self.twin.read_health(owner.address, subaccount)
-            assert health.equity >= health.initial  # I8
+        free = self.twin.model.withdrawable((owner.address, subaccount))
+        wanted = free * share // 100 if share <= 100 else free + 1
+        if what == "deposit":
+            self.twin.deposit(owner, amount, subaccount)
+        elif what == "donate":
+            self.twin.donate(owner, amount // 100 + 1, subaccount)
+        elif wanted:
+            way = self.twin.withdraw if what == "withdraw" else self.twin.withdraw_slowly
+            if way(owner, wanted, subaccount):
+                health = self.twin.read_health(owner.address, subaccount)
+                assert health.equity >= health.initial  # I8
         assert self.strangers_cash(who) == before  # I12
-
-    @rule(who=st.sampled_from(ACCOUNTS), amount=st.integers(1, 20 * USDC))
-    def donate(self, who: tuple[LocalAccount, int], amount: int) -> None:
-        self.twin.donate(who[0], amount, who[1])
 
     def strangers_cash(self, but: tuple[LocalAccount, int]) -> list[int]:
         call = self.twin.world.exchange.call
@@ -136,15 +135,14 @@ class ExchangeMachine(RuleBasedStateMachine):
     @rule(
         seconds=st.one_of(st.integers(1, 90), st.integers(100, 4_000), st.integers(3_000, 20_000)),
         refresh=st.sampled_from([(1, 2), (1, 2), (1, 2), (1,), (2,), ()]),
+        poke=st.sampled_from([(), (), (1,), (2,)]),
     )
-    def pass_time(self, seconds: int, refresh: tuple[int, ...]) -> None:
+    def pass_time(self, seconds: int, refresh: tuple[int, ...], poke: tuple[int, ...]) -> None:
         self.twin.warp(seconds)
         for market in refresh:
             self.twin.push(market, self.prices[market])
-
-    @rule(market=st.sampled_from([1, 2]))
-    def poke(self, market: int) -> None:
-        self.twin.poke(market)
+        for market in poke:
+            self.twin.poke(market)
 
     # Rules
 
