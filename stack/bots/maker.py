@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""A market maker: keeps a ladder of signed, post-only orders around the index price of one market.
+"""A market maker: keeps a ladder of signed orders around the index price of one market.
 
     python -m stack.bots.maker --market BTC-USD --role MAKER_BTC --base-url http://127.0.0.1:8000
 
@@ -14,7 +14,8 @@ from typing import Annotated
 
 import typer
 
-from ouro.client import NotFoundError, RefusedError
+from ouro.client import RefusedError
+from ouro.client.models import PlacedOrder
 from ouro.errors import OuroError
 from ouro.orders import Side
 from ouro.units import MICRO, PPM
@@ -30,6 +31,7 @@ TOLERANCE_PPM = 200
 TOLERANCE_STEP_PPM = 150
 SWITCH_S = 60
 ORDER_LIFETIME_S = 3_600
+WOULD_CROSS = "post_only_would_cross"
 EQUITY = Decimal(250_000)
 FIRST_LEVEL_USDC = 1_500
 MOST_POSITION_USDC = 400_000
@@ -92,23 +94,30 @@ class Maker:
     def _take_back(self, place: tuple[Side, int]) -> None:
         try:
             self.bot.client.cancel(self.live.pop(place).id)
-        except NotFoundError:
-            return  # filled in the meantime
+        except RefusedError as error:
+            log.info("not taken back, it was filled in the meantime: %s", error)
 
     def _place(self, quote: Quote) -> None:
         try:
-            placed = self.bot.client.place_limit_order(
-                self.market.ticker,
-                quote.side,
-                self.market.size(quote.lots),
-                self.market.price(quote.price),
-                post_only=True,
-                expires_in_seconds=ORDER_LIFETIME_S,
-            )
+            placed = self._order(quote, post_only=True)
         except RefusedError as error:
-            log.info("%s %s at %s was refused: %s", quote.side, quote.lots, quote.price, error)
-        else:
+            if error.error_code != WOULD_CROSS:
+                log.info("%s %s at %s was refused: %s", quote.side, quote.lots, quote.price, error)
+                return
+            # Somebody rests at a better price than the maker wants to trade at: take that, rest with what is left.
+            placed = self._order(quote, post_only=False)
+        if placed.status == "OPEN":
             self.live[quote.side, quote.level] = Live(placed.id, quote)
+
+    def _order(self, quote: Quote, *, post_only: bool) -> PlacedOrder:
+        return self.bot.client.place_limit_order(
+            self.market.ticker,
+            quote.side,
+            self.market.size(quote.lots),
+            self.market.price(quote.price),
+            post_only=post_only,
+            expires_in_seconds=ORDER_LIFETIME_S,
+        )
 
     def leave(self) -> None:
         """Take the quotes out of the book."""
