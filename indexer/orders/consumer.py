@@ -65,9 +65,11 @@ class RelayerFollower:
             while True:
                 try:
                     await self._check_log(client)
+                    # the first answer comes at once, so that an empty log does not keep the front door waiting
+                    await self._read(client, wait_s=0)
+                    failures = 0
                     while True:
-                        await self._read(client)
-                        failures = 0
+                        await self._read(client, wait_s=_WAIT_S)
                 except (httpx.HTTPError, msgspec.DecodeError, LogGapError) as error:
                     metrics.relayer_errors.inc()
                     if failures == 0:
@@ -88,8 +90,8 @@ class RelayerFollower:
         await self._progress.relayer(0, self._cursor.epoch)
         await self._listener.log_restarted()
 
-    async def _read(self, client: httpx.AsyncClient) -> None:
-        lines = await self._lines(client, self._cursor.seq + 1, _LIMIT, _WAIT_S)
+    async def _read(self, client: httpx.AsyncClient, *, wait_s: int) -> None:
+        lines = await self._lines(client, self._cursor.seq + 1, _LIMIT, wait_s)
         self._progress.relayer_alive()
         if not lines:
             return

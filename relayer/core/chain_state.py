@@ -126,11 +126,11 @@ class Chain:
                 decoded.append(event)
         for event in decoded:
             self.head.apply(event)
-        added = Block(block.number, block.hash, block.time_s, decoded)
-        self.blocks.append(added)
+        self.blocks.append(Block(block.number, block.hash, block.time_s, decoded))
         self.final_number = max(self.final_number, min(block.final_number, block.number))
         self._finalise()
-        return added
+        # A block may be final when it is first seen, as after a restart: then the one in the list is empty already.
+        return Block(block.number, block.hash, block.time_s, decoded)
 
     def check_revert(self, to_number: int, to_hash: bytes) -> None:
         """Raises InputRefusedError when the block to return to is not among the unfinal ones (or the final one below

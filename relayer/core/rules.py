@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from ouro.markets import Market, MarketState
 from ouro.orders import Order, SelfTrade, Trigger
-from ouro.units import MAX_AHEAD_MS, MAX_ORDER_LIFE_S, MAX_PRICE, MAX_SIZE_LOTS, MAX_SUBACCOUNT_POSITIONS, PPM
+from ouro.units import (
+    MAX_AHEAD_MS,
+    MAX_ORDER_LIFE_S,
+    MAX_PRICE,
+    MAX_SIZE_LOTS,
+    MAX_SUBACCOUNT_POSITIONS,
+    PPM,
+    from_micro,
+    plain,
+)
 from relayer.core.config import CoreConfig
 from relayer.core.errors import RefusedError
 from relayer.core.orders import LiveOrder, Status
@@ -269,10 +278,13 @@ def _margin_sentence(order: LiveOrder, state: State) -> str:
     extra = (order.venue, order.sell, order.size, order.limit_price)
     required = shadow.required(entry, account, extra)
     promised = shadow.promised(entry)
-    held_back = f", {promised} of it promised to withdrawals" if promised else ""
+    held_back = f", {_usdc(promised)} of it promised to withdrawals" if promised else ""
     return (
-        f"not enough free collateral: with all open orders filled {required} micro-USDC of initial "
-        f"margin, losses and fees "
-        f"(plus {state.config.margin_buffer_ppm} ppm) would be needed, equity is {equity}{held_back}; "
+        f"not enough free collateral: with all open orders filled {_usdc(required)} of initial margin, losses and fees "
+        f"(plus {state.config.margin_buffer_ppm} ppm) would be needed, equity is {_usdc(equity)}{held_back}; "
         f"deposit or make the order smaller"
     )
+
+
+def _usdc(amount: int) -> str:
+    return f"{plain(from_micro(amount))} USDC"

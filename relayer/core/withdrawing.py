@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from ouro.units import from_micro, plain
 from relayer.core.accounts import Reservation
 from relayer.core.errors import RefusedError
 from relayer.core.inputs import ReserveWithdrawal
@@ -45,9 +46,8 @@ def reserve(state: State, item: ReserveWithdrawal) -> Ack:
         raise RefusedError(
             422,
             "not_withdrawable",
-            f"{item.amount} micro-USDC are asked, {most} can be withdrawn now: cash less what "
-            f"positions and open orders need; "
-            "cancel orders, close positions, or ask for less",
+            f"{plain(from_micro(item.amount))} USDC are asked, {plain(from_micro(most))} can be withdrawn now: cash "
+            "less what positions and open orders need; cancel orders, close positions, or ask for less",
             "amount",
         )
     state.keep(entry)

@@ -25,6 +25,17 @@ def test_matched_submitted_confirmed_final(venue: Venue) -> None:
     assert venue.core.pending_batches() == []
 
 
+def test_85_a_batch_that_is_final_when_first_seen_is_not_settled_again(venue: Venue) -> None:
+    venue.place("maker", "SELL", 5, P)
+    venue.place("taker", "BUY", 5, P)
+    venue.settle(mine=False)
+    # as after a restart: the chain went on meanwhile, and the block is final before the core hears of it
+    venue.mine(final=len(venue.blocks) + 1)
+    assert venue.fills_said() == {1: ["matched", "submitted", "final"]}
+    assert venue.core.chain_head == venue.head
+    assert (venue.core.unsettled, venue.core.pending_batches(), venue.core.next_batch()) == (0, [], None)
+
+
 def test_shadow_equals_the_chain_after_settlement(venue: Venue) -> None:
     venue.place("maker", "SELL", 50, P)
     venue.place("taker", "BUY", 30, P, time_in_force="IOC")
