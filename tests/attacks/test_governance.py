@@ -106,6 +106,35 @@ def test_79_listing_bounds_and_cap(world: World) -> None:
     world.trade(world.taker, world.maker, -10)
 
 
+def test_79_the_bounds_themselves_are_allowed(world: World) -> None:
+    rule = world.exchange.send(world.governance)
+    edges = [
+        replace(BTC, id=65_535),
+        replace(BTC, id=10, ticker="A", size_decimals=6),
+        replace(BTC, id=11, size_decimals=0, tick=2**32 - 1),
+        replace(BTC, id=12, tick=1, imf=10_000, mmf=5_000),
+        replace(BTC, id=13, imf=1_000_000, mmf=999_999, liquidation_floor=999_999),
+        replace(BTC, id=14, band=500_000, max_open_interest=2**46),
+        replace(BTC, id=15, band=1_000, max_open_interest=0, max_price_age=1),
+        replace(BTC, id=16, max_price_age=86_400, liquidation_floor=0),
+    ]
+    for listing in edges:
+        rule.list_market(*listing.arguments())
+        ticker, size_decimals, price_decimals, *parameters, state = world.exchange.call.market(listing.id)
+        assert (ticker, size_decimals, price_decimals) == (
+            listing.ticker,
+            listing.size_decimals,
+            6 - listing.size_decimals,
+        )
+        assert (tuple(parameters), state) == (listing.parameters(), 1)
+    for state in (2, 3, 1):
+        rule.set_market(10, *BTC.parameters(), state)
+        assert world.exchange.call.market(10)[-1] == state
+    for state in (0, 4):
+        with pytest.raises(RevertError, match="state not in"):
+            rule.set_market(10, *BTC.parameters(), state)
+
+
 def test_80_storage_layout_difference() -> None:
     """The Exchange and the desk that it delegates to keep everything in the same places."""
     hot, cold = artifact("Exchange").layout, artifact("ExchangeDesk").layout
@@ -161,6 +190,18 @@ def test_81_wrong_arguments_do_not_deploy(world: World, name: str, arguments: tu
     }
     with pytest.raises(RevertError):
         deploy(world.evm, world.governance, name, *(known.get(str(entry), entry) for entry in arguments))
+
+
+@pytest.mark.parametrize(("window", "delay"), [(15, 15), (600, 600), (60, 7 * 86_400)])
+def test_81_the_bounds_of_the_windows_deploy(window: int, delay: int) -> None:
+    world = World(settle_window=window, withdrawal_delay=delay)
+    assert world.exchange.call.SETTLE_WINDOW() == window
+    assert world.vault.call.withdrawal_delay() == delay
+    world.exchange.send(world.maker.address).cancel_slot(2)
+    orders = [world.signed(world.taker, "BUY"), world.signed(world.maker, "SELL", slot=2)]
+    world.warp(window - 1)
+    world.push({1: PRICE[1]})
+    assert [r.reason for r in rejections(world.settle(orders, [world.fill()]))] == ["cancelled"]
 
 
 def test_82_last_admin_renounces(world: World) -> None:

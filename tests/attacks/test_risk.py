@@ -124,6 +124,28 @@ def test_66_partial_liquidation_worsens_health() -> None:
             assert after.equity * before.maintenance >= before.equity * after.maintenance
 
 
+def test_66_rounding_lowers_health_by_less_than_a_unit() -> None:
+    """Small lots, small pieces: maintenance margins round up, and that costs E / MM less than one micro-USDC of equity."""
+    random = Random(11)
+    fine = replace(BTC, tick=1, liquidation_floor=0)
+    taken = 0
+    for _ in range(150):
+        scene = Scene((fine,))
+        scene.twin.push(1, 4_000)
+        scene.fund(victim=0, maker=1_000, liquidator=1_000)
+        lots = random.randrange(300, 600)
+        scene.twin.deposit(scene.victim, 4_000 * lots * 5 // 100 + random.randrange(1_000))
+        scene.trade(scene.victim, scene.maker, lots, 4_000)
+        scene.price(random.randrange(3_805, 3_850))
+        before = scene.twin.model.health((scene.victim.address, 0))
+        if before.equity <= 0 or not scene.liquidate(random.randrange(1, 5)):
+            continue
+        after = scene.twin.model.health((scene.victim.address, 0))
+        taken += 1
+        assert (after.equity + 1) * before.maintenance > before.equity * after.maintenance
+    assert taken > 50
+
+
 def test_66_a_partial_liquidation_stops_at_initial_margin() -> None:
     scene = Scene()
     scene.fund(victim=5_000)
