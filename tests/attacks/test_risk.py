@@ -125,7 +125,7 @@ def test_66_partial_liquidation_worsens_health() -> None:
 
 
 def test_66_rounding_lowers_health_by_less_than_a_unit() -> None:
-    """Small lots, small pieces: maintenance margins round up, and that costs E / MM less than one micro-USDC of equity."""
+    """Small lots, small pieces: maintenance margins round up, which costs less than one micro-USDC of equity."""
     random = Random(11)
     fine = replace(BTC, tick=1, liquidation_floor=0)
     taken = 0
