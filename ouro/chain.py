@@ -39,6 +39,7 @@ LOCAL_CHAIN_ID = 31_337
 
 FAUCET_NATIVE_WEI = 10 * 10**18
 """Native coin the faucet leaves an account with, for gas."""
+GAS_MARGIN_PERCENT = 140
 
 RECEIPT_TIMEOUT_S = 120.0
 
@@ -177,6 +178,8 @@ class Chain:
             nonce = self.web3.eth.get_transaction_count(account, "pending")
             # web3 and eth-account type the same dictionary differently.
             transaction: Any = function.build_transaction({"from": account, "nonce": nonce})
+            # A block later there may be funding to accrue, which costs more than when the node estimated.
+            transaction["gas"] = transaction["gas"] * GAS_MARGIN_PERCENT // 100
             signed = self.account.sign_transaction(transaction)
             transaction_hash = self.web3.eth.send_raw_transaction(signed.raw_transaction)
             receipt = self.web3.eth.wait_for_transaction_receipt(transaction_hash, RECEIPT_TIMEOUT_S, 0.1)
