@@ -72,7 +72,10 @@ def batch_fate(state: State, item: BatchFate) -> None:
         raise InputRefusedError(f"batch {item.batch_no} is not pending, or {item.fate} is no fate")
     del state.batches[item.batch_no]
     for fill_id in batch.fill_ids:
-        fill = state.fills[fill_id]
+        fill = state.fills.get(fill_id)
+        if fill is None or fill.status is not FillStatus.SUBMITTED or fill.block:
+            # A reorg let an earlier batch with this fill land that had been given up.
+            continue
         fill.status = FillStatus.MATCHED
         state.queue.add(fill)
         state.recorder.fill(fill)
@@ -108,9 +111,10 @@ def revert(state: State, item: ChainRevert) -> None:
     for batch in state.batches.values():
         if batch.block > item.to_number:
             batch.block = 0
+    carried = {fill_id for batch in state.batches.values() if batch.is_pending for fill_id in batch.fill_ids}
     for fill in state.fills.values():
         if fill.block > item.to_number:
-            _reinstate(state, fill)
+            _reinstate(state, fill, carried=fill.id in carried)
     state.recompute()
     if dropped:
         refit(state)
@@ -268,14 +272,18 @@ def _enter_again(state: State, order: LiveOrder) -> None:
         enter(state, order)
 
 
-def _reinstate(state: State, fill: MatchedFill) -> None:
-    """The block that confirmed or rejected this fill is gone: it is submitted as before."""
+def _reinstate(state: State, fill: MatchedFill, *, carried: bool) -> None:
+    """The block that confirmed or rejected this fill is gone: it is submitted as before, or waits for a new batch when
+    the one that had landed was given up earlier.
+    """
     if fill.status is FillStatus.REJECTED:
         _count_again(state, fill)
     if fill.status is not FillStatus.SUBMITTED:
         state.hold(fill)
     fill.retry = False
-    fill.status = FillStatus.SUBMITTED
+    fill.status = FillStatus.SUBMITTED if carried else FillStatus.MATCHED
+    if not carried:
+        state.queue.add(fill)
     fill.block = 0
     fill.reason = ""
     fill.transaction_hash = ""

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Attacks on the core, by name; numbers are those of the list of attack cases."""
+
+from tests.reference.exchange import Executed
+from tests.unit.relayer_core.exchange_model import BTC_PRICE, Venue
+
+P = BTC_PRICE
+
+
+def test_86_a_given_up_batch_that_lands_after_a_reorg_is_not_settled_twice(venue: Venue) -> None:
+    venue.place("maker", "SELL", 10, P)
+    venue.place("taker", "BUY", 5, P)
+    first = venue.build()
+    orders, fills = venue.orders, venue.fills
+    fork = len(venue.blocks)
+    # the first try is undone (it ran out of gas, say): its nonce is used up, and a second batch takes the fill
+    venue.mine()
+    venue.drop_batch(first.batch_no)
+    second = venue.build()
+    # in the reorganised chain the first one settles after all, and the second stands on a head that is gone
+    venue.revert(fork)
+    outcomes = venue.land(first, orders, fills)
+    assert isinstance(outcomes[0], Executed)
+    venue.mine()
+    venue.drop_batch(second.batch_no)
+    assert venue.fills_said()[1][-1] == "confirmed"
+    assert venue.core.next_batch() is None
+    assert venue.core.unsettled == 0
+
+
+def test_86_a_given_up_batch_that_lands_and_is_final_takes_nothing_down(venue: Venue) -> None:
+    venue.place("maker", "SELL", 10, P)
+    venue.place("taker", "BUY", 5, P)
+    first = venue.build()
+    orders, fills = venue.orders, venue.fills
+    fork = len(venue.blocks)
+    venue.mine()
+    venue.drop_batch(first.batch_no)
+    second = venue.build()
+    venue.revert(fork)
+    venue.land(first, orders, fills)
+    venue.mine(final=fork + 1)
+    venue.drop_batch(second.batch_no)
+    assert venue.fills_said()[1][-1] == "final"
+    assert venue.core.next_batch() is None
+
+
+def test_86_a_fill_whose_batch_is_given_up_twice_by_reorgs_is_settled_in_the_end(venue: Venue) -> None:
+    venue.place("maker", "SELL", 10, P)
+    venue.place("taker", "BUY", 5, P)
+    first = venue.build()
+    orders, fills = venue.orders, venue.fills
+    fork = len(venue.blocks)
+    venue.mine()
+    venue.drop_batch(first.batch_no)
+    venue.revert(fork)
+    venue.land(first, orders, fills)
+    venue.mine()
+    assert venue.core.next_batch() is None
+    # gone again, and nobody carries it: it waits for a new batch
+    venue.revert(fork)
+    assert venue.core.unsettled == 1
+    batch = venue.core.next_batch()
+    assert batch is not None
+    assert batch.fill_ids == (1,)
+    (outcome,) = venue.settle()
+    assert isinstance(outcome, Executed)
+    assert venue.core.unsettled == 0
