@@ -85,15 +85,19 @@ def block(state: State, item: ChainBlock) -> None:
     """Follows one block."""
     added = state.chain.append(item)
     after = _Aftermath()
+    settled = [each for each in added.events if isinstance(each, events.BatchSettled)]
+    # Another operator numbers its fills as it likes: what it settles says nothing about ours.
+    ours = {each.where.transaction_hash: each for each in settled if each.operator == state.config.operator}
     for event in added.events:
+        if event.where.transaction_hash not in ours:
+            continue
         if isinstance(event, events.Fill):
             _confirm(state, event, added.number)
         elif isinstance(event, events.FillRejected):
             _reject(state, event, added.number, after)
-        elif isinstance(event, events.BatchSettled) and event.operator == state.config.operator:
-            for batch in state.batches.values():
-                if batch.next == event.next and batch.is_pending:
-                    batch.block = added.number
+    for batch in state.batches.values():
+        if batch.is_pending and any(batch.next == each.next for each in ours.values()):
+            batch.block = added.number
     _finalise(state)
     state.recompute()
     if any(isinstance(event, events.SlotCancelled | events.AllCancelled) for event in added.events):

@@ -95,13 +95,13 @@ def _events() -> dict[str, tuple[bytes, list[tuple[str, str, bool]]]]:
 EVENTS = _events()
 
 
-def encode_log(contract: str, name: str, index: int, **args: Any) -> Log:
+def encode_log(contract: str, name: str, index: int, transaction: bytes, **args: Any) -> Log:
     """An event as the chain would log it."""
     topic, fields = EVENTS[name]
     topics = [topic, *(encode([kind], [args[field]]) for field, kind, indexed in fields if indexed)]
     plain = [(kind, args[field]) for field, kind, indexed in fields if not indexed]
     data = encode([kind for kind, _ in plain], [value for _, value in plain])
-    return Log(contract, tuple(topics), data, keccak(text=f"tx of log {index}"), index)
+    return Log(contract, tuple(topics), data, transaction, index)
 
 
 class Venue:
@@ -151,8 +151,9 @@ class Venue:
         return self.apply(Tick(self.now_ms))
 
     def log(self, contract: str, name: str, **args: Any) -> None:
-        """Adds an event to the block being made."""
-        self.logs.append(encode_log(contract, name, len(self.logs), **args))
+        """Adds an event to the block being made, all of which is one transaction."""
+        transaction = keccak(text=f"tx in block {len(self.blocks) + 1} of fork {self.fork}")
+        self.logs.append(encode_log(contract, name, len(self.logs), transaction, **args))
 
     def mine(self, final: int = 0) -> list[Output]:
         """Ends the block; `final` is how far finality has come."""

@@ -2,7 +2,7 @@
 """Attacks on the core, by name; numbers are those of the list of attack cases."""
 
 from tests.reference.exchange import Executed
-from tests.unit.relayer_core.exchange_model import BTC_PRICE, Venue
+from tests.unit.relayer_core.exchange_model import BTC_PRICE, EXCHANGE, Venue, address
 
 P = BTC_PRICE
 
@@ -66,3 +66,37 @@ def test_86_a_fill_whose_batch_is_given_up_twice_by_reorgs_is_settled_in_the_end
     (outcome,) = venue.settle()
     assert isinstance(outcome, Executed)
     assert venue.core.unsettled == 0
+
+
+def test_88_the_fills_of_another_operator_are_not_taken_for_ours(venue: Venue) -> None:
+    venue.place("maker", "SELL", 10, P)
+    venue.place("taker", "BUY", 5, P)
+    ours = venue.build()
+    orders, fills = venue.orders, venue.fills
+    # whoever else may settle (a new key, say) counts his fills from 1 too
+    theirs = Venue()
+    for role in ("maker", "taker", "other"):
+        theirs.deposit(role)
+    theirs.place("other", "SELL", 3, P)
+    theirs.place("taker", "BUY", 3, P, time_in_force="IOC")
+    foreign = theirs.build()
+    venue.land(foreign, theirs.orders, theirs.fills)
+    venue.logs.pop()
+    venue.log(
+        EXCHANGE,
+        "BatchSettled",
+        operator=address("another operator"),
+        prev=foreign.prev,
+        next=foreign.next,
+        settled=1,
+        rejected=0,
+    )
+    venue.mine()
+    assert venue.fills_said()[1] == ["matched", "submitted"]
+    assert [batch.number for batch in venue.core.pending_batches()] == [ours.batch_no]
+    # theirs moved the accounts nevertheless, and ours lands as if nothing had been
+    (outcome,) = venue.land(ours, orders, fills)
+    assert isinstance(outcome, Executed)
+    venue.mine()
+    assert venue.fills_said()[1] == ["matched", "submitted", "confirmed"]
+    assert venue.core.withdrawable(address("taker"), 0) == venue.model.withdrawable((address("taker"), 0))
