@@ -32,7 +32,7 @@ initializes: liquidation[accounts := accounts, margin := margin, markets := mark
 exports: (
     liquidation.liquidate,
     custody.debit,
-    custody.donate_insurance,
+    custody.credit_insurance,
     custody.withdrawable,
     custody.cash,
     markets.insurance,
@@ -77,11 +77,13 @@ def list_market(
     assert market != 0 and market <= slots.MASK_16, "market id not in 1..65535"
     assert markets.params[market] == 0, "already listed"
     assert len(ticker) != 0, "empty ticker"
+    assert markets.market_of[keccak256(ticker)] == 0, "ticker is taken"
     assert size_decimals <= 6, "size decimals above 6"
     markets.tickers[market] = ticker
     markets.ticker_hashes[market] = keccak256(ticker)
+    markets.market_of[keccak256(ticker)] = market
     markets.indices[market] = slots._indices_word(0, 0, block.timestamp, 0)
-    markets.activity[market] = slots._activity_word(0, 0, 0, block.timestamp // units.HOUR)
+    markets.activity[market] = slots._activity_word(0, 0, 0, block.timestamp // units.HOUR, 0)
     log events.MarketListed(
         market=market,
         ticker=ticker,
@@ -346,7 +348,7 @@ def open_interest(id: uint256) -> uint256:
     """
     @return Lots that are long, which are as many as are short.
     """
-    return convert(markets.activity[id] >> 192, uint256)
+    return convert(markets.activity[id] >> 208, uint256)
 
 
 @external

@@ -32,6 +32,11 @@ event Deposited:
     payer: indexed(address)
 
 
+event Donated:
+    payer: indexed(address)
+    amount: uint256
+
+
 event WithdrawalRequested:
     id: indexed(uint256)
     account: indexed(address)
@@ -118,12 +123,20 @@ def deposit(owner: address, subaccount: uint256, amount: uint256):
     @notice Pulls `amount` from the caller and credits what arrived to the account.
     """
     assert owner != empty(address), "no owner"
-    before: uint256 = staticcall token.balanceOf(self)
-    assert extcall token.transferFrom(msg.sender, self, amount, default_return_value=True), "transfer failed"
-    received: uint256 = staticcall token.balanceOf(self) - before
-    assert received != 0, "nothing arrived"
+    received: uint256 = self._pull(amount)
     log Deposited(account=owner, subaccount=subaccount, amount=received, payer=msg.sender)
     extcall exchange.credit(owner, subaccount, received)
+
+
+@external
+def donate(amount: uint256):
+    """
+    @notice Pulls `amount` from the caller and gives what arrived to the insurance fund. From a wallet and not from an account, so
+            that nobody takes back a match by giving away his margin.
+    """
+    received: uint256 = self._pull(amount)
+    log Donated(payer=msg.sender, amount=received)
+    extcall exchange.credit_insurance(received)
 
 
 @external
@@ -156,7 +169,8 @@ def cancel_withdrawal(id: uint256):
 @external
 def execute_withdrawal(id: uint256):
     """
-    @notice Pays a request that is due: what was asked for, or what is withdrawable if that is less. Anyone may call.
+    @notice Pays a request that is due. Anyone may call; only the owner may take what is withdrawable when that is less than
+            what was asked for, since the payment ends the request.
     """
     request: Request = self.withdrawals[id]
     assert request.account != empty(address), "no such request"
@@ -165,6 +179,7 @@ def execute_withdrawal(id: uint256):
         request.amount, staticcall exchange.withdrawable(request.account, request.subaccount)
     )
     assert amount != 0, "nothing is withdrawable"
+    assert amount == request.amount or msg.sender == request.account, "less is withdrawable"
     self.withdrawals[id] = empty(Request)
     self._pay(request.account, request.subaccount, amount, request.to, id, False)
 
@@ -201,6 +216,18 @@ def set_cosigner(cosigner: address, allowed: bool):
     assert cosigner != empty(address), "no cosigner"
     self.is_cosigner[cosigner] = allowed
     log CosignerSet(cosigner=cosigner, allowed=allowed)
+
+
+@internal
+def _pull(amount: uint256) -> uint256:
+    """
+    @return What arrived, which may be less than what was sent.
+    """
+    before: uint256 = staticcall token.balanceOf(self)
+    assert extcall token.transferFrom(msg.sender, self, amount, default_return_value=True), "transfer failed"
+    received: uint256 = staticcall token.balanceOf(self) - before
+    assert received != 0, "nothing arrived"
+    return received
 
 
 @internal

@@ -198,6 +198,11 @@ class Deposited(Event, frozen=True):
     payer: str
 
 
+class Donated(Event, frozen=True):
+    payer: str
+    amount: int
+
+
 class WithdrawalRequested(Event, frozen=True):
     id: int
     account: str
@@ -266,6 +271,7 @@ SIGNATURES: Final = (
     "GuardianSet(address indexed guardian)",
     "OracleSet(address indexed oracle)",
     "Deposited(address indexed account,uint256 subaccount,uint256 amount,address indexed payer)",
+    "Donated(address indexed payer,uint256 amount)",
     (
         "WithdrawalRequested(uint256 indexed id,address indexed account,uint256 subaccount,uint256 amount,address to,"
         "uint256 ready_at)"

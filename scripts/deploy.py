@@ -137,8 +137,7 @@ def cli(
         amount = insurance * MICRO
         usdc.mint(account.address, amount, sender=account)
         usdc.approve(vault.address, amount, sender=account)
-        vault.deposit(account.address, 0, amount, sender=account)
-        exchange.donate_insurance(0, amount, sender=account)
+        vault.donate(amount, sender=account)
 
     addresses = {"exchange": hot, "desk": desk, "vault": vault, "oracle": oracle, "usdc": usdc}
     text = record(

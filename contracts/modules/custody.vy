@@ -42,16 +42,21 @@ def debit(owner: address, subaccount: uint256, amount: uint256):
     @notice The Vault is about to pay `amount` out of this account.
     """
     self._only_vault()
-    self._take(owner, subaccount, amount)
+    account: uint256 = accounts._key(owner, subaccount)
+    assert amount != 0, "nothing to take"
+    assert amount <= margin._withdrawable(account), "more than is withdrawable"
+    cash: int256 = accounts._add_cash(account, -convert(amount, int256))
+    log events.Debited(account=owner, subaccount=subaccount, amount=amount, cash=cash)
 
 
 @external
 @nonreentrant
-def donate_insurance(subaccount: uint256, amount: uint256):
+def credit_insurance(amount: uint256):
     """
-    @notice Gives `amount` of the caller's free cash to the insurance fund.
+    @notice The Vault received `amount` as a gift to the insurance fund.
     """
-    self._take(msg.sender, subaccount, amount)
+    self._only_vault()
+    assert amount < convert(units.MAX_CASH, uint256), "amount limit"
     markets._change_insurance(convert(amount, int256))
 
 
@@ -59,15 +64,6 @@ def donate_insurance(subaccount: uint256, amount: uint256):
 def _credit(owner: address, subaccount: uint256, amount: uint256):
     cash: int256 = accounts._add_cash(accounts._key(owner, subaccount), convert(amount, int256))
     log events.Credited(account=owner, subaccount=subaccount, amount=amount, cash=cash)
-
-
-@internal
-def _take(owner: address, subaccount: uint256, amount: uint256):
-    account: uint256 = accounts._key(owner, subaccount)
-    assert amount != 0, "nothing to take"
-    assert amount <= margin._withdrawable(account), "more than is withdrawable"
-    cash: int256 = accounts._add_cash(account, -convert(amount, int256))
-    log events.Debited(account=owner, subaccount=subaccount, amount=amount, cash=cash)
 
 
 @internal

@@ -14,6 +14,8 @@ from . import units
 
 REDUCE_ONLY: constant(uint256) = 2
 HALTED: constant(uint256) = 3
+# An oracle cannot be starved below this: what is left after a failure would not pay for anything else.
+ORACLE_GAS: constant(uint256) = 250_000
 
 
 struct Market:
@@ -26,7 +28,7 @@ struct Market:
     max_open_interest: int256
     liquidation_floor: int256
     state: uint256
-    index: int256  # index price; the last one known when not fresh
+    index: int256  # index price, micro-USDC per lot; the last one known when not fresh
     fresh: bool
     g_long: int256
     g_short: int256
@@ -42,6 +44,7 @@ struct Market:
 oracle: public(IOracle)
 tickers: HashMap[uint256, String[16]]
 ticker_hashes: HashMap[uint256, bytes32]
+market_of: HashMap[bytes32, uint256]  # by hash of the ticker: orders name a market by its ticker alone
 params: HashMap[uint256, uint256]
 indices: HashMap[uint256, int256]
 activity: HashMap[uint256, int256]
@@ -54,17 +57,26 @@ fees: public(uint256)
 @view
 def _price(market: uint256, max_age: uint256) -> (int256, bool):
     """
-    @return Index price and whether it is fresh. A price outside (0, MAX_PRICE) is no price.
+    @dev An oracle that fails or answers nonsense is one without a price: it must not stand in the way of exits.
+    @return Index price (0: none), and whether it is fresh.
     """
-    price: uint256 = 0
-    published_at: uint256 = 0
-    price, published_at = staticcall self.oracle.price(market)
-    if price == 0 or price > units.MAX_PRICE:
-        return 0, False
-    fresh: bool = (
-        published_at <= block.timestamp + units.MAX_AHEAD and block.timestamp <= published_at + max_age
+    success: bool = False
+    response: Bytes[64] = b""
+    success, response = raw_call(
+        self.oracle.address,
+        abi_encode(market, method_id=method_id("price(uint256)")),
+        max_outsize=64,
+        gas=ORACLE_GAS,
+        is_static_call=True,
+        revert_on_failure=False,
     )
-    return convert(price, int256), fresh
+    if not success or len(response) != 64:
+        return 0, False
+    price: uint256 = convert(slice(response, 0, 32), uint256)
+    published_at: uint256 = convert(slice(response, 32, 32), uint256)
+    if price == 0 or price > units.MAX_PRICE or published_at > block.timestamp + units.MAX_AHEAD:
+        return 0, False
+    return convert(price, int256), block.timestamp <= published_at + max_age
 
 
 @internal
@@ -94,10 +106,13 @@ def _load(market: uint256) -> Market:
     m.last = convert((word >> 24) & slots.SIGNED_MASK_40, uint256)
     m.rate = (word << 232) >> 232
     word = self.activity[market]
-    m.open_interest = word >> 192
-    m.premium = (word << 64) >> 168
-    m.volume = (word >> 40) & slots.SIGNED_MASK_64
-    m.hour = convert(word & slots.SIGNED_MASK_40, uint256)
+    m.open_interest = word >> 208
+    m.premium = (word << 48) >> 176
+    m.volume = (word >> 64) & slots.SIGNED_MASK_64
+    m.hour = convert((word >> 41) & slots.SIGNED_MASK_23, uint256)
+    if m.index == 0:
+        # without a price the market counts at the last one that anything was done at
+        m.index = word & slots.SIGNED_MASK_41
     if m.fresh and m.last != block.timestamp:
         return self._accrue(m)
     return m
@@ -153,7 +168,7 @@ def _next_rate(premium: int256, volume: int256, open_interest: int256) -> int256
 
 @internal
 def _store(m: Market):
-    self.activity[m.id] = slots._activity_word(m.open_interest, m.premium, m.volume, m.hour)
+    self.activity[m.id] = slots._activity_word(m.open_interest, m.premium, m.volume, m.hour, m.index)
     if m.touched:
         self._store_indices(m)
 

@@ -14,7 +14,9 @@ MASK_48: constant(uint256) = 2**48 - 1
 MASK_64: constant(uint256) = 2**64 - 1
 MASK_88: constant(uint256) = 2**88 - 1
 SIGNED_MASK_16: constant(int256) = 2**16 - 1
+SIGNED_MASK_23: constant(int256) = 2**23 - 1
 SIGNED_MASK_40: constant(int256) = 2**40 - 1
+SIGNED_MASK_41: constant(int256) = 2**41 - 1
 SIGNED_MASK_48: constant(int256) = 2**48 - 1
 SIGNED_MASK_64: constant(int256) = 2**64 - 1
 SIGNED_MASK_96: constant(int256) = 2**96 - 1
@@ -163,7 +165,7 @@ def _params_word(p: Params) -> uint256:
 
 
 # market indices:  G_long int96 | G_short int96 | last uint40 | rate int24
-# market activity: open interest 64 | sum of lots * premium int88 | sum of lots 64 | hour 40
+# market activity: open interest 48 | sum of lots * premium int80 | sum of lots 64 | hour 23 | index price 41
 
 
 @internal
@@ -179,9 +181,15 @@ def _indices_word(g_long: int256, g_short: int256, last: uint256, rate: int256) 
 
 @internal
 @pure
-def _activity_word(open_interest: int256, premium: int256, volume: int256, hour: uint256) -> int256:
+def _activity_word(
+    open_interest: int256, premium: int256, volume: int256, hour: uint256, index: int256
+) -> int256:
     return (
-        (open_interest << 192) | ((premium & (2**88 - 1)) << 104) | (volume << 40) | convert(hour, int256)
+        (open_interest << 208)
+        | ((premium & (2**80 - 1)) << 128)
+        | (volume << 64)
+        | (convert(hour, int256) << 41)
+        | index
     )
 
 

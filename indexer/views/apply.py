@@ -56,12 +56,10 @@ def _indices_first(call: list[Event]) -> list[Event]:
     return sorted(call, key=lambda event: not isinstance(event, events.FundingAccrued))
 
 
-def _moved_with_fund(first: Event, second: Event) -> events.Credited | events.Debited | None:
-    """The cash event of two neighbours that move money between an account and the fees or the insurance fund."""
+def _moved_with_fund(first: Event, second: Event) -> events.Credited | None:
+    """The cash event of two neighbours that move collected fees to an account."""
     if isinstance(first, events.FeesWithdrawn) and isinstance(second, events.Credited):
         return second
-    if isinstance(first, events.Debited) and isinstance(second, events.InsuranceChanged):
-        return first
     return None
 
 

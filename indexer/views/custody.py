@@ -7,7 +7,7 @@ from indexer.views.positions import Account, touch_account
 from indexer.views.rows import Rows
 from ouro import events
 
-DEPOSIT, WITHDRAWAL, TRANSFER_IN, TRANSFER_OUT = "DEPOSIT", "WITHDRAWAL", "TRANSFER_IN", "TRANSFER_OUT"
+DEPOSIT, WITHDRAWAL, TRANSFER_IN = "DEPOSIT", "WITHDRAWAL", "TRANSFER_IN"
 INSURANCE, FEES = "insurance", "fees"
 
 
@@ -94,8 +94,8 @@ def withdrawal_cancelled(rows: Rows, block: Block, event: events.WithdrawalCance
         rows.put(schema.withdrawal_requests, {**request, "status": "CANCELLED"})
 
 
-def moved_with_fund(rows: Rows, block: Block, event: events.Credited | events.Debited, fund: str) -> None:
-    """Cash that came from, or went to, the exchange's own funds at address `fund`, past the Vault."""
+def moved_with_fund(rows: Rows, block: Block, event: events.Credited, fund: str) -> None:
+    """Cash that came from the exchange's own funds at address `fund`, past the Vault."""
     rows.add(
         schema.transfers,
         fact(
@@ -103,7 +103,7 @@ def moved_with_fund(rows: Rows, block: Block, event: events.Credited | events.De
             event,
             owner=event.account,
             subaccount=event.subaccount,
-            type=TRANSFER_IN if isinstance(event, events.Credited) else TRANSFER_OUT,
+            type=TRANSFER_IN,
             amount=event.amount,
             counterparty=fund,
         ),

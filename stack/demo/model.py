@@ -90,7 +90,7 @@ class Model:
                 account = (args["account"], args["subaccount"])
                 self.cash[account] += args["amount"] if event.name == "Credited" else -args["amount"]
                 self._expect(event, "cash", args["cash"], self.cash[account])
-            elif event.name == "Deposited":
+            elif event.name in ("Deposited", "Donated"):
                 self.deposited += args["amount"]
             elif event.name == "Withdrawn":
                 self.withdrawn += args["amount"]

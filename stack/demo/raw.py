@@ -28,6 +28,7 @@ SIGNATURES = """
     FeesCollected(int256 amount, uint256 balance)
     FeesWithdrawn(address indexed account, uint256 subaccount, uint256 amount)
     Deposited(address indexed account, uint256 subaccount, uint256 amount, address indexed payer)
+    Donated(address indexed payer, uint256 amount)
     Withdrawn(address indexed account, uint256 subaccount, uint256 amount, address indexed to, uint256 id_or_nonce, bool instant)
     Transfer(address indexed sender, address indexed receiver, uint256 value)
 """  # noqa: E501  one event a line, as in the protocol's text

@@ -75,6 +75,9 @@ def test_76_unpause_with_a_stale_oracle(world: World) -> None:
     assert rejections(world.settle(orders, [world.fill()])) == []
 
 
+NEW = replace(BTC, id=5, ticker="NEW-USD")
+
+
 def test_79_listing_bounds_and_cap(world: World) -> None:
     """No market is listed twice, without a name, or outside the fixed bounds; the cap holds from the first fill."""
     rule = world.exchange.send(world.governance)
@@ -82,17 +85,18 @@ def test_79_listing_bounds_and_cap(world: World) -> None:
         (replace(BTC, id=0), "market id"),
         (replace(BTC, id=65_536), "market id"),
         (BTC, "already listed"),
+        (replace(BTC, id=5), "ticker is taken"),
         (replace(BTC, id=5, ticker=""), "empty ticker"),
-        (replace(BTC, id=5, size_decimals=7), "size decimals"),
-        (replace(BTC, id=5, tick=0), "tick"),
-        (replace(BTC, id=5, imf=9_999), "initial margin"),
-        (replace(BTC, id=5, mmf=4_999), "maintenance margin"),
-        (replace(BTC, id=5, band=500_001), "band"),
-        (replace(BTC, id=5, band=999), "band"),
-        (replace(BTC, id=5, max_open_interest=2**46 + 1), "open interest cap"),
-        (replace(BTC, id=5, max_price_age=0), "price age"),
-        (replace(BTC, id=5, max_price_age=86_401), "price age"),
-        (replace(BTC, id=5, liquidation_floor=BTC.mmf + 1), "liquidation floor"),
+        (replace(NEW, size_decimals=7), "size decimals"),
+        (replace(NEW, tick=0), "tick"),
+        (replace(NEW, imf=9_999), "initial margin"),
+        (replace(NEW, mmf=4_999), "maintenance margin"),
+        (replace(NEW, band=500_001), "band"),
+        (replace(NEW, band=999), "band"),
+        (replace(NEW, max_open_interest=2**46 + 1), "open interest cap"),
+        (replace(NEW, max_price_age=0), "price age"),
+        (replace(NEW, max_price_age=86_401), "price age"),
+        (replace(NEW, liquidation_floor=BTC.mmf + 1), "liquidation floor"),
     ]
     for listing, reason in bad:
         with pytest.raises(RevertError, match=reason):
@@ -109,14 +113,14 @@ def test_79_listing_bounds_and_cap(world: World) -> None:
 def test_79_the_bounds_themselves_are_allowed(world: World) -> None:
     rule = world.exchange.send(world.governance)
     edges = [
-        replace(BTC, id=65_535),
+        replace(BTC, id=65_535, ticker="Z"),
         replace(BTC, id=10, ticker="A", size_decimals=6),
-        replace(BTC, id=11, size_decimals=0, tick=2**32 - 1),
-        replace(BTC, id=12, tick=1, imf=10_000, mmf=5_000),
-        replace(BTC, id=13, imf=1_000_000, mmf=999_999, liquidation_floor=999_999),
-        replace(BTC, id=14, band=500_000, max_open_interest=2**46),
-        replace(BTC, id=15, band=1_000, max_open_interest=0, max_price_age=1),
-        replace(BTC, id=16, max_price_age=86_400, liquidation_floor=0),
+        replace(BTC, id=11, ticker="B", size_decimals=0, tick=2**32 - 1),
+        replace(BTC, id=12, ticker="C", tick=1, imf=10_000, mmf=5_000),
+        replace(BTC, id=13, ticker="D", imf=1_000_000, mmf=999_999, liquidation_floor=999_999),
+        replace(BTC, id=14, ticker="E", band=500_000, max_open_interest=2**46),
+        replace(BTC, id=15, ticker="F", band=1_000, max_open_interest=0, max_price_age=1),
+        replace(BTC, id=16, ticker="ABCDEFGHIJKLMNOP", max_price_age=86_400, liquidation_floor=0),
     ]
     for listing in edges:
         rule.list_market(*listing.arguments())
@@ -222,13 +226,12 @@ def test_82_last_admin_renounces(world: World) -> None:
 def test_83_cross_contract_reentrancy() -> None:
     """A token that calls the Exchange in the middle of a withdrawal finds the money already debited."""
     world = World(token="HostileToken")
-    world.exchange.send(world.taker.address).donate_insurance(0, 1)
-    hook = world.exchange.data("donate_insurance", 0, 100_000 * USDC - 1)
-    world.usdc.send(world.operator).set_hook(world.exchange.address, hook)
+    hook = world.vault.data("request_withdrawal", 0, 100_000 * USDC, world.taker.address)
+    world.usdc.send(world.operator).set_hook(world.vault.address, hook)
     world.withdraw(world.taker, 99_000 * USDC)
-    # the hook ran as the token, which owns nothing: refused; the taker's own claim is what the books say
+    # the hook meets the Vault's lock; the taker's own claim is what the books say
     assert world.usdc.call.hook_answers(0) is False
-    assert world.cash(world.taker) == 1_000 * USDC - 1
+    assert world.cash(world.taker) == 1_000 * USDC
 
 
 def test_83_read_only_reentrancy() -> None:
@@ -262,6 +265,6 @@ def test_83_the_desk_alone_is_nobody(world: World) -> None:
     desk = world.exchange.__class__(world.evm, world.desk_address, abi_of("ExchangeDesk"))
     assert desk.call.cash(world.taker.address, 0) == 0
     with pytest.raises(RevertError):
-        desk.send(world.taker.address).donate_insurance(0, 1)
+        desk.send(world.taker.address).credit_insurance(1)
     desk.send(world.governance).set_operator(wallet("intruder").address, True)
     assert not world.exchange.call.is_operator(wallet("intruder").address)

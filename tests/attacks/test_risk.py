@@ -55,7 +55,7 @@ def test_63_one_micro_of_equity_decides() -> None:
     scene.price(healthy)
     health = scene.twin.model.health((scene.victim.address, 0))
     spare = int(health.equity - health.maintenance)
-    assert scene.twin.donate(scene.victim, 1) is False  # nothing is free below initial margin
+    assert scene.twin.withdraw(scene.victim, 1) is False  # nothing is free below initial margin
     scene.price(healthy - 1)
     below = scene.twin.model.health((scene.victim.address, 0))
     missing = -int((below.equity - below.maintenance) // 1)

@@ -68,7 +68,7 @@ def test_the_size_restores_initial_margin(world: World) -> None:
 
 def test_a_bankrupt_position_goes_at_index_price_for_nobodys_gain(world: World) -> None:
     """At 2.15: E = -30. The fund pays the hole."""
-    world.exchange.send(LIQUIDATOR.address).donate_insurance(0, 100 * USDC)
+    world.system.donate(LIQUIDATOR.address, 100 * USDC)
     world.push({1: 2_150_000})
     before = world.exchange.call.margin_of(LIQUIDATOR.address, 0)[0]
     log = liquidate(world)

@@ -19,6 +19,7 @@ GUARDED = {
         "execute_fill": (set(), "only self"),
         "credit": (set(), "only the vault"),
         "debit": (set(), "only the vault"),
+        "credit_insurance": (set(), "only the vault"),
         "tighten": ({"guardian", "governance"}, "only guardian or governance"),
         "list_market": ({"governance"}, "only governance"),
         "set_market": ({"governance"}, "only governance"),
@@ -42,8 +43,8 @@ GUARDED = {
     },
 }
 OPEN = {
-    "Exchange": {"cancel_slot", "cancel_all", "donate_insurance", "liquidate", "poke"},
-    "Vault": {"deposit", "request_withdrawal", "cancel_withdrawal", "execute_withdrawal", "withdraw_signed"},
+    "Exchange": {"cancel_slot", "cancel_all", "liquidate", "poke"},
+    "Vault": {"deposit", "donate", "request_withdrawal", "cancel_withdrawal", "execute_withdrawal", "withdraw_signed"},
     "PushedOracle": {"push"},
 }
 

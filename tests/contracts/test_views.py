@@ -92,18 +92,17 @@ def test_a_new_price_signer_replaces_the_old_one(world: World) -> None:
         world.oracle.send(world.operator).push([world.system.price_update(1, 2_400_000, world.now)])
 
 
-def test_donations_need_free_cash(world: World) -> None:
+def test_a_donation_comes_from_a_wallet_and_touches_no_account(world: World) -> None:
     world.trade(world.taker, world.maker, 10_000)
     free = world.withdrawable(world.taker)
-    sender = world.exchange.send(world.taker.address)
-    with pytest.raises(RevertError, match="more than is withdrawable"):
-        sender.donate_insurance(0, free + 1)
-    with pytest.raises(RevertError, match="nothing to take"):
-        sender.donate_insurance(0, 0)
-    receipt = sender.donate_insurance(0, free)
-    assert receipt.named("InsuranceChanged")[0].args == {"delta": free, "balance": free}
-    assert receipt.named("Debited")[0].amount == free
-    assert world.exchange.call.insurance() == free
+    sender = world.vault.send(world.taker.address)
+    with pytest.raises(RevertError):
+        sender.donate(5 * USDC)
+    world.system.donate(world.taker.address, 5 * USDC)
+    assert world.exchange.call.insurance() == 5 * USDC
+    assert world.withdrawable(world.taker) == free
+    with pytest.raises(RevertError, match="only the vault"):
+        world.exchange.send(world.taker.address).credit_insurance(1)
 
 
 def test_the_same_contracts_settle_on_a_real_node(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         if what == "deposit":
             self.twin.deposit(owner, amount, subaccount)
         elif what == "donate":
-            self.twin.donate(owner, amount // 100 + 1, subaccount)
+            self.twin.donate(owner, amount // 100 + 1)
         elif wanted:
             way = self.twin.withdraw if what == "withdraw" else self.twin.withdraw_slowly
             if way(owner, wanted, subaccount):

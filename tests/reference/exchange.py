@@ -120,11 +120,9 @@ class Exchange:
         self.accounts[key].cash -= amount
         self.vault -= amount
 
-    def donate_insurance(self, key: AccountKey, amount: int) -> None:
-        if not 0 < amount <= self.withdrawable(key):
-            raise RefusedError("more than is withdrawable")
-        self.accounts[key].cash -= amount
+    def donate_insurance(self, amount: int) -> None:
         self.insurance += amount
+        self.vault += amount
 
     # Cancels
 

@@ -95,6 +95,12 @@ class System:
         self.usdc.send(owner).approve(self.vault.address, amount)
         self.vault.send(owner).deposit(owner, subaccount, amount)
 
+    def donate(self, payer: str, amount: int) -> None:
+        """Mint `amount` micro-USDC to the payer, who gives it to the insurance fund."""
+        self.usdc.send(payer).mint(payer, amount)
+        self.usdc.send(payer).approve(self.vault.address, amount)
+        self.vault.send(payer).donate(amount)
+
     def price_update(self, market: int, price: int, published_at: int) -> tuple[int, int, int, int, int]:
         """One signed entry of `push`."""
         message = {"market": market, "price": price, "publishedAt": published_at}

@@ -124,7 +124,7 @@ class ChainVenue:
                 self.push({})
                 self.system.vault.send(maker.address).execute_withdrawal(dice.randrange(1, 6))
             elif move < 96:
-                self.exchange.send(taker.address).donate_insurance(0, dice.randrange(1, 50) * USDC)
+                self.system.donate(taker.address, dice.randrange(1, 50) * USDC)
             elif move < 97:
                 self.exchange.send(taker.address).cancel_all(0)
             else:

@@ -115,7 +115,7 @@ def test_funding_sums_count_paid_fills_of_the_running_hour() -> None:
     blocks.settled(2)
     apply_block(rows, blocks.done())
     state = rows.states["market_states"][1,]
-    assert (state["volume_sum"], state["premium_sum"]) == (10, 10 * 500_000)
+    assert (state["volume_sum"], state["premium_sum"]) == (10, 10 * 10_000)
     later = (blocks.time_s // 3_600 + 1) * 3_600 + 5
     blocks.add(events.FundingAccrued, market=1, g_long=7, g_short=7, rate=9, index_price=2_300_000, at=later)
     apply_block(rows, blocks.done())
@@ -127,14 +127,14 @@ def test_funding_sums_count_paid_fills_of_the_running_hour() -> None:
 
 def test_cash_past_the_vault_is_a_transfer() -> None:
     blocks, rows = started()
-    blocks.add(events.Debited, account=LONG_SIDE, subaccount=0, amount=70, cash=30)
+    blocks.add(events.Donated, payer=LONG_SIDE, amount=70)
     blocks.add(events.InsuranceChanged, delta=70, balance=70)
     blocks.transaction += 1
     blocks.add(events.FeesWithdrawn, account=SHORT_SIDE, subaccount=0, amount=5)
     blocks.add(events.Credited, account=SHORT_SIDE, subaccount=0, amount=5, cash=5)
     apply_block(rows, blocks.done())
     moved = [(row["type"], row["amount"], row["counterparty"]) for row in rows.facts["transfers"]]
-    assert moved == [("TRANSFER_OUT", 70, EXCHANGE), ("TRANSFER_IN", 5, EXCHANGE)]
+    assert moved == [("TRANSFER_IN", 5, EXCHANGE)]
     assert rows.states["totals"]["insurance",]["amount"] == 70
 
 

@@ -69,8 +69,8 @@ def sound() -> Facts:
         chain.add(
             f"deposit {account}", "Credited", account=account[0], subaccount=account[1], amount=DEPOSIT, cash=DEPOSIT
         )
-    cash = {TAKER: DEPOSIT, MAKER: DEPOSIT, KEEPER: DEPOSIT - INSURANCE}
-    chain.add("donate", "Debited", account=KEEPER[0], subaccount=0, amount=INSURANCE, cash=DEPOSIT - INSURANCE)
+    cash = {TAKER: DEPOSIT, MAKER: DEPOSIT, KEEPER: DEPOSIT}
+    chain.add("donate", "Donated", payer=KEEPER[0], amount=INSURANCE)
     chain.add("donate", "InsuranceChanged", delta=INSURANCE, balance=INSURANCE)
 
     # the taker buys 10 lots for 20 USDC and a fee of 0.007
@@ -115,8 +115,8 @@ def sound() -> Facts:
     price = 1_950_000
     facts = ChainFacts(
         events=chain.events,
-        supply=5 * DEPOSIT,
-        tokens={VAULT: 3 * DEPOSIT - 100, TAKER[0]: 2 * DEPOSIT + 100},
+        supply=5 * DEPOSIT + INSURANCE,
+        tokens={VAULT: 3 * DEPOSIT + INSURANCE - 100, TAKER[0]: 2 * DEPOSIT + 100},
         vault=VAULT,
         cash=cash,
         equity={
@@ -196,7 +196,7 @@ SOUND = sound()
 CHAIN, RELAYER, INDEXER = SOUND.chain, SOUND.relayer, SOUND.indexer
 TAMPERED: dict[str, Callable[[Facts], Facts]] = {
     "a token minted from nowhere": chain(tokens={**CHAIN.tokens, TAKER[0]: 2 * DEPOSIT + 101}),
-    "a token gone from the vault": chain(tokens={**CHAIN.tokens, VAULT: 3 * DEPOSIT - 101}),
+    "a token gone from the vault": chain(tokens={**CHAIN.tokens, VAULT: 3 * DEPOSIT + INSURANCE - 101}),
     "one unit of cash too much": chain(cash={**CHAIN.cash, MAKER: DEPOSIT + 1}),
     "one unit of cash too little": chain(cash={**CHAIN.cash, MAKER: DEPOSIT - 1}),
     "a cent moved between accounts": chain(cash={**CHAIN.cash, MAKER: DEPOSIT + 1, KEEPER: CHAIN.cash[KEEPER] - 1}),
