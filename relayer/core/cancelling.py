@@ -59,10 +59,18 @@ def cancel_all_after(state: State, item: CancelAllAfter) -> Ack:
         raise RefusedError(
             400, "bad_timeout", f"timeoutSeconds must be from 0 (off) to {MAX_TIMEOUT_S}", "timeoutSeconds"
         )
+    if (item.account, item.subaccount) not in state.chain.head.ledger.accounts:
+        raise RefusedError(
+            404,
+            "unknown_account",
+            f"subaccount {item.subaccount} of {item.account} has never had a deposit: there is nothing to guard",
+            "subaccount",
+        )
     entry = state.account(item.account, item.subaccount)
     state.keep(entry)
+    known_ms = entry.disarm_at_ms
     entry.disarm_at_ms = state.now_ms + item.timeout_s * 1000 if item.timeout_s else 0
-    if item.timeout_s:
+    if item.timeout_s and entry.disarm_at_ms != known_ms:
         heapq.heappush(state.disarms, (entry.disarm_at_ms, entry.owner, entry.subaccount))
     return _answer([])
 
@@ -122,7 +130,9 @@ def _use_nonce(state: State, signer: str, nonce: int) -> None:
             f"nonce {nonce} is not above {last}, the last one of this signer: use the time in milliseconds",
             "nonce",
         )
-    state.nonces[signer] = nonce
+    # Keys cost nothing: only those whose commands could do something are remembered.
+    if signer in state.chain.head.owners:
+        state.nonces[signer] = nonce
 
 
 def _not_authorised(signer: str) -> RefusedError:

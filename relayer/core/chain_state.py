@@ -29,7 +29,7 @@ class PendingWithdrawal(msgspec.Struct, frozen=True):
 class ChainState:
     """The chain's state at one block, as far as matching needs it."""
 
-    __slots__ = ("account_stamps", "head", "ledger", "operator", "slot_stamps", "used_nonces", "withdrawals")
+    __slots__ = ("account_stamps", "head", "ledger", "operator", "owners", "slot_stamps", "used_nonces", "withdrawals")
 
     def __init__(self, ledger: Ledger, operator: str) -> None:
         self.ledger = ledger
@@ -39,6 +39,7 @@ class ChainState:
         self.used_nonces: dict[tuple[str, int], None] = {}
         self.slot_stamps: dict[tuple[str, int], int] = {}
         self.account_stamps: dict[AccountKey, int] = {}
+        self.owners: dict[str, None] = {}
 
     def copy(self) -> ChainState:
         """An independent copy."""
@@ -48,6 +49,7 @@ class ChainState:
         other.used_nonces = dict(self.used_nonces)
         other.slot_stamps = dict(self.slot_stamps)
         other.account_stamps = dict(self.account_stamps)
+        other.owners = dict(self.owners)
         return other
 
     def apply(self, event: events.Event) -> None:
@@ -56,6 +58,8 @@ class ChainState:
         match event:
             case events.BatchSettled() if event.operator == self.operator:
                 self.head = event.next
+            case events.Credited():
+                self.owners[event.account] = None
             case events.WithdrawalRequested():
                 self.withdrawals[event.id] = PendingWithdrawal(event.account, event.subaccount, event.amount)
             case events.WithdrawalCancelled():

@@ -138,8 +138,9 @@ def on_time(state: State) -> None:
 
 def refit(state: State) -> None:
     """Cancels, newest first, orders that open risk an account can no longer carry, and reduce-only ones without a
-    position.
+    position; before that, what the price band has left behind.
     """
+    _cancel_beyond_band(state)
     for entry in state.accounts.values():
         if not entry.open_orders:
             continue
@@ -152,6 +153,18 @@ def refit(state: State) -> None:
                 break
             if order.status is Status.OPEN and not order.reduce_only and _opens(state, entry, order):
                 state.cancel(order, "insufficient_margin")
+
+
+def _cancel_beyond_band(state: State) -> None:
+    """Bids above the price band and asks below it: the chain would reject every fill of them, and whoever comes from
+    the other side meets them first, so that a single lot left there would close the market.
+    """
+    for venue in state.venues.values():
+        for side, sell in ((venue.book.bids, False), (venue.book.asks, True)):
+            while (best := side.best) is not None and not venue.in_band(best) and (best < venue.index_price) == sell:
+                stranded = next(iter(side)).first
+                assert stranded is not None
+                state.cancel(stranded, "price_band")
 
 
 def _opens(state: State, entry: AccountEntry, order: LiveOrder) -> bool:

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import heapq
+from dataclasses import replace
 
+from ouro.markets import MarketState
 from relayer.core.accounts import AccountEntry, AccountKey
 from relayer.core.chain_state import Chain
 from relayer.core.config import CoreConfig
@@ -126,7 +128,7 @@ class State:
         self.close(order, Status.CANCELED, reason)
 
     def sweep_timers(self) -> None:
-        """Throws out timers of orders that are gone, once they are the most, so that they never pile up."""
+        """Throws out timers that mean nothing any more, once they are the most, so that they never pile up."""
         orders = self.orders
         if len(self.expiries) > 2 * len(orders) + _TIMERS_KEPT:
             self.expiries = [each for each in self.expiries if each[2] in orders and orders[each[2]].level is not None]
@@ -134,6 +136,9 @@ class State:
         if len(self.forgettings) > 4 * len(orders) + _TIMERS_KEPT:
             self.forgettings = [each for each in self.forgettings if each[2] in orders]
             heapq.heapify(self.forgettings)
+        if len(self.disarms) > 2 * len(self.accounts) + _TIMERS_KEPT:
+            self.disarms = [each for each in self.disarms if self.accounts[each[1], each[2]].disarm_at_ms == each[0]]
+            heapq.heapify(self.disarms)
 
     def hold(self, fill: MatchedFill) -> None:
         """Counts a fill as unsettled: both accounts are as if it had happened."""
@@ -167,6 +172,10 @@ class State:
             if market_id not in self.venues:
                 self.venues[market_id] = Venue(market)
         for venue in self.venues.values():
+            if venue.id not in ledger.markets:
+                # A reorg took the listing back.
+                venue.market = replace(venue.market, state=MarketState.UNLISTED)
+                continue
             figures = ledger.markets_state[venue.id]
             venue.market = ledger.markets[venue.id]
             venue.g_long = figures.g_long

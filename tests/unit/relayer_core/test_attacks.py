@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Attacks on the core, by name; numbers are those of the list of attack cases."""
 
+import dataclasses
+
+import pytest
+
+from relayer.core.inputs import Cancel, CancelAll, CancelAllAfter
 from tests.reference.exchange import Executed
 from tests.unit.relayer_core.exchange_model import BTC_PRICE, EXCHANGE, Venue, address
 
@@ -100,3 +105,65 @@ def test_88_the_fills_of_another_operator_are_not_taken_for_ours(venue: Venue) -
     venue.mine()
     assert venue.fills_said()[1] == ["matched", "submitted", "confirmed"]
     assert venue.core.withdrawable(address("taker"), 0) == venue.model.withdrawable((address("taker"), 0))
+
+
+@pytest.mark.parametrize(("side", "other", "gap"), [("BUY", "SELL", 85), ("SELL", "BUY", 115)])
+def test_26_one_lot_left_beyond_the_price_band_does_not_close_the_market(
+    venue: Venue, side: str, other: str, gap: int
+) -> None:
+    bait = venue.place("other", side, 1, P)
+    venue.tick(1_000)
+    index = P * gap // 100 // 100 * 100
+    venue.push(1, index)
+    venue.mine()
+    assert venue.status(bait) == ("CANCELED", 0, "price_band")
+    assert venue.place("maker", side, 5, index).order_status == "OPEN"
+    taken = venue.place("taker", other, 5, index)
+    assert (taken.order_status, taken.filled) == ("FILLED", 5)
+    assert all(isinstance(each, Executed) for each in venue.settle())
+
+
+def test_86_a_reorg_takes_back_the_listing_of_a_market(venue: Venue) -> None:
+    fork = len(venue.blocks)
+    venue.log(EXCHANGE, "MarketListed", market=3, ticker="SOL-USD", size_decimals=2, price_decimals=4, tick=100)
+    venue.mine()
+    venue.revert(fork)
+    venue.mine()
+    assert venue.place("maker", "SELL", 5, P).order_status == "OPEN"
+
+
+def test_28_an_order_signed_at_the_edge_of_the_future_is_not_matched_before_the_chain_takes_it(venue: Venue) -> None:
+    venue.place("maker", "SELL", 10, P)
+    venue.tick(999 - venue.now_ms % 1_000 - 1)
+    ahead = venue.order("taker", "BUY", 5, P, time_in_force="IOC")
+    # the block has whole seconds and is rarely as late as our clock
+    ahead = dataclasses.replace(ahead, generation=venue.now_ms + 10_000)
+    ack = venue.place_order(ahead)
+    if ack.ok:
+        (outcome,) = venue.settle()
+        assert isinstance(outcome, Executed)
+    else:
+        assert ack.error_code == "signed_in_future"
+
+
+def test_strangers_leave_nothing_in_memory(venue: Venue) -> None:
+    state = venue.core._state
+    before = len(state.accounts), len(state.nonces), len(state.disarms)
+    for number in range(50):
+        stranger = address(f"stranger {number}")
+        assert venue.command(CancelAllAfter(stranger, number, 60, stranger, 1)).error_code == "unknown_account"
+        assert venue.command(CancelAll(stranger, 0, "", stranger, 1)).cancelled == ()
+        assert venue.command(Cancel(stranger, 0, bytes(32), stranger, 1)).error_code == "order_not_found"
+        assert venue.command(Cancel(address("maker"), 0, bytes(32), stranger, 1)).error_code == "order_not_found"
+    assert (len(state.accounts), len(state.nonces), len(state.disarms)) == before
+
+
+def test_renewing_the_switch_does_not_fill_memory(venue: Venue) -> None:
+    for _ in range(5_000):
+        venue.tick(1)
+        assert venue.cancel_all_after("maker", 86_400).ok
+    venue.tick(1)
+    assert len(venue.core._state.disarms) < 3_000
+    venue.place("maker", "SELL", 5, P)
+    venue.tick(86_400_000)
+    assert venue.levels() == ([], [])
