@@ -20,6 +20,7 @@ from stack.supervisor import StackError, Supervisor
 from stack.wallets import Role, key_hex, wallet
 
 REMEMBER_EVERY_S = 5.0
+QUOTES_WITHIN_S = 30.0
 INSURANCE_USDC = 100_000
 EXAMPLE_USDC = 10_000
 MICRO = 10**6
@@ -76,6 +77,17 @@ class Stack:
             self.say("Starting the bots")
             for program in self.plan.bots():
                 self.supervisor.start(program)
+            self.wait_for_quotes()
+
+    def wait_for_quotes(self) -> None:
+        """Give the market makers time to fill the books, so that the first order finds somebody to trade with."""
+        deadline = time.monotonic() + QUOTES_WITHIN_S
+        while not self.plan.quoted():
+            self.supervisor.watch()
+            if time.monotonic() > deadline:
+                self.say("The market makers have not quoted yet; see their logs")
+                return
+            time.sleep(0.25)
 
     def deploy(self) -> None:
         """Deploy through the ape script and give the example trader its test money. Raises `StackError`."""

@@ -15,6 +15,7 @@ from stack.wallets import Role, key_hex
 
 READY_WITHIN_S = 60.0
 KEEPER_USDC = "100000"
+QUOTED = ("BTC-USD", "ETH-USD")
 
 
 @dataclass(frozen=True)
@@ -86,13 +87,24 @@ class Plan:
             self._service("keeper", {"OURO_KEEPER_KEY": key_hex(Role.KEEPER), "OURO_KEEPER_FAUCET": KEEPER_USDC}, None),
         ]
 
+    def quoted(self) -> bool:
+        """Whether both books have both sides."""
+        try:
+            books = [
+                httpx.get(f"{self.base_url}/v4/orderbooks/perpetualMarket/{ticker}", timeout=5).json()
+                for ticker in QUOTED
+            ]
+        except (httpx.HTTPError, ValueError):
+            return False
+        return all(book.get("bids") and book.get("asks") for book in books)
+
     def bots(self) -> list[Program]:
         """Two market makers, two calm traders and a gambler who keeps the keeper busy."""
         url = ("--base-url", self.base_url)
         maker, trader = "stack.bots.maker", "stack.bots.trader"
         return [
-            self._module("maker-btc", maker, *url, "--market", "BTC-USD", "--role", Role.MAKER_BTC.name),
-            self._module("maker-eth", maker, *url, "--market", "ETH-USD", "--role", Role.MAKER_ETH.name),
+            self._module("maker-btc", maker, *url, "--market", QUOTED[0], "--role", Role.MAKER_BTC.name),
+            self._module("maker-eth", maker, *url, "--market", QUOTED[1], "--role", Role.MAKER_ETH.name),
             self._module("trader-one", trader, *url, "--role", Role.TRADER_ONE.name, "--seed", "1"),
             self._module("trader-two", trader, *url, "--role", Role.TRADER_TWO.name, "--seed", "2"),
             self._module(

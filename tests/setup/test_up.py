@@ -66,16 +66,13 @@ class Up:
         return json.loads(done.stdout)
 
     def stop(self, number: signal.Signals) -> int:
-        self.process.send_signal(number)
+        if self.process.poll() is None:
+            self.process.send_signal(number)
         code = self.process.wait(timeout=90)
         self._reader.join(timeout=10)
         assert self.process.stdout is not None
         self.process.stdout.close()
         return code
-
-    def kill(self) -> None:
-        if self.process.poll() is None:
-            self.stop(signal.SIGTERM)
 
 
 def wait_for(condition: Callable[[], Any], seconds: float) -> Any:
@@ -115,7 +112,7 @@ def test_a_person_can_trade_and_come_back(tmp_path: Path, ports: tuple[int, int]
         positions = first.ouro("positions")
         assert first.stop(signal.SIGINT) == 0, first.printed
     finally:
-        first.kill()
+        first.stop(signal.SIGTERM)
     assert not any(port_in_use(port) for port in (ports[0], ports[0] + 1, ports[1]))
 
     second = Up(tmp_path / "state", *ports)
@@ -131,12 +128,11 @@ def test_a_person_can_trade_and_come_back(tmp_path: Path, ports: tuple[int, int]
         wait_for(lambda: not second.ouro("positions"), 60)
         assert second.stop(signal.SIGTERM) == 0, second.printed
     finally:
-        second.kill()
+        second.stop(signal.SIGTERM)
 
 
 def trade_through(up: Up) -> None:
     """Deposit, buy from the market makers, see the fill and the position, withdraw."""
-    wait_for(lambda: up.get("/v4/orderbooks/perpetualMarket/BTC-USD")["asks"], 60)
     up.ouro("deposit", "1000")
     wait_for(lambda: up.ouro("balance")["freeCollateral"], 30)
     placed = up.ouro("order", "place", "BTC-USD", "buy", "0.01")
