@@ -24,8 +24,8 @@ MAX_ORDER_LIFE: constant(uint256) = 90 * 86_400
 
 # Funding, in 1e-8 of notional (per hour where it is a rate)
 RATE_UNIT: constant(int256) = 100_000_000
-# half of what a counted fill pays at least: pushing the rate by trading with oneself costs more than it can bring
-PREMIUM_CLAMP: constant(int256) = 10_000
+# a quarter of what a counted fill pays at least, for a band of at most 50%: washing prints costs more than it can bring
+PREMIUM_CLAMP: constant(int256) = 5_000
 FUNDING_CAP: constant(int256) = 10_000
 FUNDING_MIN_FEE_PPM: constant(int256) = 200
 

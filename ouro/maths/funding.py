@@ -8,7 +8,7 @@ from ouro.units import SCALE, trunc_div
 HOUR_S = 3_600
 RATE_UNIT = 100_000_000
 """Rates and premiums count in 1e-8."""
-PREMIUM_CLAMP = 10_000
+PREMIUM_CLAMP = 5_000
 RATE_CAP = 10_000
 MIN_FEE_PPM = 200
 MAX_INDEX = 1 << 78

@@ -288,7 +288,7 @@ def test_72_a_ten_year_gap(open_interest: int) -> None:
     scene.twin.poke(1)
     scene.twin.check()
     index = scene.twin.model.markets[1].funding.g_long
-    assert index == ((PRICE[1] * 10_000 * SCALE) // 10**8 if open_interest else 0)
+    assert index == ((PRICE[1] * 5_000 * SCALE) // 10**8 if open_interest else 0)
     assert scene.twin.model.markets[1].funding.rate == 0
 
 

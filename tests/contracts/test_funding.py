@@ -23,18 +23,18 @@ def touch(world: World) -> tuple[int, int, int, int]:
 
 
 def test_an_hour_of_premium_is_paid_over_the_next(world: World) -> None:
-    """0.2% of premium on all that trades and is open: the rate is capped at 0.01% an hour."""
+    """0.2% of premium on all that trades and is open: a print counts for 0.005% at most."""
     next_hour(world)
     touch(world)
     price = PRICE[1] * 1_002 // 1_000
     world.trade(world.taker, world.maker, 100, price, taker_fee=FEE)
     next_hour(world)
     g_long, g_short, _, rate = touch(world)
-    assert (g_long, g_short, rate) == (0, 0, 10_000)
+    assert (g_long, g_short, rate) == (0, 0, 5_000)
     world.warp(HOUR - 1)
     world.push({1: PRICE[1]})
     g_long, g_short, _, rate = touch(world)
-    assert g_long == g_short == (10_000 * PRICE[1] * HOUR << 32) // (10**8 * HOUR)
+    assert g_long == g_short == (5_000 * PRICE[1] * HOUR << 32) // (10**8 * HOUR)
     assert rate == 0
     paid = 100 * g_long
     equity = [world.exchange.call.margin_of(key.address, 0)[0] for key in (world.taker, world.maker)]

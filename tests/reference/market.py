@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from tests.reference.exact import HOUR, PPM, RATE_UNIT, SCALE, clamp, toward_zero, up
 
-PREMIUM_CLAMP = 10_000
+PREMIUM_CLAMP = 5_000
 FUNDING_CAP = 10_000
 FUNDING_MIN_FEE_PPM = 200
 UNLISTED, ACTIVE, REDUCE_ONLY, HALTED = range(4)

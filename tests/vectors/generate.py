@@ -303,7 +303,7 @@ def fees() -> list[Json]:
 
 
 def premium(price: int, index: int) -> int:
-    return clamp(math.trunc(Fraction((price - index) * 10**8, index)), 10_000)
+    return clamp(math.trunc(Fraction((price - index) * 10**8, index)), 5_000)
 
 
 def hourly_rate(premium_sum: int, volume: int, open_interest: int) -> int:

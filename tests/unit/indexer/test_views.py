@@ -115,7 +115,7 @@ def test_funding_sums_count_paid_fills_of_the_running_hour() -> None:
     blocks.settled(2)
     apply_block(rows, blocks.done())
     state = rows.states["market_states"][1,]
-    assert (state["volume_sum"], state["premium_sum"]) == (10, 10 * 10_000)
+    assert (state["volume_sum"], state["premium_sum"]) == (10, 10 * 5_000)
     later = (blocks.time_s // 3_600 + 1) * 3_600 + 5
     blocks.add(events.FundingAccrued, market=1, g_long=7, g_short=7, rate=9, index_price=2_300_000, at=later)
     apply_block(rows, blocks.done())

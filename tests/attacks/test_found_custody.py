@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Ways in which strangers, or oneself, could bend withdrawals, matches and listings."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.abi import RevertError
+from tests.support.system import BTC
+from tests.support.wire import wallet
+from tests.support.world import PRICE, USDC, World, rejections
+
+
+def test_33_a_stranger_cannot_burn_a_withdrawal_request_with_a_dust_payment(world: World) -> None:
+    """The request is for all while most is bound: a stranger may not pay a part and so end it, the owner may."""
+    owner, griefer = world.taker.address, wallet("griefer").address
+    world.trade(world.taker, world.maker, 1_000)
+    world.vault.send(owner).request_withdrawal(0, 100_000 * USDC, owner)
+    number = world.vault.call.next_id() - 1
+    world.warp(world.system.withdrawal_delay)
+    world.push({1: PRICE[1], 2: PRICE[2]})
+    free = world.withdrawable(world.taker)
+    assert 0 < free < 100_000 * USDC
+    with pytest.raises(RevertError, match="less is withdrawable"):
+        world.vault.send(griefer).execute_withdrawal(number)
+    with world.evm.undone():
+        world.vault.send(owner).execute_withdrawal(number)
+        assert world.balance(owner) == free
+    world.trade(world.taker, world.maker, -1_000)
+    world.vault.send(griefer).execute_withdrawal(number)
+    assert world.balance(owner) == 100_000 * USDC
+
+
+def test_nobody_takes_back_a_match_by_giving_his_margin_away(world: World) -> None:
+    """Nothing that a trader can send alone lowers free collateral before a settlement that is on its way."""
+    trader = wallet("regretful")
+    world.system.fund(trader.address, PRICE[1] * 1_000 * BTC.imf // 10**6)
+    orders = [world.signed(trader, "BUY", size=1_000), world.signed(world.maker, "SELL", size=1_000, slot=2)]
+    assert "donate_insurance" not in world.exchange.abi.functions
+    world.system.donate(trader.address, 5 * USDC)
+    world.vault.send(trader.address).request_withdrawal(0, 1, trader.address)
+    number = world.vault.call.next_id() - 1
+    for call in (
+        lambda: world.vault.send(trader.address).execute_withdrawal(number),
+        lambda: world.exchange.send(trader.address).debit(trader.address, 0, 1),
+        lambda: world.exchange.send(trader.address).credit_insurance(1),
+    ):
+        with pytest.raises(RevertError, match="not due yet|only the vault"):
+            call()
+    world.exchange.send(trader.address).cancel_slot(1)
+    world.exchange.send(trader.address).cancel_all(0)
+    assert rejections(world.settle(orders, [world.fill(size=1_000)])) == []
+
+
+def test_03_a_ticker_is_listed_once(world: World) -> None:
+    """A signed order names its market by ticker alone: a second listing would be open to every order of the first."""
+    again = replace(BTC, id=7, size_decimals=0)  # a lot would be 10,000 times as much
+    with pytest.raises(RevertError, match="ticker is taken"):
+        world.exchange.send(world.governance).list_market(*again.arguments())
