@@ -1,9 +1,14 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Washing prints at the edge of the price band, where the fee on them is smallest."""
+
+from dataclasses import replace
+
+import pytest
+
 from tests.attacks.scenes import Scene
 from tests.support.system import BTC, ETH
 from tests.support.wire import wallet
 from tests.support.world import PRICE, USDC
-from dataclasses import replace
-import pytest
 
 
 @pytest.mark.parametrize("band", [100_000, 500_000])

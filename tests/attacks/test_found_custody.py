@@ -45,7 +45,7 @@ def test_nobody_takes_back_a_match_by_giving_his_margin_away(world: World) -> No
         lambda: world.exchange.send(trader.address).debit(trader.address, 0, 1),
         lambda: world.exchange.send(trader.address).credit_insurance(1),
     ):
-        with pytest.raises(RevertError, match="not due yet|only the vault"):
+        with pytest.raises(RevertError, match=r"not due yet|only the vault"):
             call()
     world.exchange.send(trader.address).cancel_slot(1)
     world.exchange.send(trader.address).cancel_all(0)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Washing few prints at a high premium: each print's premium is clamped at fifty times the cap of the hourly rate, so one
-hundredth of the open interest is enough to set the rate."""
+"""Washing few prints at a high premium: if a print counted for more than it can cost, a hundredth of the open interest
+would be enough to set the rate."""
 
 import pytest
 

@@ -46,8 +46,9 @@ def test_48_a_broken_feed_does_not_block_other_markets(then: bytes) -> None:
     for key in (one, two):
         world.system.fund(key.address, 1_000 * USDC)
     world.evm.set_code(world.oracle.address, answers(PRICE[1], then))
-    orders = [world.signed(one, "BUY"), world.signed(two, "SELL", slot=2),
-              world.signed(one, "BUY", market="ETH-USD", slot=3), world.signed(two, "SELL", market="ETH-USD", slot=4)]  # fmt: skip
+    eth = {"market": "ETH-USD"}
+    orders = [world.signed(one, "BUY"), world.signed(two, "SELL", slot=2)]
+    orders += [world.signed(one, "BUY", slot=3, **eth), world.signed(two, "SELL", slot=4, **eth)]
     logs = world.settle(orders, [world.fill(), world.fill(PRICE[2], 10, 2, 3)])
     assert [log.settled for log in logs if log.name == "BatchSettled"] == [1]
 
@@ -80,7 +81,7 @@ def test_42_an_unpriced_leg_must_not_drain_the_insurance_fund() -> None:
 
 
 def test_42_an_unpriced_short_does_not_pay_for_a_bad_reduction() -> None:
-    """A short at price zero looks like pure profit, and hides that a reduction at the edge of the band prints bad debt."""
+    """A short at price zero looks like pure profit, and hides that a reduction off the market prints bad debt."""
     world = World(funds=0)
     friend, attacker = wallet("friend"), wallet("attacker")
     for key, amount in ((world.maker, 100_000), (friend, 100_000), (attacker, 1_750)):
