@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """`ouro up`: the whole exchange on this machine, from an empty folder to a served market, until Ctrl-C."""
 
-import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,17 +11,15 @@ from typing import Annotated
 import typer
 
 from ouro.deployment import Deployment
+from stack.deploy import EXAMPLE_USDC, deploy
 from stack.node import BLOCK_TIME_S, CHAIN_ID, Node, port_in_use, project_root
 from stack.plan import Plan, Ports
 from stack.state import StateFolder
 from stack.supervisor import StackError, Supervisor
-from stack.wallets import Role, key_hex, wallet
+from stack.wallets import Role, key_hex
 
 REMEMBER_EVERY_S = 5.0
 QUOTES_WITHIN_S = 30.0
-INSURANCE_USDC = 100_000
-EXAMPLE_USDC = 10_000
-MICRO = 10**6
 
 
 class _Interrupted(BaseException):
@@ -90,29 +86,8 @@ class Stack:
             time.sleep(0.25)
 
     def deploy(self) -> None:
-        """Deploy through the ape script and give the example trader its test money. Raises `StackError`."""
-        log = self.state.logs / "deploy.log"
-        command = [str(Path(sys.executable).with_name("ape")), "run", "deploy", "--network", self.node.url]
-        command += ["--account", "TEST::0", "--output", str(self.state.deployment)]
-        command += ["--operator", wallet(Role.OPERATOR).address, "--price-signer", wallet(Role.PRICE_SIGNER).address]
-        command += ["--insurance", str(INSURANCE_USDC)]
-        # The Vyper plugin finds its compiler on PATH.
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-        with log.open("wb") as output:
-            done = subprocess.run(
-                command, cwd=project_root(), env={**os.environ, "PATH": path}, stdout=output, stderr=subprocess.STDOUT
-            )
-        if done.returncode or not self.state.deployment.exists():
-            tail = "\n".join("    " + line for line in log.read_text(errors="replace").splitlines()[-15:])
-            raise StackError(f"The deployment failed:\n{tail}\nIts log is {log}.")
-        self._mint(wallet(Role.EXAMPLE_TRADER).address, EXAMPLE_USDC * MICRO)
-
-    def _mint(self, owner: str, amount: int) -> None:
-        """Test USDC for `owner`, from the token that anybody may mint on this chain."""
-        token = Deployment.load(self.state.deployment).contracts.usdc
-        selector = "0x40c10f19"  # mint(address,uint256)
-        data = selector + owner[2:].lower().rjust(64, "0") + f"{amount:064x}"
-        self.node.call("eth_sendTransaction", {"from": wallet(Role.DEPLOYER).address, "to": token, "data": data})
+        """Put the contracts on the chain. Raises `StackError`."""
+        deploy(self.node, self.state)
 
     def remember(self) -> None:
         """Record the chain's newest block, by which the next start knows the chain again."""

@@ -40,6 +40,14 @@ class Program:
     vital: bool = False
 
 
+def tail(log: Path) -> str:
+    """The last lines of a log, indented."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 8_000))
+        lines = file.read().decode(errors="replace").splitlines()[-LAST_LINES:]
+    return "\n".join("    " + line for line in lines)
+
+
 class _Running:
     """One program with its process, its log and its history of restarts."""
 
@@ -85,11 +93,7 @@ class _Running:
 
     def story(self, what: str) -> str:
         """What happened to the program, with the end of its log."""
-        with self.log.open("rb") as file:
-            file.seek(max(0, self.log.stat().st_size - 8_000))
-            lines = file.read().decode(errors="replace").splitlines()[-LAST_LINES:]
-        shown = "\n".join("    " + line for line in lines)
-        return f"{self.program.name} {what}:\n{shown}\nIts log is {self.log}."
+        return f"{self.program.name} {what}:\n{tail(self.log)}\nIts log is {self.log}."
 
 
 _PR_SET_PDEATHSIG = 1
