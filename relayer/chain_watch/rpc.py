@@ -32,6 +32,8 @@ class Rpc:
     def __init__(self, url: str, errors: Counter, *, timeout_s: float = 10.0) -> None:
         self._client = httpx.AsyncClient(timeout=timeout_s, limits=httpx.Limits(max_connections=8))
         self._url = url
+        # Node URLs often hold a key in their path: it must not get into logs.
+        self._host = httpx.URL(url).host
         self._errors = errors
         self._ids = count(1)
 
@@ -59,7 +61,7 @@ class Rpc:
             decoded = msgspec.json.decode(response.content)
         except (httpx.HTTPError, msgspec.DecodeError) as error:
             self._errors.inc()
-            raise RpcUnreachableError(f"the node at {self._url} does not answer: {error!r}") from error
+            raise RpcUnreachableError(f"the node at {self._host} does not answer: {error!r}") from error
         answers = decoded if isinstance(decoded, list) else [decoded]
         by_id = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
         results: list[Any] = []
@@ -67,7 +69,7 @@ class Rpc:
             answer = by_id.get(request["id"])
             if answer is None:
                 self._errors.inc()
-                raise RpcUnreachableError(f"the node at {self._url} left out the answer to {request['method']}")
+                raise RpcUnreachableError(f"the node at {self._host} left out the answer to {request['method']}")
             fault = answer.get("error")
             if fault is not None:
                 raise RpcError(str(request["method"]), int(fault.get("code", 0)), str(fault.get("message", "")))

@@ -153,6 +153,8 @@ class ChainWatcher:
             ("eth_getLogs", ({"blockHash": header["hash"], "address": self._addresses},)) for header in noisy
         ]
         logs = dict(zip((header["hash"] for header in noisy), await self._rpc.batch(calls), strict=True))
+        if any(log.get("blockHash") != block_hash for block_hash, found in logs.items() for log in found):
+            raise RpcUnreachableError("the node answered with logs of another block than was asked for")
         blocks = [
             ChainBlock(
                 number=int(header["number"], 16),

@@ -179,14 +179,21 @@ class Settler:
 
     async def _give_up(self, dead: Sequence[Batch]) -> None:
         """The nonce is used and the batch did not settle: it was undone, or another transaction took the nonce."""
+        reasons: list[str] = []
         for batch in dead:
-            log.error(
-                "batch_dropped",
-                batch=batch.number,
-                nonce=batch.nonce,
-                fills=len(batch.fill_ids),
-                reason=await self._why(batch),
+            receipt = await self._receipt(batch)
+            if receipt is not None and int(receipt["status"], 16):
+                # A block that the core has yet to follow, or a node that kept the batch's events from it.
+                log.error("batch_settled_unseen", batch=batch.number, block=int(receipt["blockNumber"], 16))
+                await asyncio.sleep(1)
+                return
+            reasons.append(
+                "another transaction used its nonce"
+                if receipt is None
+                else f"undone in block {int(receipt['blockNumber'], 16)}, {int(receipt['gasUsed'], 16)} gas used"
             )
+        for batch, reason in zip(dead, reasons, strict=True):
+            log.error("batch_dropped", batch=batch.number, nonce=batch.nonce, fills=len(batch.fill_ids), reason=reason)
             self._engine.metrics.batches.labels("dropped").inc()
         # Newest first: the head that a batch stands on is given up after the batch itself.
         still = {batch.number for batch in self._engine.core.pending_batches()}
@@ -196,14 +203,13 @@ class Settler:
         self._pause_s = min(max(1.0, self._pause_s * 2), LONGEST_PAUSE_S)
         self._resume_at = time.monotonic() + self._pause_s
 
-    async def _why(self, batch: Batch) -> str:
-        """What the node says of the transactions of a dead batch, for the log."""
+    async def _receipt(self, batch: Batch) -> dict[str, Any] | None:
+        """What became of the one of a batch's transactions that is in a block."""
         for raw in reversed(batch.raw_txs):
-            receipt = await self._rpc.call("eth_getTransactionReceipt", transaction_hash(raw))
+            receipt: dict[str, Any] | None = await self._rpc.call("eth_getTransactionReceipt", transaction_hash(raw))
             if receipt is not None:
-                used, limit = int(receipt["gasUsed"], 16), _fields(raw)["gas"]
-                return f"undone in block {int(receipt['blockNumber'], 16)}, {used} of {limit} gas used"
-        return "another transaction used its nonce"
+                return receipt
+        return None
 
     async def _bump(self, batch: Batch) -> None:
         """The same call at the same nonce for a higher fee."""
