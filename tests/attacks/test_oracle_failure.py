@@ -37,7 +37,7 @@ def fail(world: World, oracle: Contract, market: int, mode: int) -> None:
         oracle.send(world.operator).set_mode(market, mode)
 
 
-@pytest.fixture(params=MODES.values(), ids=MODES.keys())
+@pytest.fixture(params=list(MODES.values()), ids=list(MODES))
 def failed(request: pytest.FixtureRequest) -> World:
     """Market 2 has lost its feed."""
     world, oracle = broken_world()
@@ -90,7 +90,7 @@ def test_48_those_without_a_position_in_it_leave_as_ever(failed: World) -> None:
     assert failed.balance(bystander.address) == 70 * USDC
 
 
-@pytest.mark.parametrize("mode", MODES.values(), ids=MODES.keys())
+@pytest.mark.parametrize("mode", list(MODES.values()), ids=list(MODES))
 def test_48_a_lost_feed_shields_nobody_from_liquidation_elsewhere(mode: int) -> None:
     world, oracle = broken_world()
     victim, liquidator = wallet("victim"), wallet("liquidator")

@@ -78,7 +78,7 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.twin = Twin(LISTINGS, self.tally)
+        self.twin = Twin(LISTINGS, self.tally, may_lose_prices=True)
         self.prices = dict(PRICE)
         self.resting: list[tuple[int, Signed]] = []
         self.last_fill: tuple[list[Signed], Fill] | None = None
@@ -143,6 +143,13 @@ class ExchangeMachine(RuleBasedStateMachine):
             self.twin.push(market, self.prices[market])
         for market in poke:
             self.twin.poke(market)
+
+    @rule(market=st.sampled_from([1, 2]), mode=st.sampled_from([1, 3]), plan=PLANS, seconds=st.integers(0, 4_000))
+    def lose_price(self, market: int, mode: int, plan: Plan, seconds: int) -> None:
+        """The oracle fails for one market; trading goes on where it can."""
+        self.twin.lose_price(market, mode)
+        self.try_fills([replace(plan, market=market), replace(plan, market=3 - market)])
+        self.twin.warp(seconds)
 
     # Rules
 
@@ -233,7 +240,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         health = model.health((owner.address, subaccount))
         held = abs(model.accounts[owner.address, subaccount].position(plan.market).size)
         per_lot = Fraction(market.price * market.terms.imf, 1_000_000)
-        return held + max(0, int((health.equity - health.initial) / per_lot))
+        return held + (max(0, int((health.equity - health.initial) / per_lot)) if per_lot else 0)
 
     def base_order(self, plan: Plan, account: int, *, sells: bool, price: int, lots: int) -> Order:
         owner, subaccount = ACCOUNTS[account]

@@ -77,6 +77,7 @@ class Market:
     open_interest: int = 0
     price: int = 0
     published_at: int = 0
+    touched_price: int = 0
     loss_hour: int = 0
     loss_in_hour: int = 0
 
@@ -91,6 +92,11 @@ class Market:
 
     def touch(self, now: int) -> None:
         self.funding = self.funding_at(now)
+        self.touched_price = self.price
+
+    def lose_price(self) -> None:
+        """The oracle cannot say one: the market counts at the last price at which it was touched."""
+        self.price, self.published_at = self.touched_price, 0
 
     def g(self, size: int, now: int) -> int:
         """The index of the side that a position of this size is on."""

@@ -23,6 +23,7 @@ from tests.reference.exchange import (
 )
 from tests.reference.market import Terms
 from tests.support.abi import Log, RevertError
+from tests.support.chain import Contract, deploy
 from tests.support.system import BTC, ETH, Listing
 from tests.support.wire import Fill, PositionWord, Signed, signed_field
 from tests.support.world import PRICE, World
@@ -66,8 +67,11 @@ def terms_of(listing: Listing, state: int = 1) -> Terms:
 class Twin:
     """The accounts that are compared are those ever used here."""
 
-    def __init__(self, listings: tuple[Listing, ...] = (BTC, ETH), tally: Tally | None = None) -> None:
+    def __init__(
+        self, listings: tuple[Listing, ...] = (BTC, ETH), tally: Tally | None = None, *, may_lose_prices: bool = False
+    ) -> None:
         self.world = World(listings, funds=0)
+        self.double: Contract | None = None
         self.listings = {listing.id: listing for listing in listings}
         self.model = Exchange(self.world.now)
         self.tally = tally if tally is not None else Tally()
@@ -78,6 +82,8 @@ class Twin:
             self.model.list_market(terms_of(listing))
             self.model.push(listing.id, PRICE.get(listing.id, 1_000_000), start)
             self._same_listing_time(listing.id)
+        if may_lose_prices:
+            self.double = self._change_oracle()
 
     def _same_listing_time(self, market: int) -> None:
         """The contracts were listed a moment before the first price: funding starts there."""
@@ -91,8 +97,27 @@ class Twin:
         self.world.warp(seconds)
         self.model.now = self.world.now
 
+    def _change_oracle(self) -> Contract:
+        double = deploy(self.world.evm, self.world.operator, "OracleDouble")
+        for market, known in self.model.markets.items():
+            double.send(self.world.operator).set_price(market, known.price, known.published_at)
+        self.world.exchange.send(self.world.governance).set_oracle(double.address)
+        return double
+
+    def lose_price(self, market: int, mode: int) -> bool:
+        """Until the next push: the oracle reverts (1), burns its gas (2), or answers too little (3)."""
+        assert self.double is not None
+        self.double.send(self.world.operator).set_mode(market, mode)
+        self.model.markets[market].lose_price()
+        return self.tally.count("lose price", took_effect=True)
+
     def push(self, market: int, price: int) -> bool:
-        self.world.push({market: price})
+        if self.double is None:
+            self.world.push({market: price})
+        else:
+            self.world.warp(1)
+            self.double.send(self.world.operator).set_mode(market, 0)
+            self.double.send(self.world.operator).set_price(market, price, self.world.now)
         self.model.now = self.world.now
         self.model.push(market, price, self.world.now)
         return self.tally.count("push", took_effect=True)
