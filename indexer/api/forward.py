@@ -27,7 +27,7 @@ class Forwarder:
 
     async def __call__(self, request: Request) -> Response:
         """The relayer's answer. Raises a 503 when there is none, a 413 for a body beyond a megabyte."""
-        if ".." in request.url.path.split("/"):
+        if ".." in request.url.path.split("/") or not request.url.path.isprintable():
             raise ApiError(404, "not_found", "there is nothing at this path")
         body = await _body(request)
         headers = {name: request.headers[name] for name in _UP if name in request.headers}

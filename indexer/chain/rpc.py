@@ -34,6 +34,8 @@ class Node:
     def __init__(self, url: str, *, timeout_s: float = 30.0) -> None:
         self._client = httpx.Client(timeout=timeout_s)
         self._url = url
+        # Node URLs often hold a key in their path: it must not get into logs.
+        self._host = httpx.URL(url).host
 
     def close(self) -> None:
         self._client.close()
@@ -90,10 +92,11 @@ class Node:
         ]
         try:
             response = self._client.post(self._url, json=body if len(body) > 1 else body[0])
-            response.raise_for_status()
+            if not response.is_success:
+                raise NodeError(f"the node at {self._host} answered with status {response.status_code}")
             answers = response.json()
         except (httpx.HTTPError, ValueError) as error:
-            raise NodeError(f"the node at {self._url} did not answer: {error}") from error
+            raise NodeError(f"the node at {self._host} did not answer: {error!r}") from error
         ordered: list[Any] = [None] * len(body)
         # A node that refuses a batch as a whole answers with one error.
         for answer in answers if isinstance(answers, list) else [answers]:

@@ -18,6 +18,7 @@ class BlockSource:
     def __init__(self, node: Node, addresses: Sequence[str], range_: AdaptiveRange | None = None) -> None:
         self._node = node
         self._addresses = tuple(addresses)
+        self._ours = frozenset(addresses)
         self._range = range_ or AdaptiveRange()
 
     def backfill(self, first: int, last: int) -> tuple[list[Block], Header]:
@@ -39,16 +40,19 @@ class BlockSource:
             by_number.setdefault(int(log["blockNumber"], 16), []).append(log)
         numbers = sorted(by_number.keys() | {end})
         headers = self._node.headers(numbers)
-        blocks = [block_of(header, by_number[header.number]) for header in headers if header.number in by_number]
+        blocks = [self._block_of(header, by_number[header.number]) for header in headers if header.number in by_number]
         return blocks, headers[-1]
 
     def block(self, header: Header) -> Block:
         """One block with its events, by hash, so that a reorg meanwhile is a `NodeError` and never a mixture."""
-        return block_of(header, self._node.logs_of(self._addresses, header.hash))
+        return self._block_of(header, self._node.logs_of(self._addresses, header.hash))
 
-
-def block_of(header: Header, logs: Iterable[dict[str, Any]]) -> Block:
-    """Decode the logs of one block; those that are not ours are left out."""
-    ordered = sorted(logs, key=lambda log: int(log["logIndex"], 16))
-    events: list[Event] = [event for event in map(decode_log, ordered) if event is not None]
-    return Block(header.number, header.hash, header.parent_hash, header.time_s, tuple(events))
+    def _block_of(self, header: Header, logs: Iterable[dict[str, Any]]) -> Block:
+        """Decode the logs of one block; those that are not ours are left out, whatever the node was asked for."""
+        ordered = sorted(logs, key=lambda log: int(log["logIndex"], 16))
+        if any(log["blockHash"] != header.hash for log in ordered):
+            raise NodeError(f"the node answered with logs of another block than {header.number}")
+        events: list[Event] = [
+            event for event in map(decode_log, ordered) if event is not None and event.where.address in self._ours
+        ]
+        return Block(header.number, header.hash, header.parent_hash, header.time_s, tuple(events))

@@ -28,6 +28,8 @@ VERSIONS: Mapping[str, str] = {
 
 QUEUE_LIMIT = 2_000
 """Messages that may wait for a client that reads slowly, before it is cut off."""
+QUEUE_BYTES = 16 << 20
+"""And how large they may be together."""
 
 _encoder = msgspec.json.Encoder()
 
@@ -69,6 +71,7 @@ class Session:
         self.outgoing: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_LIMIT)
         self.too_slow = False
         self._counter = 0
+        self._waiting_bytes = 0
 
     def say(self, kind: str, channel: str = "", id_: str | int = "", **more: Any) -> None:
         """Queue one message; numbers it. A full queue ends the connection, since a gap could not be told otherwise."""
@@ -79,12 +82,20 @@ class Session:
             message["channel"] = channel
         if id_ != "":
             message["id"] = id_
-        try:
-            self.outgoing.put_nowait(_encoder.encode(message | more))
-            self._counter += 1
-        except asyncio.QueueFull:
+        frame = _encoder.encode(message | more)
+        if self.outgoing.full() or (self._waiting_bytes and self._waiting_bytes + len(frame) > QUEUE_BYTES):
             self.too_slow = True
             metrics.dropped.inc()
+            return
+        self.outgoing.put_nowait(frame)
+        self._waiting_bytes += len(frame)
+        self._counter += 1
+
+    async def next_frame(self) -> bytes | None:
+        """What is to be sent next; None ends the connection."""
+        frame = await self.outgoing.get()
+        self._waiting_bytes -= len(frame or b"")
+        return frame
 
     def deliver(self, key: Key, update: Update, contents: msgspec.Raw) -> None:
         """An update for a subscription of this session."""

@@ -69,7 +69,7 @@ def _contents(reading: Reading, channel: str, id_: str) -> Any:
 def account_of(id_: str) -> tuple[str, int]:
     """Owner and subaccount of an id `address/number`."""
     address, _, number = id_.partition("/")
-    if not number.isdecimal():
+    if not (number.isascii() and number.isdecimal() and len(number) <= 5):
         raise ApiError(400, "bad_parameter", f"id is address/subaccount number, not {id_!r}", "id")
     return owner_address(address), int(number)
 

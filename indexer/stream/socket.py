@@ -20,6 +20,10 @@ from indexer.stream.snapshots import snapshot
 _LIMITS = {"v4_subaccounts": 256, "v4_parent_subaccounts": 256, "v4_markets": 1, "v4_block_height": 1}
 _LIMIT = 32
 _INVALID_PER_SECOND = 2
+_SNAPSHOTS = 16
+"""Snapshots in the making for one client; its further requests wait."""
+_MAX_TEXT = 128
+"""No channel and no id is longer; what is echoed must not be either."""
 _POLICY_VIOLATION = 1008
 _TRY_AGAIN_LATER = 1013
 
@@ -68,7 +72,7 @@ class _Connection:
     async def send(self) -> None:
         """Until the session is closed, the client is gone, or it reads too slowly."""
         while True:
-            frame = await self.session.outgoing.get()
+            frame = await self.session.next_frame()
             if self.session.too_slow:
                 self.close_code = _TRY_AGAIN_LATER
                 return
@@ -95,9 +99,14 @@ class _Connection:
                     return
                 continue
             self._handle(request)
+            if len(self.snapshots) >= _SNAPSHOTS:
+                await asyncio.wait(self.snapshots, return_when=asyncio.FIRST_COMPLETED)
 
     def _handle(self, request: _Request) -> None:
         id_ = "" if request.id is None else str(request.id)
+        if max(len(id_), len(request.channel), len(request.type)) > _MAX_TEXT:
+            self._refuse(f"type, channel and id have at most {_MAX_TEXT} characters")
+            return
         if request.type == "ping":
             self.session.say("pong", id_="" if request.id is None else request.id)
         elif request.type == "subscribe":

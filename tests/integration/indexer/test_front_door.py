@@ -227,6 +227,26 @@ def test_errors_name_what_was_wrong(market: Market, path: str, status: int, para
     assert "code" not in body
 
 
+@pytest.mark.parametrize("path", ["/v4/orders/%00", "/v4/orders/a%0ab", "/v4/orders/%2e%2e/x", "/v4/orders/x/../../y"])
+def test_a_path_that_is_no_path_is_not_passed_on(market: Market, path: str) -> None:
+    for method in ("POST", "DELETE", "PATCH"):
+        answer = market.indexer.http.request(method, path)
+        assert answer.status_code in (404, 405), answer.text
+
+
+def test_a_stream_refuses_what_it_could_not_serve(market: Market) -> None:
+    owner = "0x0000000000000000000000000000000000000001"
+    with market.indexer.stream() as stream:
+        for number in ("9" * 30, "9" * 100, "\u0663", "-1", ""):
+            stream.send(type="subscribe", channel=DOOR, id=f"{owner}/{number}")
+            assert stream.receive()["type"] == "error"
+        for request in ({"type": "x" * 60_000}, {"type": "subscribe", "channel": "x" * 60_000}, {"type": "ping"}):
+            stream.send(**{"id": "y" * 1_000, **request})
+            answer = stream.receive()
+            assert answer["type"] == "error"
+            assert len(str(answer)) < 1_000, "what is large is not echoed"
+
+
 def test_service_routes(market: Market) -> None:
     door = market.indexer
     assert door.get("/health") == {"status": "ok"}

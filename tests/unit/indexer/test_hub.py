@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from indexer.stream.hub import QUEUE_LIMIT, Hub, Session, Stamp, Update
+from indexer.stream.hub import QUEUE_BYTES, QUEUE_LIMIT, Hub, Session, Stamp, Update
 
 KEY = ("v4_trades", "BTC-USD")
 
@@ -67,6 +67,21 @@ def test_a_slow_reader_is_cut_off_instead_of_losing_a_message() -> None:
     hub.publish([update(at) for at in range(QUEUE_LIMIT + 5)])
     assert session.too_slow
     assert session.outgoing.qsize() == QUEUE_LIMIT
+
+
+def test_who_never_reads_binds_no_more_than_so_many_bytes() -> None:
+    session = Session()
+    large = "x" * (QUEUE_BYTES // 8)
+    for _ in range(20):
+        session.say("error", message=large)
+    assert session.too_slow
+    assert sum(len(session.outgoing.get_nowait() or b"") for _ in range(session.outgoing.qsize())) <= QUEUE_BYTES
+
+
+def test_a_snapshot_larger_than_the_bound_still_goes_out() -> None:
+    session = Session()
+    session.say("subscribed", *KEY, contents="x" * (QUEUE_BYTES + 1))
+    assert not session.too_slow
 
 
 def test_who_leaves_hears_nothing() -> None:
