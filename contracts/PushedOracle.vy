@@ -42,11 +42,6 @@ struct Update:
     vs: uint256
 
 
-struct Stored:
-    price: uint256
-    published_at: uint256
-
-
 DOMAIN_TYPE: constant(bytes32) = keccak256(
     "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 )
@@ -55,9 +50,10 @@ PRICE_TYPE: constant(bytes32) = keccak256("Price(uint16 market,uint48 price,uint
 HIGH_S: constant(uint256) = 57896044618658097711785492504343953926418782139537452191302581570759080747168
 MAX_AHEAD: constant(uint256) = 10
 MAX_PRICE: constant(uint256) = 2**40
+MASK_40: constant(uint256) = 2**40 - 1
 
 signer: public(address)
-prices: HashMap[uint256, Stored]
+prices: HashMap[uint256, uint256]  # price << 40 | time of publication, seconds
 
 
 @deploy
@@ -89,8 +85,8 @@ def push(updates: DynArray[Update, 16]):
         s: uint256 = u.vs & (2**255 - 1)
         assert s <= HIGH_S, "bad signature"
         assert ecrecover(digest, (u.vs >> 255) + 27, u.r, s) == self.signer, "bad signature"
-        if u.published_at > self.prices[u.market].published_at:
-            self.prices[u.market] = Stored(price=u.price, published_at=u.published_at)
+        if u.published_at > self.prices[u.market] & MASK_40:
+            self.prices[u.market] = (u.price << 40) | u.published_at
             log PricePushed(market=u.market, price=u.price, published_at=u.published_at)
 
 
@@ -100,8 +96,8 @@ def price(market: uint256) -> (uint256, uint256):
     """
     @return Price in micro-USDC per lot (0 = none), and the time it was published, in seconds.
     """
-    stored: Stored = self.prices[market]
-    return stored.price, stored.published_at
+    word: uint256 = self.prices[market]
+    return word >> 40, word & MASK_40
 
 
 @external
