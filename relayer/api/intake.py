@@ -93,6 +93,8 @@ class Intake:
         items: list[Place] = []
         answers: list[asyncio.Future[Ack]] = []
         for result, (_, answered) in zip(results, taken, strict=True):
+            if isinstance(result, Place) and not self._engine.core.has_deposited(result.signer):
+                result = _without_deposit(result.signer)
             if isinstance(result, Place):
                 items.append(result)
                 answers.append(answered)
@@ -116,6 +118,13 @@ class Intake:
                     answered.set_result(ack_of(outputs))
 
         decided.add_done_callback(on_disk)
+
+
+def _without_deposit(signer: str) -> ApiError:
+    """Said before the journal: whoever makes keys must not be able to fill the disk with them."""
+    return ApiError(
+        422, "insufficient_margin", f"{signer} has never had a deposit: deposit first, then sign again", "account"
+    )
 
 
 def _break(answers: Sequence[asyncio.Future[Ack]], error: BaseException) -> None:

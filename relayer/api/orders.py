@@ -22,7 +22,7 @@ from relayer.api.bodies import (
 from relayer.api.errors import ApiError, answer, refusal_of
 from relayer.api.openapi import body_of
 from relayer.api.venue import Venue, venue_of
-from relayer.core.inputs import Input
+from relayer.core.inputs import Cancel, CancelAll, CancelAllAfter
 from relayer.core.outputs import Ack
 
 router = APIRouter()
@@ -116,7 +116,14 @@ async def read(request: Request, order_id: str) -> Response:
     return answer(200, {**msgspec.to_builtins(order), "seq": seq})
 
 
-async def _command(venue: Venue, name: str, item: Input) -> Response:
+async def _command(venue: Venue, name: str, item: Cancel | CancelAll | CancelAllAfter) -> Response:
+    if not venue.engine.core.has_deposited(item.signer):
+        raise ApiError(
+            401,
+            "not_authorised",
+            f"{item.signer} signed this and has never had a deposit: sign with the account's own key",
+            "signature",
+        )
     ack: Ack = await venue.engine.command(item)
     venue.engine.metrics.answers.labels(name, ack.http_status).inc()
     if not ack.ok:

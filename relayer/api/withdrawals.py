@@ -28,6 +28,8 @@ async def cosign(request: Request) -> Response:
     body = decode_body(await read_body(request), _withdrawal, '{"withdrawal": {...}, "signature": "0x..."}')
     venue.need_ready()
     item, digest = venue.verifier.withdrawal(body.withdrawal, body.signature)
+    if not venue.engine.core.has_deposited(item.account):
+        raise ApiError(422, "not_withdrawable", f"{item.account} has never had a deposit", "account")
     now_s = venue.engine.now_ms() // 1000
     if item.deadline > now_s + MAX_AHEAD_S + CLOCK_SKEW_S:
         raise ApiError(

@@ -167,6 +167,10 @@ class Core:
         entry = self._state.accounts.get((account, subaccount)) or AccountEntry(account, subaccount)
         return self._state.shadow.withdrawable(entry)
 
+    def has_deposited(self, owner: str) -> bool:
+        """Whether anything was ever credited to an owner. Keys cost nothing: what others say need not be written."""
+        return owner in self._state.chain.head.owners
+
     def state_hash(self) -> bytes:
         """Hash of the whole state in canonical form; walks everything."""
         return state_hash(self._state)

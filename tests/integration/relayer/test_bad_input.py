@@ -191,3 +191,24 @@ def test_refusals_leave_the_book_alone(relayer: RelayerProcess) -> None:
     """Runs after the others: nothing of all that was accepted but cancels."""
     accepted = [entry for entry in relayer.events() if entry["type"] == "order"]
     assert json.dumps(accepted) == "[]"
+
+
+def test_strangers_write_nothing_to_the_journal(shared: World, relayer: RelayerProcess) -> None:
+    """Keys are free: what those without a deposit sign is refused before it costs disk."""
+    relayer.catch_up()
+    journal = next((relayer.state / "journal").glob("*.journal"))
+    unknown = "0x" + "11" * 32
+    for number in range(5):
+        stranger = wallet(f"stranger {number}")
+        placed = relayer.http.post("/v4/orders", json=shared.signed(stranger, "BUY"))
+        _check(placed, 422, "insufficient_margin", "account")
+        paid = relayer.http.post("/v4/withdrawals", json=shared.withdrawal(stranger, 1))
+        _check(paid, 422, "not_withdrawable", "account")
+        cancels = [
+            relayer.http.request("DELETE", f"/v4/orders/{unknown}", json=shared.cancel(stranger, unknown)),
+            relayer.http.request("DELETE", "/v4/orders", json=shared.cancel_all(stranger)),
+            relayer.http.post("/v4/orders/cancelAllAfter", json=shared.cancel_all_after(stranger, 60)),
+        ]
+        for answer in cancels:
+            _check(answer, 401, "not_authorised", "signature")
+        assert stranger.address.encode() not in journal.read_bytes()
