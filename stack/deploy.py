@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """The deployment of a local stack, through the very script that people use: `ape run deploy`.
 
-Ape compiles in a copy of the sources beside the state: its own cache goes on with an old build after a change, and two stacks
-of one checkout would write to it at once.
+Ape compiles in a copy of the sources beside the state: its own cache goes on with an old build after a change, and two
+stacks of one checkout would write to it at once.
 """
 
 import os
