@@ -84,6 +84,7 @@ def _options(settings: Settings) -> service.Options:
         deployment_path=settings.deployment_path,
         host=settings.indexer_host,
         port=settings.indexer_port,
+        public_rpc_url=settings.public_rpc_url,
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 import uvicorn
@@ -49,7 +50,10 @@ _MAX_FRAME = 1 << 16
 
 @dataclass(frozen=True)
 class Options:
-    """Where everything is. `host` and `port` are the front door's; port 0 takes a free one."""
+    """Where everything is. `host` and `port` are the front door's; port 0 takes a free one.
+
+    `public_rpc_url` is the node that clients are told of; by default ours, if its URL cannot hold a key.
+    """
 
     rpc_url: str
     relayer_url: str
@@ -58,6 +62,7 @@ class Options:
     host: str = "127.0.0.1"
     port: int = 8000
     poll_s: float = 0.2
+    public_rpc_url: str = ""
 
 
 class Indexer:
@@ -94,7 +99,7 @@ class Indexer:
             deployment=self.deployment,
             record=json.loads(options.deployment_path.read_text()),
             relayer_url=options.relayer_url,
-            rpc_url=options.rpc_url,
+            rpc_url=options.public_rpc_url or announced(options.rpc_url),
         )
         self._stopping = asyncio.Event()
 
@@ -254,6 +259,12 @@ def chain_store(engine: Engine, deployment: Deployment) -> ChainStore:
     """The chain tables of one deployment."""
     name = f"{deployment.chain_id}:{deployment.contracts.exchange}"
     return ChainStore(engine, name, deployment.start_block)
+
+
+def announced(rpc_url: str) -> str:
+    """A node's URL if everyone may see it; empty when it has a login, a path or a query, where providers put keys."""
+    parts = urlsplit(rpc_url)
+    return "" if parts.username or parts.path.strip("/") or parts.query else rpc_url
 
 
 def addresses_of(deployment: Deployment) -> list[str]:

@@ -12,11 +12,15 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 
 class Settings(BaseSettings):
-    """What the services need to know. Ports and addresses are theirs to listen on; keys are hex private keys."""
+    """What the services need to know. Ports and addresses are theirs to listen on; keys are hex private keys.
+
+    `rpc_url` may hold a provider's key; clients are told of `public_rpc_url`, or of `rpc_url` if it cannot hold one.
+    """
 
     model_config = SettingsConfigDict(env_prefix="OURO_", extra="ignore")
 
     rpc_url: str = "http://127.0.0.1:8545"
+    public_rpc_url: str = ""
     state_dir: Path = Path(".ouro")
     deployment_path: Path = Path(".ouro/deployment.json")
     relayer_host: str = "127.0.0.1"
