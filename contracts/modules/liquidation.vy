@@ -112,9 +112,10 @@ def _concession(health: margin.Health, m: markets.Market) -> int256:
     if health.equity <= 0:
         return 0
     required: int256 = health.maintenance * units.SCALE
-    to_bankruptcy: int256 = health.equity * m.mmf // required
     by_depth: int256 = 3 * (required - health.equity) * m.mmf // (2 * required)
-    return min(max(m.liquidation_floor, by_depth), to_bankruptcy) * m.index // units.PPM
+    # a lot's share of the equity, by its maintenance margin rounded down: n lots closed free at least n times that
+    to_bankruptcy: int256 = health.equity * (m.mmf * m.index // units.PPM) // required
+    return min(max(m.liquidation_floor, by_depth) * m.index // units.PPM, to_bankruptcy)
 
 
 @internal

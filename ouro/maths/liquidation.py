@@ -18,7 +18,6 @@ class LiquidationQuote:
     (or gets); the difference goes to the insurance fund. `max_size` is in lots.
     """
 
-    concession_ppm: int
     per_lot: int
     insurance_per_lot: int
     account_price: int
@@ -43,14 +42,12 @@ def quote(
     direction = 1 if size > 0 else -1
     equity, required = margin.equity_scaled, margin.mm_scaled
     if equity <= 0:
-        return LiquidationQuote(0, 0, 0, index_price, index_price, held)
-    to_bankruptcy = equity * mmf_ppm // required
+        return LiquidationQuote(0, 0, index_price, index_price, held)
     by_depth = 3 * (required - equity) * mmf_ppm // (2 * required)
-    concession_ppm = min(max(floor_ppm, by_depth), to_bankruptcy)
-    per_lot = concession_ppm * index_price // PPM
+    to_bankruptcy = equity * (mmf_ppm * index_price // PPM) // required
+    per_lot = min(max(floor_ppm, by_depth) * index_price // PPM, to_bankruptcy)
     insurance = per_lot // INSURANCE_SHARE
     return LiquidationQuote(
-        concession_ppm=concession_ppm,
         per_lot=per_lot,
         insurance_per_lot=insurance,
         account_price=index_price - direction * per_lot,

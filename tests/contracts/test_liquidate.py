@@ -48,10 +48,11 @@ def test_by_hand(world: World) -> None:
 
 
 def test_deeper_pays_more_and_never_past_bankruptcy(world: World) -> None:
-    """At 2.21: E = 30, MM = 66.3, h = 0.4524: h * mmf = 13,574 ppm is below 1.5 * (1 - h) * mmf = 24,638."""
+    """At 2.21: E = 30, MM = 66.3, h = 0.4524: a lot's share 0.03 of the equity is below 1.5 * (1 - h) * mmf."""
     world.push({1: 2_210_000})
     log = liquidate(world, 500)
-    per_lot = 13_574 * 2_210_000 // 10**6
+    per_lot = 30 * USDC * (2_210_000 * 30_000 // 10**6) // 66_300_000
+    assert per_lot == 30_000
     assert log.price == 2_210_000 - (per_lot - per_lot // 4)
     equity, _, maintenance, _ = world.exchange.call.margin_of(VICTIM.address, 0)
     assert equity * 66_300_000 >= (30 * USDC) * maintenance

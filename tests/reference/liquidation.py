@@ -32,8 +32,8 @@ def terms(health: Health, market: Market, size: int) -> Terms:
         return Terms(0, 0, abs(size))
     h = health.equity / health.maintenance
     mmf, imf = market.terms.mmf, market.terms.imf
-    ppm = down(min(max(Fraction(market.terms.liquidation_floor), Fraction(3, 2) * (1 - h) * mmf), h * mmf))
-    concession = down(Fraction(ppm * market.price, PPM))
+    ppm = down(max(Fraction(market.terms.liquidation_floor), Fraction(3, 2) * (1 - h) * mmf))
+    concession = min(down(Fraction(ppm * market.price, PPM)), down(h * down(Fraction(mmf * market.price, PPM))))
     relief = down(Fraction(market.price * imf, PPM)) - concession
     most = abs(size)
     if relief > 0:

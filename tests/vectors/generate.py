@@ -545,12 +545,13 @@ def liquidation() -> list[Json]:
         assert equity < maintenance, name
         size, _, _, price, imf, mmf = legs[0]
         held = abs(size)
-        concession_ppm = 0
+        per_lot = 0
         most = held
         if equity > 0:
             h = equity / maintenance
-            concession_ppm = math.floor(min(max(Fraction(floor), Fraction(3, 2) * (1 - h) * mmf), h * mmf))
-        per_lot = math.floor(Fraction(concession_ppm * price, PPM))
+            by_depth = math.floor(max(Fraction(floor), Fraction(3, 2) * (1 - h) * mmf))
+            to_bankruptcy = math.floor(h * math.floor(Fraction(mmf * price, PPM)))
+            per_lot = min(math.floor(Fraction(by_depth * price, PPM)), to_bankruptcy)
         insurance = math.floor(Fraction(per_lot, 4))
         relief = math.floor(Fraction(price * imf, PPM)) - per_lot
         if equity > 0 and relief > 0:
@@ -566,7 +567,6 @@ def liquidation() -> list[Json]:
             "equityScaled": _scaled(equity),
             "imScaled": _scaled(initial),
             "mmScaled": _scaled(maintenance),
-            "concessionPpm": concession_ppm,
             "perLot": str(per_lot),
             "insurancePerLot": str(insurance),
             "accountPrice": str(price - direction * per_lot),

@@ -176,7 +176,6 @@ def test_liquidation(vectors: Vectors) -> None:
             floor_ppm=vector["floorPpm"],
         )
         assert quote == liquidation.LiquidationQuote(
-            vector["concessionPpm"],
             int(vector["perLot"]),
             int(vector["insurancePerLot"]),
             int(vector["accountPrice"]),
