@@ -102,6 +102,8 @@ def block(state: State, item: ChainBlock) -> None:
     state.recompute()
     if any(isinstance(event, events.SlotCancelled | events.AllCancelled) for event in added.events):
         cancelling.on_chain_cancels(state)
+    if any(isinstance(event, events.MarketChanged) for event in added.events):
+        _cancel_off_tick(state)
     _settle_aftermath(state, after)
     cancelling.on_time(state)
     if added.events:
@@ -165,6 +167,13 @@ def _cancel_beyond_band(state: State) -> None:
                 stranded = next(iter(side)).first
                 assert stranded is not None
                 state.cancel(stranded, "price_band")
+
+
+def _cancel_off_tick(state: State) -> None:
+    """Orders that a new tick leaves between ticks: the chain rejects their fills and blames nobody."""
+    for order in [order for entry in state.accounts.values() for order in entry.open_orders.values()]:
+        if order.limit_price % order.venue.market.tick:
+            state.cancel(order, "off_tick")
 
 
 def _opens(state: State, entry: AccountEntry, order: LiveOrder) -> bool:

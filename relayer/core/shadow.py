@@ -164,14 +164,13 @@ class Shadow:
 
     def fits(self, entry: AccountEntry, extra: tuple[Venue, bool, int, int] | None = None) -> bool:
         """Whether equity covers initial margin with every open order filled; a new order (`extra`) is asked the
-        buffer on top.
+        buffer on top. Resting ones keep half of it: else the first move against a maker would undo his fills.
         """
         account = self.of(entry)
         equity = account.margin(self.venues).equity_scaled - self.promised(entry) * SCALE
         required = self.required(entry, account, extra)
-        if extra is None:
-            return equity >= required * SCALE
-        return equity * PPM >= required * SCALE * (PPM + self._buffer_ppm)
+        buffer_ppm = self._buffer_ppm // 2 if extra is None else self._buffer_ppm
+        return equity * PPM >= required * SCALE * (PPM + buffer_ppm)
 
     def may_place(self, entry: AccountEntry, order: LiveOrder, lots: int) -> bool:
         """The predicate of section 6 for an order filled whole at its limit: it fits with all reservations, or it
