@@ -9,6 +9,7 @@ import threading
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 from eth_account import Account
@@ -122,7 +123,8 @@ def run(
     keeper = _Keeper(rpc_url, deployment, subaccount, min_profit, dry_run)
     if metrics_port is not None:
         keeper.metrics.serve(metrics_port)
-    log.info("keeper %s watches %s", keeper.account.address, keeper.rpc_url)
+    # Only the host: providers put keys into the rest of the URL.
+    log.info("keeper %s watches %s", keeper.account.address, urlsplit(keeper.rpc_url).hostname)
     pause = interval
     funded = faucet is None
     while not stop.is_set():
