@@ -11,6 +11,8 @@ from relayer.core.outputs import Ack
 from relayer.core.state import State
 
 MAX_AHEAD_S = 3600
+MAX_PENDING = 32
+"""Promises of a subaccount that have neither landed nor lapsed for good; each block walks them all."""
 
 
 def reserve(state: State, item: ReserveWithdrawal) -> Ack:
@@ -40,6 +42,14 @@ def reserve(state: State, item: ReserveWithdrawal) -> Ack:
             "bad_deadline",
             f"the deadline must be within the {MAX_AHEAD_S} s after {time_s} s: sign another one",
             "deadline",
+        )
+    if len(entry.reservations) >= MAX_PENDING:
+        raise RefusedError(
+            422,
+            "too_many_withdrawals",
+            f"{MAX_PENDING} co-signed withdrawals of this subaccount are still open: submit them, or wait until their "
+            "deadlines are final",
+            "nonce",
         )
     most = state.shadow.withdrawable(entry)
     if item.amount > most:

@@ -190,3 +190,13 @@ def test_a_resting_order_is_no_free_option_on_the_next_price(venue: Venue) -> No
     venue.mine()
     assert venue.status(resting) == ("CANCELED", 0, "insufficient_margin")
     assert venue.place("taker", "BUY", 1_000, P, time_in_force="IOC").filled == 0
+
+
+def test_dust_withdrawals_cannot_make_every_block_slow(venue: Venue) -> None:
+    asked = [venue.reserve("maker", 1, nonce=nonce) for nonce in range(40)]
+    assert [ack.ok for ack in asked] == [True] * 32 + [False] * 8
+    assert asked[-1].error_code == "too_many_withdrawals"
+    venue.tick(61_000)
+    venue.mine()
+    venue.mine(final=len(venue.blocks) + 1)
+    assert venue.reserve("maker", 1, nonce=100).ok
