@@ -14,6 +14,7 @@ from ouro.orders import Order, OrderError
 from relayer.api.bodies import Message, read_message, signature_bytes
 from relayer.api.errors import ApiError
 from relayer.core.inputs import Cancel, CancelAll, CancelAllAfter, Place, ReserveWithdrawal
+from relayer.core.rules import MAX_CLIENT_ID
 
 
 class Verdict(msgspec.Struct, frozen=True, rename="camel"):
@@ -36,6 +37,8 @@ class Verifier:
 
     def place(self, message: Mapping[str, object], signature: str, client_id: str) -> Place:
         """Raises ApiError 400, 401 or 404."""
+        if len(client_id) > MAX_CLIENT_ID:
+            raise ApiError(400, "bad_client_id", f"clientId is longer than {MAX_CLIENT_ID} characters", "clientId")
         order = self._order(message)
         raw = signature_bytes(signature)
         digest = eip712.order_digest(self._domain, order)
