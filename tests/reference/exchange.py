@@ -305,7 +305,7 @@ class Exchange:
         from_fund = min(covered, self.insurance)
         step = self._loss_step(market, covered - from_fund)
 
-        undo = market.funding
+        undo = market.funding, market.touched_price
         market.touch(self.now)
         if held > 0:
             market.funding = replace(market.funding, g_short=market.funding.g_short - step)
@@ -323,7 +323,7 @@ class Exchange:
         if not liquidator_after.allows(liquidator_before, only_improvement=others_stale) or (
             opens and len(liquidator.open_markets()) >= MAX_POSITIONS
         ):
-            market.funding = undo
+            market.funding, market.touched_price = undo
             raise RefusedError("liquidator lacks margin")
 
         self.dust += step * market.open_interest - (covered - from_fund) * SCALE if step else 0
