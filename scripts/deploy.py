@@ -116,6 +116,8 @@ def cli(
     withdrawal_delay: int,
     insurance: int,
 ) -> None:
+    # ape's cache does not notice every change of a module
+    project.load_contracts(use_cache=False)
     chain_id = provider.chain_id
     operator, price_signer, guardian = (given or account.address for given in (operator, price_signer, guardian))
 
