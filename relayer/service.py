@@ -59,7 +59,7 @@ class Relayer:
         )
         self.settler = Settler(self.engine, self.watcher, self._rpc, operator, config.settler())
         verifier = Verifier(config.deployment)
-        self._intake = Intake(self.engine, verifier, threads=settings.relayer_verify_threads)
+        self._intake = Intake(self.engine, verifier, threads=settings.relayer_verify_threads, look=self.watcher.look)
         self.venue = Venue(self.engine, self._intake, verifier, operator, self.why_not_ready)
         self.failed = asyncio.Event()
         self._replayed = False

@@ -9,7 +9,7 @@ the loop. While a batch is verified the next one piles up: batches grow with the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
@@ -23,6 +23,7 @@ from relayer.engine import Engine, Outputs, StoppedError, ack_of
 ON_THE_SPOT = 4
 MAX_BATCH = 64
 MAX_WAITING = 8_192
+INSUFFICIENT = "insufficient_margin"
 
 Waiting: TypeAlias = tuple[PlaceBody, "asyncio.Future[Ack]"]
 
@@ -30,8 +31,12 @@ Waiting: TypeAlias = tuple[PlaceBody, "asyncio.Future[Ack]"]
 class Intake:
     """Orders of the API on their way to the engine."""
 
-    def __init__(self, engine: Engine, verifier: Verifier, *, threads: int) -> None:
+    def __init__(
+        self, engine: Engine, verifier: Verifier, *, threads: int, look: Callable[[], Awaitable[None]]
+    ) -> None:
+        """`look` returns when the core knows every block that the chain has now."""
         self._engine = engine
+        self._look = look
         self._verifier = verifier
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="verify")
@@ -41,7 +46,27 @@ class Intake:
         self._running: set[asyncio.Task[None]] = set()
 
     async def place(self, body: PlaceBody) -> Ack:
-        """The core's answer, on disk. Raises ApiError for what the core never gets to see, and StoppedError."""
+        """The core's answer, on disk. Raises ApiError for what the core never gets to see, and StoppedError.
+
+        Whoever lacks money may have deposited in a block that the core has not read yet: such an order gets a second
+        chance after the next look at the chain, if that brought a block.
+        """
+        block = self._engine.core.chain_hash
+        try:
+            ack = await self._place(body)
+        except ApiError as error:
+            if error.code != INSUFFICIENT or not await self._moves_on_from(block):
+                raise
+            return await self._place(body)
+        if ack.error_code == INSUFFICIENT and await self._moves_on_from(block):
+            return await self._place(body)
+        return ack
+
+    async def _moves_on_from(self, block: bytes) -> bool:
+        await self._look()
+        return self._engine.core.chain_hash != block
+
+    async def _place(self, body: PlaceBody) -> Ack:
         if len(self._waiting) >= MAX_WAITING:
             raise ApiError(503, "overloaded", "too many orders are waiting to be verified: try again shortly")
         loop = asyncio.get_running_loop()
@@ -122,9 +147,7 @@ class Intake:
 
 def _without_deposit(signer: str) -> ApiError:
     """Said before the journal: whoever makes keys must not be able to fill the disk with them."""
-    return ApiError(
-        422, "insufficient_margin", f"{signer} has never had a deposit: deposit first, then sign again", "account"
-    )
+    return ApiError(422, INSUFFICIENT, f"{signer} has never had a deposit: deposit first, then sign again", "account")
 
 
 def _break(answers: Sequence[asyncio.Future[Ack]], error: BaseException) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import tenacity
@@ -22,6 +23,7 @@ from relayer.logs import logger
 log = logger("chain")
 
 CHUNK = 64
+LOOK_S = 2.0
 _NO_LOGS = "0x" + "00" * 256
 
 
@@ -47,6 +49,9 @@ class ChainWatcher:
         self._stale_s = stale_s
         self._seen_at = 0.0
         self._caught_up = False
+        self._begun = 0
+        self._done = 0
+        self._looked = asyncio.Event()
         self.moved = asyncio.Event()
         """Set whenever the core's view of the chain has changed."""
         self.broken = ""
@@ -56,6 +61,14 @@ class ChainWatcher:
     def in_sight(self) -> bool:
         """Whether the core was at the chain's head when the node last answered, and that is not long ago."""
         return self._caught_up and not self.broken and time.monotonic() - self._seen_at < self._stale_s
+
+    async def look(self) -> None:
+        """Returns after a look at the chain that began later than now; after `LOOK_S` in any case."""
+        wanted = self._begun + 1
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_S):
+                while self._done < wanted:
+                    await self._looked.wait()
 
     async def run(self) -> None:
         """Follows until cancelled, or until the chain contradicts what was final."""
@@ -78,6 +91,7 @@ class ChainWatcher:
 
     async def follow(self) -> None:
         """Takes the core to the chain's head as the node sees it now. Raises what the node connection raises."""
+        self._begun += 1
         latest, final = await self._heads()
         if not await self._on_their_chain(latest):
             await self._return_to_their_chain()
@@ -93,6 +107,9 @@ class ChainWatcher:
             self.moved.set()
         self._caught_up = True
         self._seen_at = time.monotonic()
+        self._done = self._begun
+        self._looked.set()
+        self._looked.clear()
 
     def _next_number(self) -> int:
         return self._engine.core.chain_number + 1 if self._engine.core.chain_number else self._start_block

@@ -213,7 +213,9 @@ def test_a_reorg_that_drops_a_confirmed_batch(exchange: World, replacement_block
         _settle_all(exchange, relayer)
         assert exchange.batches() == [landed]
         assert exchange.settled_fill_ids() == [1]
-        assert relayer.fills()[1][:5] == ["matched", "submitted", "confirmed", "submitted", "confirmed"]
+        flips = relayer.fills()[1]
+        assert flips[:4] == ["matched", "submitted", "confirmed", "submitted"]
+        assert flips[4] in ("confirmed", "final")  # a block may be final when it is first seen
 
 
 def test_a_second_relayer_on_the_same_key_changes_nothing(exchange: World) -> None:

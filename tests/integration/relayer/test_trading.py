@@ -34,6 +34,17 @@ def test_a_signed_order_becomes_a_settled_position(shared: World, relayer: Relay
     assert (order["filled"], order["status"]) == (40, "OPEN")
 
 
+def test_an_order_right_behind_its_deposit_is_taken(shared: World, relayer: RelayerProcess) -> None:
+    """The deposit is in a block that the relayer may not have read yet: an owner's first, and a later one."""
+    for _ in range(5):
+        maker = shared.trader("maker", usdc=100)
+        first = relayer.http.post("/v4/orders", json=shared.signed(maker, "BUY", 10, BTC_PRICE - 5_000))
+        assert first.status_code == 201, first.text
+        shared.system.fund(maker.address, 100_000 * 10**6)
+        larger = relayer.http.post("/v4/orders", json=shared.signed(maker, "BUY", 10_000, BTC_PRICE - 5_000, slot=2))
+        assert larger.status_code == 201, larger.text
+
+
 def test_the_answer_names_a_record_that_consumers_can_read(shared: World, relayer: RelayerProcess) -> None:
     maker = shared.trader("maker")
     relayer.catch_up()
