@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The relayer reads the very messages that contracts and SDK are bound to."""
+
+import json
+from typing import Any
+
+import pytest
+
+from ouro.deployment import Deployment
+from relayer.api.errors import ApiError
+from relayer.api.verifying import Verifier
+from relayer.core.inputs import Place
+from tests.support.build import ROOT
+
+FOLDER = ROOT / "tests" / "vectors"
+ORDERS = json.loads((FOLDER / "orders.json").read_text())
+MESSAGES = {vector["name"]: vector for vector in json.loads((FOLDER / "messages.json").read_text())}
+
+
+def verifier(exchange: str, vault: str, chain_id: int) -> Verifier:
+    """On the deployment that the vectors were signed for, with the markets they name."""
+    listing = {
+        "sizeDecimals": 4,
+        "priceDecimals": 2,
+        "tick": 1,
+        "imfPpm": 50_000,
+        "mmfPpm": 30_000,
+        "bandPpm": 100_000,
+        "maxOpenInterest": 10**8,
+        "maxPriceAge": 60,
+        "liquidationFloorPpm": 0,
+        "state": 1,
+    }
+    markets = sorted({(vector["marketId"], vector["message"]["market"]) for vector in ORDERS["orders"]})
+    record = {
+        "chainId": chain_id,
+        "startBlock": 0,
+        "settleWindow": 60,
+        "withdrawalDelay": 120,
+        "operator": exchange,
+        "priceSigner": exchange,
+        "contracts": {"exchange": exchange, "vault": vault, "oracle": exchange, "usdc": exchange},
+        "markets": [{"id": id_, "ticker": ticker, **listing} for id_, ticker in markets],
+    }
+    return Verifier(Deployment.from_record(record))
+
+
+def place(vector: dict[str, Any], **changes: object) -> Place:
+    domain = ORDERS["domain"]
+    contract = domain["verifyingContract"]
+    message = {**vector["message"], **changes}
+    return verifier(contract, contract, domain["chainId"]).place(message, vector["signature"], "1")
+
+
+@pytest.mark.parametrize("vector", ORDERS["orders"], ids=lambda vector: vector["name"])
+def test_orders(vector: dict[str, Any]) -> None:
+    placed = place(vector)
+    assert "0x" + placed.order_id.hex() == vector["digest"]
+    assert placed.signer == vector["signer"]
+    for name in ("terms", "amounts", "r", "vs"):
+        assert "0x" + getattr(placed, name).hex() == vector[name]
+
+
+@pytest.mark.parametrize("vector", ORDERS["orders"][:1], ids=lambda vector: vector["name"])
+def test_an_order_that_is_not_the_signed_one(vector: dict[str, Any]) -> None:
+    with pytest.raises(ApiError) as refused:
+        place(vector, size=vector["message"]["size"] + 1)
+    assert refused.value.status == 401
+
+
+@pytest.mark.parametrize("name", [name for name in MESSAGES if MESSAGES[name]["primaryType"].startswith("Cancel")])
+def test_cancels(name: str) -> None:
+    vector = MESSAGES[name]
+    domain, message, signature = vector["domain"], vector["message"], vector["signature"]
+    reader = verifier(domain["verifyingContract"], domain["verifyingContract"], domain["chainId"])
+    match vector["primaryType"]:
+        case "CancelOrder":
+            assert reader.cancel(message, signature, message["orderId"]).signer == vector["signer"]
+        case "CancelAll":
+            assert reader.cancel_all(message, signature).signer == vector["signer"]
+        case _:
+            assert reader.cancel_all_after(message, signature).signer == vector["signer"]
+
+
+@pytest.mark.parametrize("name", [name for name in MESSAGES if MESSAGES[name]["primaryType"] == "Withdrawal"])
+def test_withdrawals(name: str) -> None:
+    vector = MESSAGES[name]
+    domain = vector["domain"]
+    exchange = ORDERS["domain"]["verifyingContract"]
+    reader = verifier(exchange, domain["verifyingContract"], domain["chainId"])
+    item, digest = reader.withdrawal(vector["message"], vector["signature"])
+    assert "0x" + digest.hex() == vector["digest"]
+    assert item.signer == vector["signer"]
