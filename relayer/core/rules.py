@@ -29,6 +29,8 @@ _FREE_SLOTS_SHOWN = 8
 _SLOTS_SEARCHED = 4_096
 _MAX_AHEAD_MS = MAX_AHEAD_MS // 2
 """Less than the chain allows: the time of the block that settles may lie behind our clock."""
+_ONE_SHOT_LIFE_S = 3_600
+"""An order that found nobody costs its owner nothing, and memory until it expires."""
 
 
 def check_form(order: Order, market: Market, config: CoreConfig, signer: str, client_id: str) -> None:
@@ -116,6 +118,15 @@ def check_times(order: Order, state: State) -> None:
     if order.expiry * 1000 > order.generation + MAX_ORDER_LIFE_S * 1000:
         raise RefusedError(
             400, "expiry_too_far", "expiry is more than 90 days after generation: sign an earlier one", "expiry"
+        )
+    latest = time_s + _ONE_SHOT_LIFE_S + window
+    if order.is_one_shot and order.expiry > latest:
+        raise RefusedError(
+            400,
+            "expiry_too_far",
+            f"an order with timeInForce {order.time_in_force} trades at once, so that it need not live long: "
+            f"sign an expiry of at most {latest} s",
+            "expiry",
         )
     if order.expiry <= time_s:
         raise RefusedError(

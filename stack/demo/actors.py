@@ -19,6 +19,7 @@ from stack.wallets import MNEMONIC
 
 LIFETIME_S = 6 * 3_600
 """Orders outlive the hours that the demo skips."""
+ONE_SHOT_LIFETIME_S = 600
 
 MAX_FEE_PPM = 500
 
@@ -71,9 +72,13 @@ class Actor:
             market.price(on_tick),
             time_in_force=time_in_force,
             post_only=post_only,
-            expires_in_seconds=LIFETIME_S,
+            expires_in_seconds=LIFETIME_S if time_in_force == "GTT" else self._skipped_s() + ONE_SHOT_LIFETIME_S,
             max_fee_ppm=MAX_FEE_PPM,
         )
+
+    def _skipped_s(self) -> int:
+        """How far the demo has moved the chain's clock ahead of the wallet's."""
+        return max(0, int(self.chain.web3.eth.get_block("latest")["timestamp"]) - int(time.time()))
 
     def submit(self, signed: SignedOrder) -> str:
         """Send a signed order; its id, once it is acknowledged."""
@@ -124,7 +129,7 @@ class BrowserActor:
                 "trigger": "NONE",
                 "triggerPrice": 0,
                 "maxFeePpm": MAX_FEE_PPM,
-                "expiry": now_ms // 1_000 + LIFETIME_S,
+                "expiry": now_ms // 1_000 + (LIFETIME_S if time_in_force == "GTT" else ONE_SHOT_LIFETIME_S),
                 "account": self.address,
                 "subaccount": 0,
                 "selfTrade": "CANCEL_TAKER",

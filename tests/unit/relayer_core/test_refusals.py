@@ -29,6 +29,7 @@ FORM: list[tuple[dict[str, Any], str]] = [
     ({"expiry": NOW_S}, "expired"),
     ({"expiry": NOW_S + SETTLE_WINDOW_S}, "expires_too_soon"),
     ({"expiry": NOW_S + 91 * 86_400}, "expiry_too_far"),
+    ({"time_in_force": "IOC", "slot": 0, "expiry": NOW_S + 2 * 3_600}, "expiry_too_far"),
     ({"generation": START_MS + 11_000}, "signed_in_future"),
 ]
 
