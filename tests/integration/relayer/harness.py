@@ -160,7 +160,8 @@ class World:
         self._roles = 0
 
     def push(self, btc: int = BTC_PRICE, eth: int = ETH_PRICE) -> None:
-        """Fresh index prices."""
+        """Fresh index prices. A second push in the same second would not be newer, so time moves on first."""
+        self.node.rpc.warp(1)
         self.system.push({1: btc, 2: eth})
 
     def trader(self, role: str, usdc: int = 100_000) -> LocalAccount:
