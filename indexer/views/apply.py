@@ -2,7 +2,6 @@
 """Pure: the events of one block become rows."""
 
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 
 from indexer.store import schema
 from indexer.views import custody, fills, markets
@@ -27,10 +26,6 @@ def apply_block(rows: Rows, block: Block) -> None:
     )
     for event in in_effect_order(block.events):
         _apply(rows, block, event)
-    for first, second in pairwise(block.events):
-        moved = _moved_with_fund(first, second)
-        if moved is not None:
-            custody.moved_with_fund(rows, block, moved, moved.where.address)
 
 
 def in_effect_order(logs: Iterable[Event]) -> Iterator[Event]:
@@ -54,13 +49,6 @@ def in_effect_order(logs: Iterable[Event]) -> Iterator[Event]:
 
 def _indices_first(call: list[Event]) -> list[Event]:
     return sorted(call, key=lambda event: not isinstance(event, events.FundingAccrued))
-
-
-def _moved_with_fund(first: Event, second: Event) -> events.Credited | None:
-    """The cash event of two neighbours that move collected fees to an account."""
-    if isinstance(first, events.FeesWithdrawn) and isinstance(second, events.Credited):
-        return second
-    return None
 
 
 def _apply(rows: Rows, block: Block, event: Event) -> None:

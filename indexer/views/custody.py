@@ -94,22 +94,6 @@ def withdrawal_cancelled(rows: Rows, block: Block, event: events.WithdrawalCance
         rows.put(schema.withdrawal_requests, {**request, "status": "CANCELLED"})
 
 
-def moved_with_fund(rows: Rows, block: Block, event: events.Credited, fund: str) -> None:
-    """Cash that came from the exchange's own funds at address `fund`, past the Vault."""
-    rows.add(
-        schema.transfers,
-        fact(
-            block,
-            event,
-            owner=event.account,
-            subaccount=event.subaccount,
-            type=TRANSFER_IN,
-            amount=event.amount,
-            counterparty=fund,
-        ),
-    )
-
-
 def insurance_changed(rows: Rows, block: Block, event: events.InsuranceChanged) -> None:
     rows.add(schema.insurance_changes, fact(block, event, delta=event.delta, balance=event.balance))
     rows.put(schema.totals, {"name": INSURANCE, "amount": event.balance})
@@ -121,7 +105,20 @@ def fees_collected(rows: Rows, block: Block, event: events.FeesCollected) -> Non
 
 
 def fees_withdrawn(rows: Rows, block: Block, event: events.FeesWithdrawn) -> None:
+    """Collected fees became an account's cash, past the Vault; the `Credited` that follows says its cash."""
     held = rows.get(schema.totals, FEES)
     balance = (held["amount"] if held else 0) - event.amount
     rows.add(schema.fee_changes, fact(block, event, delta=-event.amount, balance=balance))
+    rows.add(
+        schema.transfers,
+        fact(
+            block,
+            event,
+            owner=event.account,
+            subaccount=event.subaccount,
+            type=TRANSFER_IN,
+            amount=event.amount,
+            counterparty=event.where.address,
+        ),
+    )
     rows.put(schema.totals, {"name": FEES, "amount": balance})
