@@ -50,7 +50,7 @@ class Engine:
         self.settlement_wanted = asyncio.Event()
         self.failed = asyncio.Event()
         self._wall_ms = wall_ms
-        self._chain_ms = 0
+        self._ahead_ms = 0  # by how much the newest block was ahead of the clock
         self._newest: asyncio.Future[None] | None = None
         self._open = False
 
@@ -134,8 +134,8 @@ class Engine:
             raise StoppedError("the journal could not be written")
 
     def now_ms(self) -> int:
-        """The core's next time: the later of the clock and the newest block."""
-        return max(self._wall_ms(), self._chain_ms)
+        """The core's next time: the clock, set forward by as much as the newest block was ahead of it."""
+        return self._wall_ms() + self._ahead_ms
 
     async def stop(self) -> None:
         """Takes no more inputs, writes what was decided, closes journal and event log."""
@@ -147,7 +147,7 @@ class Engine:
 
     def _remember(self, item: Input) -> None:
         if isinstance(item, ChainBlock):
-            self._chain_ms = item.time_s * 1000
+            self._ahead_ms = max(0, item.time_s * 1000 - self._wall_ms())
         elif isinstance(item, BatchBuilt):
             self.heads.add(item.next)
 

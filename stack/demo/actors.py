@@ -19,7 +19,7 @@ from stack.wallets import MNEMONIC
 
 LIFETIME_S = 6 * 3_600
 """Orders outlive the hours that the demo skips."""
-ONE_SHOT_LIFETIME_S = 600
+ONE_SHOT_LIFETIME_S = 1_800
 
 MAX_FEE_PPM = 500
 

@@ -3,6 +3,7 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +58,11 @@ class HeldDisk(OsFiles):
         return _HeldFile(super().append_to(name), self)
 
 
-def _engine(disk: OsFiles) -> Engine:
+def _engine(disk: OsFiles, wall_ms: Callable[[], int] = lambda: 1_700_000_000_000) -> Engine:
     identity = Identity(
         core_version=CORE_VERSION, chain_id=31_337, contract=ADDRESS, config=msgspec.json.encode(CONFIG)
     )
-    engine = Engine(Core(CONFIG), Journal.open(disk, identity), EventLog(), Metrics())
+    engine = Engine(Core(CONFIG), Journal.open(disk, identity), EventLog(), Metrics(), wall_ms=wall_ms)
     engine.replay()
     engine.start()
     return engine
@@ -138,6 +139,21 @@ def test_a_refused_input_is_not_written_down_but_those_before_it_are(tmp_path: P
         again = _engine(OsFiles(tmp_path))
         assert again.core.state_hash() == engine.core.state_hash()
         await again.stop()
+
+    asyncio.run(run())
+
+
+def test_time_goes_on_between_the_blocks_of_a_chain_that_is_ahead_of_the_clock(tmp_path: Path) -> None:
+    async def run() -> None:
+        wall_ms = 1_000_000
+        engine = _engine(OsFiles(tmp_path), lambda: wall_ms)
+        await engine.apply([ChainBlock(1, b"\1" * 32, bytes(32), 1_203)])
+        assert engine.now_ms() == 1_203_000
+        wall_ms += 250
+        assert engine.now_ms() == 1_203_250
+        await engine.apply([ChainBlock(2, b"\2" * 32, b"\1" * 32, 999)])
+        assert engine.now_ms() == wall_ms
+        await engine.stop()
 
     asyncio.run(run())
 
