@@ -38,6 +38,8 @@ GUARDED = {
     },
     "PushedOracle": {
         "set_signer": ({"governance"}, "only governance"),
+        "announce": ({"governance"}, "only governance"),
+        "withdraw_notice": ({"governance"}, "only governance"),
         "transfer_ownership": ({"governance"}, "ownable: caller is not the owner"),
         "accept_ownership": (set(), "ownable_2step: caller is not the new owner"),
     },
