@@ -16,8 +16,8 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 
 from tests.support.chain import Chain, Contract, deploy
-from tests.support.system import System
-from tests.support.wire import wallet
+from tests.support.system import CHAIN_ID, System
+from tests.support.wire import PRICE_TYPE, Domain, sign, wallet
 
 NOTICE = 14 * 86_400
 HEARTBEAT = 3_600
@@ -130,6 +130,13 @@ class Sources:
     ) -> None:
         """The first sources of a market."""
         self.router.send(self.owner).set_sources(market, size_decimals, quorum, max_deviation, list(sources))
+
+
+def push_price(oracle: Contract, key: LocalAccount, market: int, price: int) -> None:
+    """A price in micro-USDC per lot, signed by its key and published now."""
+    message = {"market": market, "price": price, "publishedAt": oracle.chain.now}
+    signed = sign(key, Domain(CHAIN_ID, oracle.address, "Ouro Oracle"), PRICE_TYPE, message)
+    oracle.send(key.address).push([(*message.values(), signed.r, signed.vs)])
 
 
 def change_oracle(system: System, oracle: Contract, warp: object) -> None:
