@@ -12,8 +12,11 @@ from ..interfaces import events
 from . import slots
 from . import units
 
+ACTIVE: constant(uint256) = 1
 REDUCE_ONLY: constant(uint256) = 2
 HALTED: constant(uint256) = 3
+SETTLING: constant(uint256) = 4  # its last price is awaited; trading has ended for ever
+SETTLED: constant(uint256) = 5  # counts at its last price for ever
 # An oracle cannot be starved below this: what is left after a failure would not pay for anything else.
 ORACLE_GAS: constant(uint256) = 250_000
 
@@ -51,14 +54,28 @@ activity: HashMap[uint256, int256]
 loss_steps: HashMap[uint256, uint256]  # hour << 128 | loss per lot spread in that hour, scaled
 insurance: public(uint256)
 fees: public(uint256)
+last_batch: public(uint256)  # when a batch last settled something
+settling: HashMap[uint256, uint256]  # laid out in winding_up.vy
 
 
 @internal
 @view
 def _price(market: uint256, max_age: uint256) -> (int256, bool):
     """
-    @dev An oracle that fails or answers nonsense is one without a price: it must not stand in the way of exits.
     @return Index price (0: none), and whether it is fresh.
+    """
+    price: int256 = 0
+    published_at: uint256 = 0
+    price, published_at = self._published(market)
+    return price, price != 0 and block.timestamp <= published_at + max_age
+
+
+@internal
+@view
+def _published(market: uint256) -> (int256, uint256):
+    """
+    @dev An oracle that fails or answers nonsense is one without a price: it must not stand in the way of exits.
+    @return Index price (0: none), and when it was published.
     """
     success: bool = False
     response: Bytes[64] = b""
@@ -71,12 +88,12 @@ def _price(market: uint256, max_age: uint256) -> (int256, bool):
         revert_on_failure=False,
     )
     if not success or len(response) != 64:
-        return 0, False
+        return 0, 0
     price: uint256 = convert(slice(response, 0, 32), uint256)
     published_at: uint256 = convert(slice(response, 32, 32), uint256)
     if price == 0 or price > units.MAX_PRICE or published_at > block.timestamp + units.MAX_AHEAD:
-        return 0, False
-    return convert(price, int256), block.timestamp <= published_at + max_age
+        return 0, 0
+    return convert(price, int256), published_at
 
 
 @internal
@@ -98,7 +115,9 @@ def _load(market: uint256) -> Market:
     m.tick = p.tick
     m.max_open_interest = p.max_open_interest
     m.liquidation_floor = p.liquidation_floor
-    m.index, m.fresh = self._price(market, p.max_price_age)
+    m.fresh = True
+    if p.state != SETTLED:
+        m.index, m.fresh = self._price(market, p.max_price_age)
 
     word: int256 = self.indices[market]
     m.g_long = word >> 160
@@ -111,9 +130,9 @@ def _load(market: uint256) -> Market:
     m.volume = (word >> 64) & slots.SIGNED_MASK_64
     m.hour = convert((word >> 41) & slots.SIGNED_MASK_23, uint256)
     if m.index == 0:
-        # without a price the market counts at the last one that anything was done at
+        # without a price the market counts at the last one that anything was done at; a settled one always does
         m.index = word & slots.SIGNED_MASK_41
-    if m.fresh and m.last != block.timestamp:
+    if m.fresh and m.last != block.timestamp and p.state != SETTLED:
         return self._accrue(m)
     return m
 
@@ -184,6 +203,30 @@ def _store_indices(m: Market):
         index_price=convert(m.index, uint256),
         at=m.last,
     )
+
+
+@internal
+def _change(market: uint256, p: slots.Params):
+    self.params[market] = slots._params_word(p)
+    log events.MarketChanged(
+        market=market,
+        imf=convert(p.imf, uint256),
+        mmf=convert(p.mmf, uint256),
+        band=convert(p.band, uint256),
+        tick=p.tick,
+        max_open_interest=convert(p.max_open_interest, uint256),
+        max_price_age=p.max_price_age,
+        liquidation_floor=convert(p.liquidation_floor, uint256),
+        state=p.state,
+    )
+
+
+@internal
+def _note_batch():
+    """
+    @dev A batch settled something: the exchange is alive.
+    """
+    self.last_batch = block.timestamp
 
 
 @internal

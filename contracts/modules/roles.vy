@@ -11,9 +11,11 @@ from snekmate.auth import ownable
 from snekmate.auth import ownable_2step
 
 from ..interfaces import events
+from . import notices
 
 initializes: ownable
 initializes: ownable_2step[ownable := ownable]
+initializes: notices[ownable := ownable]
 
 is_operator: public(HashMap[address, bool])
 heads: public(HashMap[address, bytes32])

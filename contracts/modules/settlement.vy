@@ -207,6 +207,8 @@ def settle(
         if touched.state != 0:
             markets._store(touched)
     markets._collect(collected)
+    if settled != 0:
+        markets._note_batch()
     log events.BatchSettled(
         operator=msg.sender, prev=prev, next=next, settled=settled, rejected=len(fills) - settled
     )
@@ -403,7 +405,7 @@ def _fault_of_market(
     """
     @dev Bounds: prices are below 2**48, the band below 2**24.
     """
-    if state == markets.HALTED:
+    if state >= markets.HALTED:
         return reasons.MARKET_HALTED
     if not fresh:
         return reasons.STALE_PRICE
