@@ -7,6 +7,7 @@ from typing import Any
 from eth_account.signers.local import LocalAccount
 
 from tests.support.abi import Log
+from tests.support.chain import deploy
 from tests.support.evm import Evm
 from tests.support.system import BTC, ETH, Keys, Listing, System, deploy_system
 from tests.support.wire import (
@@ -158,6 +159,16 @@ class World:
     def slot(self, key: LocalAccount, number: int = 1) -> SlotWord:
         return SlotWord.unpack(self.exchange.call.slot(key.address, number))
 
+    def equity(self, key: LocalAccount, subaccount: int = 0) -> int:
+        """Scaled."""
+        return int(self.exchange.call.margin_of(key.address, subaccount)[0])
+
+    def dust(self, accounts: list[tuple[str, int]]) -> int:
+        """What the vault holds beyond all claims, scaled, if only `accounts` have any. Never negative: I1, I3."""
+        owed = sum(self.exchange.call.margin_of(owner, subaccount)[0] for owner, subaccount in accounts)
+        owed += (self.exchange.call.insurance() + self.exchange.call.fees()) << 32
+        return (self.balance(self.vault.address) << 32) - int(owed)
+
     def withdrawable(self, key: LocalAccount, subaccount: int = 0) -> int:
         return int(self.exchange.call.withdrawable(key.address, subaccount))
 
@@ -165,6 +176,17 @@ class World:
         return int(self.usdc.call.balanceOf(address))
 
     # Custody
+
+    def name_backstop(self, cash: int) -> str:
+        """A contract as the backstop, with `cash` in its account 0. It cannot act, only pay."""
+        backstop = deploy(self.evm, self.governance, "Relayed")
+        self.exchange.send(self.governance).set_backstop(backstop.address)
+        payer = wallet("backstop's payer").address
+        if cash:
+            self.usdc.send(payer).mint(payer, cash)
+            self.usdc.send(payer).approve(self.vault.address, cash)
+            self.vault.send(payer).deposit(backstop.address, 0, cash)
+        return backstop.address
 
     def withdrawal(self, key: LocalAccount, amount: int, **fields: Any) -> tuple[Any, ...]:
         """The message of an instant withdrawal, in the order of its fields."""
@@ -188,6 +210,11 @@ class World:
         message = self.withdrawal(key, amount, **fields)
         signatures = self.sign_withdrawal(key, message), self.sign_withdrawal(KEYS.operator, message)
         self.vault.send(key.address).withdraw_signed(message, *signatures)
+
+
+def account_key(key: LocalAccount, subaccount: int = 0) -> int:
+    """An account as calls that take several name it."""
+    return int(key.address, 16) << 16 | subaccount
 
 
 def rejections(logs: list[Log]) -> list[Rejection]:
