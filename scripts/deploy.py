@@ -123,11 +123,12 @@ def cli(
 
     usdc = _token(project, token, chain_id, account)
     oracle = account.deploy(project.PushedOracle, price_signer)
-    desk = account.deploy(project.ExchangeDesk, settle_window)
+    office = account.deploy(project.ExchangeOffice, settle_window)
+    desk = account.deploy(project.ExchangeDesk, office.address, settle_window)
     hot = account.deploy(project.Exchange, desk.address, oracle.address, settle_window)
     vault = account.deploy(project.Vault, usdc.address, hot.address, withdrawal_delay)
-    # the Exchange answers for its desk: talk to the desk's functions at the Exchange's address
-    exchange = project.ExchangeDesk.at(hot.address, fetch_from_explorer=False)
+    # the Exchange answers for its office: talk to the office's functions at the Exchange's address
+    exchange = project.ExchangeOffice.at(hot.address, fetch_from_explorer=False)
 
     exchange.set_vault(vault.address, sender=account)
     exchange.set_operator(operator, True, sender=account)
@@ -141,10 +142,10 @@ def cli(
         usdc.approve(vault.address, amount, sender=account)
         vault.donate(amount, sender=account)
 
-    addresses = {"exchange": hot, "desk": desk, "vault": vault, "oracle": oracle, "usdc": usdc}
+    addresses = {"exchange": hot, "desk": desk, "office": office, "vault": vault, "oracle": oracle, "usdc": usdc}
     text = record(
         {name: contract.address for name, contract in addresses.items()},
-        start_block=min(contract.creation_metadata.block for contract in (oracle, desk, hot)),
+        start_block=min(contract.creation_metadata.block for contract in (oracle, office, desk, hot)),
         chain_id=chain_id,
         settle_window=settle_window,
         withdrawal_delay=withdrawal_delay,

@@ -12,7 +12,7 @@ import pytest
 from tests.support.abi import RevertError, abi_of
 from tests.support.build import artifact
 from tests.support.chain import deploy
-from tests.support.system import BTC
+from tests.support.system import BTC, EXCHANGE
 from tests.support.wire import wallet
 from tests.support.world import KEYS, PRICE, USDC, World, rejections
 
@@ -140,21 +140,21 @@ def test_79_the_bounds_themselves_are_allowed(world: World) -> None:
 
 
 def test_80_storage_layout_difference() -> None:
-    """The Exchange and the desk that it delegates to keep everything in the same places."""
-    hot, cold = artifact("Exchange").layout, artifact("ExchangeDesk").layout
-    assert hot["storage_layout"] == cold["storage_layout"]
-    assert hot["transient_storage_layout"] == cold["transient_storage_layout"]
+    """The Exchange, the desk and the office, each delegating to the next, keep everything in the same places."""
+    hot = artifact("Exchange").layout
+    for cold in (artifact("ExchangeDesk").layout, artifact("ExchangeOffice").layout):
+        assert hot["storage_layout"] == cold["storage_layout"]
+        assert hot["transient_storage_layout"] == cold["transient_storage_layout"]
 
 
-@pytest.mark.parametrize("name", ["Exchange", "ExchangeDesk", "Vault", "PushedOracle"])
+@pytest.mark.parametrize("name", [*EXCHANGE, "Vault", "PushedOracle"])
 def test_80_code_fits_with_room(name: str) -> None:
     assert len(artifact(name).runtime) <= EIP_170 - SPARE
 
 
-def test_80_no_function_of_the_desk_is_hidden_behind_one_of_the_exchange() -> None:
-    hot, cold = abi_of("Exchange"), abi_of("ExchangeDesk")
-    shared = {f.selector for f in hot.functions.values()} & {f.selector for f in cold.functions.values()}
-    assert shared == set()
+def test_80_no_function_is_hidden_behind_one_of_the_contract_that_is_asked_first() -> None:
+    selectors = [{f.selector for f in abi_of(name).functions.values()} for name in EXCHANGE]
+    assert len(set.union(*selectors)) == sum(len(some) for some in selectors)
 
 
 def test_81_initialised_twice_or_not_at_all(world: World) -> None:
@@ -162,7 +162,7 @@ def test_81_initialised_twice_or_not_at_all(world: World) -> None:
     with pytest.raises(RevertError, match="vault is set"):
         world.exchange.send(world.governance).set_vault(world.oracle.address)
     bare = deploy(world.evm, world.governance, "Exchange", world.desk_address, world.oracle.address, 60,
-                  abi=abi_of("Exchange", "ExchangeDesk"))  # fmt: skip
+                  abi=abi_of(*EXCHANGE))  # fmt: skip
     assert bare.call.owner() == world.governance
     for sender in (world.operator, world.governance):
         with pytest.raises(RevertError, match="only the vault"):
@@ -260,9 +260,10 @@ def test_83_only_the_vault_moves_cash(world: World) -> None:
                 getattr(world.exchange.send(sender), name)(world.taker.address, 0, USDC)
 
 
-def test_83_the_desk_alone_is_nobody(world: World) -> None:
-    """Called at its own address the desk has its own empty books."""
-    desk = world.exchange.__class__(world.evm, world.desk_address, abi_of("ExchangeDesk"))
+@pytest.mark.parametrize("place", ["desk", "office"])
+def test_83_desk_and_office_alone_are_nobody(world: World, place: str) -> None:
+    """Called at its own address each has its own empty books."""
+    desk = world.exchange.__class__(world.evm, getattr(world.system, place).address, abi_of(*EXCHANGE))
     assert desk.call.cash(world.taker.address, 0) == 0
     with pytest.raises(RevertError):
         desk.send(world.taker.address).credit_insurance(1)

@@ -145,7 +145,9 @@ def test_aftermath_2026_a_fee_is_bounded_below_as_well(world: World) -> None:
 def test_vyper_2023_the_deployed_bytecode_is_what_was_compiled_and_its_locks_hold() -> None:
     """The code on the chain is the compiler's, byte for byte, with the immutables after it; and it locks."""
     world = World(token="HostileToken")
-    for name, contract in (("Vault", world.vault), ("Exchange", world.exchange), ("ExchangeDesk", world.system.desk)):
+    system = world.system
+    deployed = {"Vault": system.vault, "Exchange": system.exchange, "ExchangeDesk": system.desk}
+    for name, contract in {**deployed, "ExchangeOffice": system.office}.items():
         runtime = artifact(name).runtime
         assert world.evm.code(contract.address).startswith(runtime)
     message = world.withdrawal(world.taker, USDC, nonce=8)

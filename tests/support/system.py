@@ -11,6 +11,8 @@ from tests.support.chain import Chain, Contract, deploy
 from tests.support.wire import PRICE_TYPE, Domain, Fill, Signed, sign
 
 MICRO = 10**6
+# behind one address, each delegating to the next what it does not know
+EXCHANGE = ("Exchange", "ExchangeDesk", "ExchangeOffice")
 CHAIN_ID = 31_337
 
 
@@ -62,12 +64,13 @@ class Keys:
 
 @dataclass
 class System:
-    """The deployed contracts. `exchange` speaks for its desk too."""
+    """The deployed contracts. `exchange` speaks for its desk and its office too."""
 
     chain: Chain
     keys: Keys
     usdc: Contract
     oracle: Contract
+    office: Contract
     desk: Contract
     exchange: Contract
     vault: Contract
@@ -137,9 +140,10 @@ def deploy_system(
     governance = keys.governance.address
     usdc = deploy(chain, governance, token)
     oracle = deploy(chain, governance, "PushedOracle", keys.price_signer.address)
-    desk = deploy(chain, governance, "ExchangeDesk", settle_window)
-    both = abi_of("Exchange", "ExchangeDesk")
-    exchange = deploy(chain, governance, "Exchange", desk.address, oracle.address, settle_window, abi=both)
+    office = deploy(chain, governance, "ExchangeOffice", settle_window)
+    desk = deploy(chain, governance, "ExchangeDesk", office.address, settle_window)
+    abi = abi_of(*EXCHANGE)
+    exchange = deploy(chain, governance, "Exchange", desk.address, oracle.address, settle_window, abi=abi)
     vault = deploy(chain, governance, "Vault", usdc.address, exchange.address, withdrawal_delay)
 
     rule = exchange.send(governance)
@@ -149,4 +153,4 @@ def deploy_system(
     vault.send(governance).set_cosigner(keys.operator.address, True)
     for listing in listings:
         rule.list_market(*listing.arguments())
-    return System(chain, keys, usdc, oracle, desk, exchange, vault, listings, settle_window, withdrawal_delay)
+    return System(chain, keys, usdc, oracle, office, desk, exchange, vault, listings, settle_window, withdrawal_delay)
