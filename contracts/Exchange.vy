@@ -11,11 +11,15 @@
 
 from .modules import accounts
 from .modules import custody
+from .modules import execution
+from .modules import groups
 from .modules import margin
 from .modules import markets
 from .modules import orders
 from .modules import positions
+from .modules import referrers
 from .modules import roles
+from .modules import sessions
 from .modules import settlement
 
 initializes: roles
@@ -24,20 +28,28 @@ initializes: accounts
 initializes: orders
 initializes: margin[accounts := accounts, markets := markets]
 initializes: positions[accounts := accounts, margin := margin]
+initializes: sessions[markets := markets, orders := orders]
+initializes: referrers[accounts := accounts]
 initializes: custody[accounts := accounts, margin := margin, markets := markets]
+initializes: execution[accounts := accounts, orders := orders, positions := positions, sessions := sessions]
+initializes: groups
 initializes: settlement[
-    accounts := accounts,
+    execution := execution,
+    groups := groups,
     margin := margin,
     markets := markets,
     orders := orders,
-    positions := positions,
+    referrers := referrers,
     roles := roles,
+    sessions := sessions,
 ]
 
 exports: (
     settlement.settle,
     settlement.execute_fill,
+    settlement.execute_group,
     custody.credit,
+    margin.quote,
     orders.SETTLE_WINDOW,
     roles.heads,
     roles.is_operator,

@@ -15,7 +15,9 @@ from .modules import margin
 from .modules import markets
 from .modules import orders
 from .modules import positions
+from .modules import referrers
 from .modules import roles
+from .modules import sessions
 
 initializes: roles
 initializes: markets
@@ -23,6 +25,8 @@ initializes: accounts
 initializes: orders
 initializes: margin[accounts := accounts, markets := markets]
 initializes: positions[accounts := accounts, margin := margin]
+initializes: sessions[markets := markets, orders := orders]
+initializes: referrers[accounts := accounts]
 initializes: custody[accounts := accounts, margin := margin, markets := markets]
 initializes: liquidation[accounts := accounts, margin := margin, markets := markets, positions := positions]
 

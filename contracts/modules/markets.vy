@@ -210,6 +210,12 @@ def _collect(amount: int256):
 
 
 @internal
+def _take_fees(amount: uint256):
+    assert amount <= self.takings >> 40, "more than was collected"
+    self.takings -= amount << 40
+
+
+@internal
 def _change_insurance(delta: int256):
     if delta != 0:
         self.insurance = convert(convert(self.insurance, int256) + delta, uint256)

@@ -27,7 +27,9 @@ SELL: constant(uint256) = 1
 ONE_SHOT: constant(uint256) = 6  # any time in force but GTT
 POST_ONLY: constant(uint256) = 8
 REDUCE_ONLY: constant(uint256) = 16
+FOK: constant(uint256) = 4
 TRIGGER: constant(uint256) = 96
+AT_OR_ABOVE: constant(uint256) = 32
 FLAG_BITS: constant(uint256) = 511
 
 # the bits of an account's word that hold its cancel floor
