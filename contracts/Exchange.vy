@@ -4,7 +4,7 @@
 """
 @title Ouro Exchange
 @license GNU Affero General Public License v3.0 only
-@notice Accounts, positions and order state. This is the hot half: settlement, cancels, credit. Everything else lives in the immutable
+@notice Accounts, positions and order state. This is the hot part: settlement and credit. Everything else lives in the immutable
         ExchangeDesk, which this contract delegates to; both initialise the same modules in the same order, so that they
         share one storage layout.
 """
@@ -70,24 +70,6 @@ def __init__(desk: address, oracle: address, settle_window: uint256):
     roles.__init__()
     orders.__init__(settle_window)
     markets._set_oracle(oracle)
-
-
-@external
-@nonreentrant
-def cancel_slot(slot: uint256):
-    """
-    @notice Kills every order in one of the caller's slots that is signed by now, one SETTLE_WINDOW from now.
-    """
-    orders._cancel_slot(msg.sender, slot)
-
-
-@external
-@nonreentrant
-def cancel_all(subaccount: uint256):
-    """
-    @notice Kills every order of one of the caller's subaccounts that is signed by now, one SETTLE_WINDOW from now.
-    """
-    accounts._cancel_all(accounts._key(msg.sender, subaccount), subaccount, orders.SETTLE_WINDOW)
 
 
 @external

@@ -51,6 +51,24 @@ def __init__(office: address, settle_window: uint256):
 
 @external
 @nonreentrant
+def cancel_slot(slot: uint256):
+    """
+    @notice Kills every order in one of the caller's slots that is signed by now, one SETTLE_WINDOW from now.
+    """
+    orders._cancel_slot(msg.sender, slot)
+
+
+@external
+@nonreentrant
+def cancel_all(subaccount: uint256):
+    """
+    @notice Kills every order of one of the caller's subaccounts that is signed by now, one SETTLE_WINDOW from now.
+    """
+    accounts._cancel_all(accounts._key(msg.sender, subaccount), subaccount, orders.SETTLE_WINDOW)
+
+
+@external
+@nonreentrant
 def poke(market: uint256):
     """
     @notice Accrues a market's funding up to now.

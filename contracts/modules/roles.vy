@@ -16,7 +16,7 @@ initializes: ownable
 initializes: ownable_2step[ownable := ownable]
 
 # what stands for the head of an operator who has settled nothing yet; a stranger has none
-GENESIS: constant(bytes32) = 0x0000000000000000000000000000000000000000000000000000000000000001
+GENESIS: constant(bytes32) = keccak256("no batch yet")
 
 heads_of: HashMap[address, bytes32]
 guardian: public(address)
