@@ -4,12 +4,13 @@
 """
 @title Ouro Exchange, the desk
 @license GNU Affero General Public License v3.0 only
-@notice The cold half of the Exchange, reached by delegatecall: liquidation and debits. What it does not know either it delegates to the
-        immutable ExchangeOffice. Its own storage means nothing.
+@notice The cold half of the Exchange, reached by delegatecall: liquidation, deleveraging, debits. What it does not know
+        either it delegates to the immutable ExchangeOffice. Its own storage means nothing.
 """
 
 from .modules import accounts
 from .modules import custody
+from .modules import deleveraging
 from .modules import liquidation
 from .modules import margin
 from .modules import markets
@@ -18,6 +19,8 @@ from .modules import positions
 from .modules import referrers
 from .modules import roles
 from .modules import sessions
+from .modules import takeovers
+from .modules import waterfall
 
 initializes: roles
 initializes: markets
@@ -28,10 +31,14 @@ initializes: positions[accounts := accounts, margin := margin]
 initializes: sessions[markets := markets, orders := orders]
 initializes: referrers[accounts := accounts]
 initializes: custody[accounts := accounts, margin := margin, markets := markets]
-initializes: liquidation[accounts := accounts, margin := margin, markets := markets, positions := positions]
+initializes: waterfall[accounts := accounts, markets := markets]
+initializes: takeovers[accounts := accounts, markets := markets, positions := positions]
+initializes: liquidation[margin := margin, markets := markets, takeovers := takeovers, waterfall := waterfall]
+initializes: deleveraging[margin := margin, markets := markets, takeovers := takeovers, waterfall := waterfall]
 
 exports: (
     liquidation.liquidate,
+    deleveraging.deleverage,
     custody.debit,
     custody.credit_insurance,
 )

@@ -4,8 +4,8 @@
 """
 @title Ouro Exchange, the office
 @license GNU Affero General Public License v3.0 only
-@notice What nobody is in a hurry for: governance, and what one reads. The Desk delegates to it what it does not know itself. Its
-        own storage means nothing.
+@notice What nobody is in a hurry for: governance, and what one reads. The Desk delegates to it what it does not know itself, and it
+        delegates the rest to the immutable ExchangeExit. Its own storage means nothing.
 """
 
 from .interfaces import events
@@ -37,16 +37,26 @@ exports: (
     markets.insurance,
     markets.oracle,
     accounts.vault,
+    accounts.backstop,
     roles.guardian,
+    roles.notices.announce,
+    roles.notices.withdraw_notice,
+    roles.notices.notice_ready_at,
     roles.ownable_2step.owner,
     roles.ownable_2step.pending_owner,
     roles.ownable_2step.transfer_ownership,
     roles.ownable_2step.accept_ownership,
 )
 
+MAX_ANSWER: constant(uint256) = 1024
+
+EXIT: public(immutable(address))
+
 
 @deploy
-def __init__(settle_window: uint256):
+def __init__(exit: address, settle_window: uint256):
+    assert exit.is_contract, "exit has no code"
+    EXIT = exit
     roles.__init__()
     orders.__init__(settle_window)
 
@@ -108,11 +118,21 @@ def set_market(
     state: uint256,
 ):
     """
-    @notice Changes the parameters of a listed market, within fixed bounds.
+    @notice Changes the parameters of a listed market, within fixed bounds. What could liquidate or shut in who is in it needs notice:
+            more maintenance margin, a higher liquidation floor, a shorter life of prices.
     """
     roles._only_owner()
     p: slots.Params = slots._params(markets.params[market])
     assert p.state != 0, "unknown market"
+    assert p.state < markets.SETTLING, "market is settling"
+    if (
+        convert(mmf, int256) > p.mmf
+        or convert(liquidation_floor, int256) > p.liquidation_floor
+        or max_price_age < p.max_price_age
+    ):
+        roles.notices._spend(slice(msg.data, 0, 292))
+    if state == markets.ACTIVE and p.state != markets.ACTIVE:
+        assert self._has_fresh_price(market, max_price_age), "stale price"
     self._set_market(
         market,
         p.size_decimals,
@@ -138,7 +158,21 @@ def tighten(market: uint256, state: uint256):
     assert p.state != 0, "unknown market"
     assert state > p.state and state <= markets.HALTED, "only towards halted"
     p.state = state
-    self._log_market(market, p)
+    markets._change(market, p)
+
+
+@external
+@nonreentrant
+def lower_cap(market: uint256, max_open_interest: uint256):
+    """
+    @notice Lowers a market's open interest cap, in lots. For the guardian, and for governance.
+    """
+    assert msg.sender == roles.guardian or msg.sender == roles.ownable.owner, "only guardian or governance"
+    p: slots.Params = slots._params(markets.params[market])
+    assert p.state != 0, "unknown market"
+    assert max_open_interest < convert(p.max_open_interest, uint256), "only lower"
+    p.max_open_interest = convert(max_open_interest, int256)
+    markets._change(market, p)
 
 
 @external
@@ -205,7 +239,11 @@ def set_guardian(guardian: address):
 @external
 @nonreentrant
 def set_oracle(oracle: address):
+    """
+    @notice Replaces the oracle, with notice: whoever says prices reaches everybody's money.
+    """
     roles._only_owner()
+    roles.notices._spend(slice(msg.data, 0, 36))
     markets._set_oracle(oracle)
 
 
@@ -219,6 +257,19 @@ def set_vault(vault: address):
     assert accounts.vault == empty(address), "vault is set"
     assert vault.is_contract, "vault has no code"
     accounts.vault = vault
+
+
+@external
+@nonreentrant
+def set_backstop(backstop: address):
+    """
+    @notice Names the Backstop, once. From then on its account 0 pays after the insurance fund, and earns half of what liquidations pay.
+    """
+    roles._only_owner()
+    assert accounts.backstop == empty(address), "backstop is set"
+    assert backstop.is_contract, "backstop has no code"
+    accounts.backstop = backstop
+    log events.BackstopSet(backstop=backstop)
 
 
 @external
@@ -253,7 +304,7 @@ def _set_market(
     assert liquidation_floor <= mmf, "liquidation floor above maintenance margin"
     assert state >= 1 and state <= markets.HALTED, "state not in 1..3"
     before: slots.Params = slots._params(markets.params[market])
-    self._log_market(
+    markets._change(
         market,
         slots.Params(
             imf=convert(imf, int256),
@@ -272,19 +323,12 @@ def _set_market(
 
 
 @internal
-def _log_market(market: uint256, p: slots.Params):
-    markets.params[market] = slots._params_word(p)
-    log events.MarketChanged(
-        market=market,
-        imf=convert(p.imf, uint256),
-        mmf=convert(p.mmf, uint256),
-        band=convert(p.band, uint256),
-        tick=p.tick,
-        max_open_interest=convert(p.max_open_interest, uint256),
-        max_price_age=p.max_price_age,
-        liquidation_floor=convert(p.liquidation_floor, uint256),
-        state=p.state,
-    )
+@view
+def _has_fresh_price(market: uint256, max_age: uint256) -> bool:
+    price: int256 = 0
+    fresh: bool = False
+    price, fresh = markets._price(market, max_age)
+    return fresh
 
 
 # Session keys and referrers
@@ -516,3 +560,10 @@ def hash_order(terms: uint256, amounts: uint256) -> bytes32:
     return orders._hash(
         terms, amounts, markets.ticker_hashes[(terms >> 64) & slots.MASK_16], orders._domain_on(chain.id)
     )
+
+
+@external
+@payable
+@raw_return
+def __default__() -> Bytes[MAX_ANSWER]:
+    return raw_call(EXIT, msg.data, max_outsize=MAX_ANSWER, is_delegate_call=True)

@@ -4,23 +4,30 @@
 """
 @title Pushed oracle
 @license GNU Affero General Public License v3.0 only
-@notice Prices signed by one key and pushed by anyone. For local use; real adapters share its interface.
+@notice Prices signed by one key and pushed by anyone. An oracle of its own for local use, and a source of the OracleRouter.
 """
 
 from snekmate.auth import ownable
 from snekmate.auth import ownable_2step
 
 from .interfaces import IOracle
+from .interfaces import IPriceSource
+from .modules import notices
 
 implements: IOracle
+implements: IPriceSource
 initializes: ownable
 initializes: ownable_2step[ownable := ownable]
+initializes: notices[ownable := ownable]
 
 exports: (
     ownable_2step.owner,
     ownable_2step.pending_owner,
     ownable_2step.transfer_ownership,
     ownable_2step.accept_ownership,
+    notices.announce,
+    notices.withdraw_notice,
+    notices.notice_ready_at,
 )
 
 
@@ -96,14 +103,33 @@ def price(market: uint256) -> (uint256, uint256):
     """
     @return Price in micro-USDC per lot (0 = none), and the time it was published, in seconds.
     """
-    word: uint256 = self.prices[market]
-    return word >> 40, word & MASK_40
+    return self._price(market)
+
+
+@external
+@view
+def read(feed: bytes32, size_decimals: uint256) -> (uint256, uint256):
+    """
+    @param feed The market's id: its prices are signed per lot, so that the size decimals are the signer's business.
+    """
+    return self._price(convert(feed, uint256))
 
 
 @external
 def set_signer(signer_: address):
-    assert msg.sender == ownable.owner, "only governance"
+    """
+    @notice Replaces the key whose prices count, with notice.
+    """
+    notices._check_governance()
+    notices._spend(abi_encode(signer_, method_id=method_id("set_signer(address)")))
     self._set_signer(signer_)
+
+
+@internal
+@view
+def _price(market: uint256) -> (uint256, uint256):
+    word: uint256 = self.prices[market]
+    return word >> 40, word & MASK_40
 
 
 @internal

@@ -123,7 +123,8 @@ def cli(
 
     usdc = _token(project, token, chain_id, account)
     oracle = account.deploy(project.PushedOracle, price_signer)
-    office = account.deploy(project.ExchangeOffice, settle_window)
+    exit_ = account.deploy(project.ExchangeExit, settle_window)
+    office = account.deploy(project.ExchangeOffice, exit_.address, settle_window)
     desk = account.deploy(project.ExchangeDesk, office.address, settle_window)
     hot = account.deploy(project.Exchange, desk.address, oracle.address, settle_window)
     vault = account.deploy(project.Vault, usdc.address, hot.address, withdrawal_delay)
@@ -142,10 +143,10 @@ def cli(
         usdc.approve(vault.address, amount, sender=account)
         vault.donate(amount, sender=account)
 
-    addresses = {"exchange": hot, "desk": desk, "office": office, "vault": vault, "oracle": oracle, "usdc": usdc}
+    addresses = {"exchange": hot, "desk": desk, "office": office, "exit": exit_, "vault": vault, "oracle": oracle, "usdc": usdc}
     text = record(
         {name: contract.address for name, contract in addresses.items()},
-        start_block=min(contract.creation_metadata.block for contract in (oracle, office, desk, hot)),
+        start_block=min(contract.creation_metadata.block for contract in (oracle, exit_, office, desk, hot)),
         chain_id=chain_id,
         settle_window=settle_window,
         withdrawal_delay=withdrawal_delay,

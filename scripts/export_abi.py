@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Write the ABIs that the SDK carries, from the contracts: `ape run export_abi`, or `python scripts/export_abi.py`.
 
-`--check` writes nothing and fails when one is out of date. The Exchange answers for its desk and its office too, by
-delegatecall, so its ABI is the union of the three.
+`--check` writes nothing and fails when one is out of date. The Exchange answers for its desk, office and exit too, by
+delegatecall, so its ABI is the union of the four.
 """
 
 import json
@@ -16,7 +16,7 @@ import click
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "ouro" / "abi"
 SOURCES = {
-    "Exchange": ("Exchange", "ExchangeDesk", "ExchangeOffice"),
+    "Exchange": ("Exchange", "ExchangeDesk", "ExchangeOffice", "ExchangeExit"),
     "Vault": ("Vault",),
     "PushedOracle": ("PushedOracle",),
     "TestUSDC": ("TestUSDC",),

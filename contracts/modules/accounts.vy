@@ -15,6 +15,8 @@ vault: public(address)
 words: HashMap[uint256, int256]
 positions: HashMap[uint256, int256]
 older_floors: HashMap[uint256, uint256]  # the cancel floor in force while a newer one is pending
+close_requests: HashMap[uint256, uint256]  # by position; laid out in escape.vy
+backstop: public(address)  # whose account 0 pays when the insurance fund cannot
 
 
 @internal
@@ -22,6 +24,15 @@ older_floors: HashMap[uint256, uint256]  # the cancel floor in force while a new
 def _key(owner: address, subaccount: uint256) -> uint256:
     assert subaccount <= slots.MASK_16, "subaccount above 65535"
     return (convert(owner, uint256) << 16) | subaccount
+
+
+@internal
+@pure
+def _check_key(account: uint256):
+    """
+    @dev A key with more bits would share its positions with another account.
+    """
+    assert account >> 176 == 0, "no such account"
 
 
 @internal

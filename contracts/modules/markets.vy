@@ -13,10 +13,17 @@ from ..interfaces import events
 from . import slots
 from . import units
 
+ACTIVE: constant(uint256) = 1
 REDUCE_ONLY: constant(uint256) = 2
 HALTED: constant(uint256) = 3
+SETTLING: constant(uint256) = 4  # its last price is awaited; trading has ended for ever
+SETTLED: constant(uint256) = 5  # counts at its last price for ever
 # An oracle cannot be starved below this: what is left after a failure would not pay for anything else.
 ORACLE_GAS: constant(uint256) = 250_000
+
+
+# bits of an indices word that hold slope and rate
+FUNDING: constant(int256) = 2**64 - 1
 
 
 struct Market:
@@ -53,14 +60,27 @@ activity: HashMap[uint256, int256]
 loss_steps: HashMap[uint256, uint256]  # hour << 128 | loss per lot spread in that hour, scaled
 insurance: public(uint256)
 takings: uint256  # fees collected << 40 | time of the last batch that settled something
+settling: HashMap[uint256, uint256]  # laid out in winding_up.vy
 
 
 @internal
 @view
 def _price(market: uint256, max_age: uint256) -> (int256, bool):
     """
-    @dev An oracle that fails or answers nonsense is one without a price: it must not stand in the way of exits.
     @return Index price (0: none), and whether it is fresh.
+    """
+    price: int256 = 0
+    published_at: uint256 = 0
+    price, published_at = self._published(market)
+    return price, price != 0 and block.timestamp <= published_at + max_age
+
+
+@internal
+@view
+def _published(market: uint256) -> (int256, uint256):
+    """
+    @dev An oracle that fails or answers nonsense is one without a price: it must not stand in the way of exits.
+    @return Index price (0: none), and when it was published.
     """
     success: bool = False
     response: Bytes[64] = b""
@@ -73,12 +93,12 @@ def _price(market: uint256, max_age: uint256) -> (int256, bool):
         revert_on_failure=False,
     )
     if not success or len(response) != 64:
-        return 0, False
+        return 0, 0
     price: uint256 = convert(slice(response, 0, 32), uint256)
     published_at: uint256 = convert(slice(response, 32, 32), uint256)
     if price == 0 or price > units.MAX_PRICE or published_at > block.timestamp + units.MAX_AHEAD:
-        return 0, False
-    return convert(price, int256), block.timestamp <= published_at + max_age
+        return 0, 0
+    return convert(price, int256), published_at
 
 
 @internal
@@ -99,7 +119,9 @@ def _load(market: uint256) -> Market:
     m.tick = p.tick
     m.max_open_interest = p.max_open_interest
     m.liquidation_floor = p.liquidation_floor
-    m.index, m.fresh = self._price(market, p.max_price_age)
+    m.fresh = True
+    if p.state != SETTLED:
+        m.index, m.fresh = self._price(market, p.max_price_age)
 
     word: int256 = self.indices[market]
     m.g_long = word >> 160
@@ -112,12 +134,12 @@ def _load(market: uint256) -> Market:
     m.volume = (word >> 64) & slots.SIGNED_MASK_64
     m.hour = convert((word >> 41) & slots.SIGNED_MASK_23, uint256)
     if m.index == 0:
-        # without a price the market counts at the last one that anything was done at
+        # without a price the market counts at the last one that anything was done at; a settled one always does
         m.index = word & slots.SIGNED_MASK_41
     elapsed: uint256 = block.timestamp - m.hour * units.HOUR
     if elapsed >= units.HOUR:
         elapsed = units.HOUR
-        if m.fresh:
+        if m.fresh and p.state != SETTLED:
             m = self._open_hour(m)
             elapsed = block.timestamp - m.hour * units.HOUR
     m.accrued = unsafe_mul(m.slope, convert(elapsed, int256))
@@ -186,18 +208,45 @@ def _next_rate(m: Market) -> int256:
 @internal
 def _store(m: Market):
     word: int256 = self.activity[m.id]
-    if (word >> 41) & slots.SIGNED_MASK_23 != convert(m.hour, int256):
-        log events.FundingAccrued(
-            market=m.id,
-            g_long=m.g_long - m.accrued,
-            g_short=m.g_short - m.accrued,
-            rate=m.rate,
-            index_price=convert(m.index, uint256),
-            at=m.hour * units.HOUR,
-        )
     self.activity[m.id] = slots._activity_word(m.open_interest, m.premium, m.volume, m.hour, m.index)
     if m.touched:
-        self.indices[m.id] = slots._indices_word(m.g_long - m.accrued, m.g_short - m.accrued, m.slope, m.rate)
+        g_long: int256 = m.g_long - m.accrued
+        g_short: int256 = m.g_short - m.accrued
+        before: int256 = self.indices[m.id]
+        now: int256 = slots._indices_word(g_long, g_short, m.slope, m.rate)
+        self.indices[m.id] = now
+        # a loss step has an event of its own
+        if (word >> 41) & slots.SIGNED_MASK_23 != convert(m.hour, int256) or (before ^ now) & FUNDING != 0:
+            log events.FundingAccrued(
+                market=m.id,
+                g_long=g_long,
+                g_short=g_short,
+                rate=m.rate,
+                index_price=convert(m.index, uint256),
+                at=m.hour * units.HOUR,
+            )
+
+
+@internal
+def _change(market: uint256, p: slots.Params):
+    self.params[market] = slots._params_word(p)
+    log events.MarketChanged(
+        market=market,
+        imf=convert(p.imf, uint256),
+        mmf=convert(p.mmf, uint256),
+        band=convert(p.band, uint256),
+        tick=p.tick,
+        max_open_interest=convert(p.max_open_interest, uint256),
+        max_price_age=p.max_price_age,
+        liquidation_floor=convert(p.liquidation_floor, uint256),
+        state=p.state,
+    )
+
+
+@internal
+@view
+def _last_batch() -> uint256:
+    return self.takings & slots.MASK_40
 
 
 @internal

@@ -11,9 +11,11 @@ from snekmate.auth import ownable
 from snekmate.auth import ownable_2step
 
 from ..interfaces import events
+from . import notices
 
 initializes: ownable
 initializes: ownable_2step[ownable := ownable]
+initializes: notices[ownable := ownable]
 
 # what stands for the head of an operator who has settled nothing yet; a stranger has none
 GENESIS: constant(bytes32) = keccak256("no batch yet")

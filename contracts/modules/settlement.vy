@@ -472,7 +472,7 @@ def _fault_of_price(price: uint256, m: markets.Market) -> uint256:
     """
     @dev Bounds: prices are below 2**48, the band below 2**24.
     """
-    if m.state == markets.HALTED:
+    if m.state >= markets.HALTED:
         return reasons.MARKET_HALTED
     if not m.fresh:
         return reasons.STALE_PRICE

@@ -56,7 +56,7 @@ def test_48_a_broken_feed_does_not_block_other_markets(then: bytes) -> None:
 def new_oracle(world: World) -> None:
     """Governance moves to another oracle, to which prices are pushed one market at a time."""
     oracle = deploy(world.evm, world.governance, "PushedOracle", world.system.keys.price_signer.address)
-    world.exchange.send(world.governance).set_oracle(oracle.address)
+    world.announced("set_oracle", oracle.address)
     world.system.oracle = oracle
     world.oracle = oracle
 

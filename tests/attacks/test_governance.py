@@ -64,15 +64,38 @@ def test_75_reduce_only_lets_reductions_out(world: World) -> None:
 
 
 def test_76_unpause_with_a_stale_oracle(world: World) -> None:
-    """A reopened market trades only at a fresh price."""
+    """A market reopens only at a fresh price, and trades only at one."""
     world.trade(world.taker, world.maker, 50)
-    halt(world)
-    world.warp(10_000)
-    world.exchange.send(world.governance).set_market(1, *BTC.parameters(), 1)
+    rule = world.exchange.send(world.governance)
+    for state in (2, 3):
+        halt(world, state)
+        world.warp(10_000)
+        with pytest.raises(RevertError, match="stale price"):
+            rule.set_market(1, *BTC.parameters(), 1)
+        world.push({1: PRICE[1]})
+        rule.set_market(1, *BTC.parameters(), 1)
+    world.warp(BTC.max_price_age + 1)
     orders = [world.signed(world.taker, "BUY", slot=5), world.signed(world.maker, "SELL", slot=6)]
     assert [r.reason for r in rejections(world.settle(orders, [world.fill()]))] == ["stale price"]
     world.push({1: PRICE[1]})
     assert rejections(world.settle(orders, [world.fill()])) == []
+
+
+def test_75_the_guardian_lowers_the_cap_and_nothing_else(world: World) -> None:
+    guardian = world.exchange.send(KEYS.guardian.address)
+    world.trade(world.taker, world.maker, 50)
+    guardian.lower_cap(1, 60)
+    *before, cap, age, floor, state = world.exchange.call.market(1)
+    assert (*before[3:], cap, age, floor, state) == (*replace(BTC, max_open_interest=60).parameters(), 1)
+    orders = [world.signed(world.taker, "BUY", slot=5), world.signed(world.maker, "SELL", slot=6)]
+    assert [r.reason for r in rejections(world.settle(orders, [world.fill(size=11)]))] == ["open interest cap"]
+    for more in (60, 61, 2**46):
+        with pytest.raises(RevertError, match="only lower"):
+            guardian.lower_cap(1, more)
+    with pytest.raises(RevertError, match="unknown market"):
+        guardian.lower_cap(7, 0)
+    guardian.lower_cap(1, 0)
+    world.trade(world.taker, world.maker, -50)  # who is in gets out
 
 
 NEW = replace(BTC, id=5, ticker="NEW-USD")
@@ -131,6 +154,7 @@ def test_79_the_bounds_themselves_are_allowed(world: World) -> None:
             6 - listing.size_decimals,
         )
         assert (tuple(parameters), state) == (listing.parameters(), 1)
+    world.push({10: PRICE[1]})
     for state in (2, 3, 1):
         rule.set_market(10, *BTC.parameters(), state)
         assert world.exchange.call.market(10)[-1] == state
@@ -140,9 +164,9 @@ def test_79_the_bounds_themselves_are_allowed(world: World) -> None:
 
 
 def test_80_storage_layout_difference() -> None:
-    """The Exchange, the desk and the office, each delegating to the next, keep everything in the same places."""
-    hot = artifact("Exchange").layout
-    for cold in (artifact("ExchangeDesk").layout, artifact("ExchangeOffice").layout):
+    """The Exchange, its desk, office and exit, each delegating to the next, keep everything in the same places."""
+    hot, *others = (artifact(name).layout for name in EXCHANGE)
+    for cold in others:
         assert hot["storage_layout"] == cold["storage_layout"]
         assert hot["transient_storage_layout"] == cold["transient_storage_layout"]
 

@@ -21,8 +21,8 @@ def broken_world() -> tuple[World, Contract]:
     """The taker is long 1,000 lots of each market; both feeds work so far."""
     world = World()
     oracle = deploy(world.evm, world.operator, "OracleDouble")
+    world.announced("set_oracle", oracle.address)
     fresh(world, oracle, PRICE)
-    world.exchange.send(world.governance).set_oracle(oracle.address)
     world.trade(world.taker, world.maker, 1_000)
     world.trade(world.taker, world.maker, 1_000, market="ETH-USD")
     return world, oracle

@@ -147,7 +147,7 @@ def test_vyper_2023_the_deployed_bytecode_is_what_was_compiled_and_its_locks_hol
     world = World(token="HostileToken")
     system = world.system
     deployed = {"Vault": system.vault, "Exchange": system.exchange, "ExchangeDesk": system.desk}
-    for name, contract in {**deployed, "ExchangeOffice": system.office}.items():
+    for name, contract in {**deployed, "ExchangeOffice": system.office, "ExchangeExit": system.exit}.items():
         runtime = artifact(name).runtime
         assert world.evm.code(contract.address).startswith(runtime)
     message = world.withdrawal(world.taker, USDC, nonce=8)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Attacks 63 to 74: margin, liquidation, funding and who bears a loss.
 
-69 and 70 (deleveraging) have no place yet: that step of the waterfall is not built. Every scene runs on contracts and
-reference model at once and must agree to the unit.
+Scenes of take-overs run on contracts and reference model at once and must agree to the unit; what comes after them in
+the waterfall is worked out by hand.
 """
 
 from dataclasses import replace
@@ -17,7 +17,7 @@ from tests.support.abi import RevertError
 from tests.support.build import storage_slot
 from tests.support.system import BTC, ETH
 from tests.support.wire import wallet
-from tests.support.world import PRICE, USDC, World, rejections
+from tests.support.world import KEYS, PRICE, USDC, World, rejections
 
 
 def at_the_boundary(short: bool) -> tuple[Scene, int]:
@@ -339,21 +339,45 @@ def test_72_washing_prints_never_pays() -> None:
 
 
 def test_73_a_parameter_change_that_liquidates_at_once() -> None:
-    """Not prevented yet, for want of a timelock; but bounded on chain, and for governance alone."""
+    """What could liquidate somebody is announced word for word, two weeks before; who leaves meanwhile is safe."""
     scene = Scene()
     scene.fund(victim=300)
     scene.trade(scene.victim, scene.maker, 1_000)
-    exchange, governance = scene.twin.world.exchange, scene.twin.world.governance
-    worst = replace(BTC, imf=1_000_000, mmf=999_999)
-    for who in (scene.maker.address, scene.twin.world.operator, wallet("guardian").address):
+    world = scene.twin.world
+    exchange, rule = world.exchange, world.exchange.send(world.governance)
+    harsh = (1, *replace(BTC, imf=200_000, mmf=150_000).parameters(), 1)
+    for who in (scene.maker.address, world.operator, KEYS.guardian.address):
         with pytest.raises(RevertError, match="only governance"):
-            exchange.send(who).set_market(1, *worst.parameters(), 1)
-    with pytest.raises(RevertError, match="initial margin not in"):
-        exchange.send(governance).set_market(1, *replace(BTC, imf=1_000_001).parameters(), 1)
-    with pytest.raises(RevertError, match="maintenance margin not in"):
-        exchange.send(governance).set_market(1, *replace(BTC, mmf=BTC.imf).parameters(), 1)
-    scene.twin.set_market(replace(BTC, imf=200_000, mmf=150_000))
-    assert scene.liquidate()
+            exchange.send(who).set_market(*harsh)
+    for worse in (replace(BTC, mmf=BTC.mmf + 1), replace(BTC, liquidation_floor=BTC.liquidation_floor + 1),
+                  replace(BTC, max_price_age=BTC.max_price_age - 1)):  # fmt: skip
+        with pytest.raises(RevertError, match="no notice"):
+            rule.set_market(1, *worse.parameters(), 1)
+    rule.announce(exchange.data("set_market", *harsh))
+    world.warp(14 * 86_400 - 1)
+    with pytest.raises(RevertError, match="notice too young"):
+        rule.set_market(*harsh)
+    world.warp(1)
+    with pytest.raises(RevertError, match="no notice"):  # not the call that was announced
+        rule.set_market(1, *replace(BTC, imf=200_000, mmf=150_001).parameters(), 1)
+    world.push({1: PRICE[1]})
+    with pytest.raises(RevertError, match="account is healthy"):
+        exchange.send(scene.liquidator.address).liquidate(scene.victim.address, 0, 1, 1, 0)
+    rule.set_market(*harsh)
+    exchange.send(scene.liquidator.address).liquidate(scene.victim.address, 0, 1, 1, 0)
+    with pytest.raises(RevertError, match="no notice"):  # spent
+        rule.set_market(*(1, *replace(BTC, imf=200_000, mmf=160_000).parameters(), 1))
+
+
+def test_73_the_bounds_hold_even_with_notice() -> None:
+    world = World()
+    for listing, reason in (
+        (replace(BTC, imf=1_000_001, mmf=500_000), "initial margin not in"),
+        (replace(BTC, mmf=BTC.imf), "maintenance margin not in"),
+        (replace(BTC, liquidation_floor=BTC.mmf + 1), "liquidation floor above"),
+    ):
+        with pytest.raises(RevertError, match=reason):
+            world.announced("set_market", 1, *listing.parameters(), 1)
 
 
 def test_74_margin_evasion_by_subaccounts() -> None:

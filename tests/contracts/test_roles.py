@@ -21,13 +21,18 @@ GUARDED = {
         "debit": (set(), "only the vault"),
         "credit_insurance": (set(), "only the vault"),
         "tighten": ({"guardian", "governance"}, "only guardian or governance"),
+        "lower_cap": ({"guardian", "governance"}, "only guardian or governance"),
+        "begin_settling": ({"governance"}, "batches are settled"),
         "list_market": ({"governance"}, "only governance"),
         "set_market": ({"governance"}, "only governance"),
         "set_operator": ({"governance"}, "only governance"),
         "set_guardian": ({"governance"}, "only governance"),
         "set_oracle": ({"governance"}, "only governance"),
         "set_vault": ({"governance"}, "only governance"),
+        "set_backstop": ({"governance"}, "only governance"),
         "withdraw_fees": ({"governance"}, "only governance"),
+        "announce": ({"governance"}, "only governance"),
+        "withdraw_notice": ({"governance"}, "only governance"),
         "transfer_ownership": ({"governance"}, "ownable: caller is not the owner"),
         "accept_ownership": (set(), "ownable_2step: caller is not the new owner"),
     },
@@ -38,12 +43,25 @@ GUARDED = {
     },
     "PushedOracle": {
         "set_signer": ({"governance"}, "only governance"),
+        "announce": ({"governance"}, "only governance"),
+        "withdraw_notice": ({"governance"}, "only governance"),
         "transfer_ownership": ({"governance"}, "ownable: caller is not the owner"),
         "accept_ownership": (set(), "ownable_2step: caller is not the new owner"),
     },
 }
 OPEN = {
-    "Exchange": {"cancel_slot", "cancel_all", "liquidate", "poke"},
+    "Exchange": {
+        "cancel_slot",
+        "cancel_all",
+        "liquidate",
+        "poke",
+        "deleverage",
+        "request_close",
+        "execute_close",
+        "fix_settlement",
+        "settle_positions",
+        "cover_debt",
+    },
     "Vault": {"deposit", "donate", "request_withdrawal", "cancel_withdrawal", "execute_withdrawal", "withdraw_signed"},
     "PushedOracle": {"push"},
 }
@@ -132,8 +150,8 @@ def test_governance_can_do_each_thing_it_is_allowed(world: World) -> None:
     rule.set_guardian(wallet("second guardian").address)
     assert world.exchange.call.guardian() == wallet("second guardian").address
     with pytest.raises(RevertError, match="oracle has no code"):
-        rule.set_oracle(wallet("nobody").address)
-    rule.set_oracle(world.usdc.address)
+        world.announced("set_oracle", wallet("nobody").address)
+    world.announced("set_oracle", world.usdc.address)
     assert world.exchange.call.oracle() == world.usdc.address
 
 

@@ -86,8 +86,10 @@ def test_pushing_is_for_anyone_who_has_the_signatures(world: World) -> None:
 
 
 def test_a_new_price_signer_replaces_the_old_one(world: World) -> None:
-    world.oracle.send(world.governance).set_signer(KEYS.operator.address)
-    world.warp(5)
+    rule = world.oracle.send(world.governance)
+    rule.announce(world.oracle.data("set_signer", KEYS.operator.address))
+    world.warp(14 * 86_400)
+    rule.set_signer(KEYS.operator.address)
     with pytest.raises(RevertError, match="bad signature"):
         world.oracle.send(world.operator).push([world.system.price_update(1, 2_400_000, world.now)])
 

@@ -161,7 +161,9 @@ class ExchangeMachine(RuleBasedStateMachine):
         listing = replace(LISTINGS[market - 1], imf=imf)
         self.twin.set_market(listing, state)
         self.try_fills([replace(plan, market=market)])
-        self.twin.set_market(listing)
+        if not self.twin.set_market(listing):
+            self.twin.push(market, self.prices[market])
+            self.twin.set_market(listing)
 
     # Cancels
 

@@ -7,6 +7,7 @@ Storage stays warm between calls here; measure gas on anvil.
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import pyrevm
 from eth_utils.address import to_checksum_address
@@ -23,11 +24,23 @@ NOBODY = "0x" + "00" * 20
 _OUTPUT = re.compile(r"output: 0x([0-9a-f]*)")
 
 
+class Deployer(Protocol):
+    """May put other code in the place of what a test deploys: coverage and mutation testing do."""
+
+    code_size_limit: int | None
+
+    def code_for(self, evm: "Evm", code: bytes) -> bytes: ...
+
+
+deployer: Deployer | None = None
+
+
 class Evm:
     """Implements `Chain`. Each transaction is its own block unless `same_block` is in force."""
 
     def __init__(self, chain_id: int = CHAIN_ID, start: int = START):
-        env = pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=chain_id))
+        limit = deployer.code_size_limit if deployer else None
+        env = pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=chain_id, limit_contract_code_size=limit))
         self._evm = pyrevm.EVM(env=env, spec_id="CANCUN", gas_limit=2**62)
         self._number = 1
         self._now = start
@@ -61,6 +74,8 @@ class Evm:
     def create(self, sender: str, code: bytes) -> str:
         self.fund(sender)
         self._evm.reset_transient_storage()
+        if deployer:
+            code = deployer.code_for(self, code)
         try:
             return to_checksum_address(self._evm.deploy(sender, code))
         except RuntimeError as error:
@@ -70,6 +85,10 @@ class Evm:
         """Put code at an address, as EIP-7702 or a test double would."""
         self._evm.insert_account_info(address, pyrevm.AccountInfo(nonce=1, code=code))
         self._rich.discard(address)
+
+    def accounts(self) -> set[str]:
+        """Every address that was ever looked at here, also by a call that reverted."""
+        return set(self._evm.db_accounts)
 
     def code(self, address: str) -> bytes:
         return bytes(self._evm.get_code(address) or b"")

@@ -12,7 +12,7 @@ from tests.support.wire import PRICE_TYPE, Domain, Fill, Signed, sign
 
 MICRO = 10**6
 # behind one address, each delegating to the next what it does not know
-EXCHANGE = ("Exchange", "ExchangeDesk", "ExchangeOffice")
+EXCHANGE = ("Exchange", "ExchangeDesk", "ExchangeOffice", "ExchangeExit")
 CHAIN_ID = 31_337
 
 
@@ -64,12 +64,13 @@ class Keys:
 
 @dataclass
 class System:
-    """The deployed contracts. `exchange` speaks for its desk and its office too."""
+    """The deployed contracts. `exchange` speaks for its desk, its office and its exit too."""
 
     chain: Chain
     keys: Keys
     usdc: Contract
     oracle: Contract
+    exit: Contract
     office: Contract
     desk: Contract
     exchange: Contract
@@ -140,7 +141,8 @@ def deploy_system(
     governance = keys.governance.address
     usdc = deploy(chain, governance, token)
     oracle = deploy(chain, governance, "PushedOracle", keys.price_signer.address)
-    office = deploy(chain, governance, "ExchangeOffice", settle_window)
+    exit_ = deploy(chain, governance, "ExchangeExit", settle_window)
+    office = deploy(chain, governance, "ExchangeOffice", exit_.address, settle_window)
     desk = deploy(chain, governance, "ExchangeDesk", office.address, settle_window)
     abi = abi_of(*EXCHANGE)
     exchange = deploy(chain, governance, "Exchange", desk.address, oracle.address, settle_window, abi=abi)
@@ -153,4 +155,6 @@ def deploy_system(
     vault.send(governance).set_cosigner(keys.operator.address, True)
     for listing in listings:
         rule.list_market(*listing.arguments())
-    return System(chain, keys, usdc, oracle, office, desk, exchange, vault, listings, settle_window, withdrawal_delay)
+    return System(
+        chain, keys, usdc, oracle, exit_, office, desk, exchange, vault, listings, settle_window, withdrawal_delay
+    )

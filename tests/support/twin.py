@@ -71,7 +71,7 @@ class Twin:
         self, listings: tuple[Listing, ...] = (BTC, ETH), tally: Tally | None = None, *, may_lose_prices: bool = False
     ) -> None:
         self.world = World(listings, funds=0)
-        self.double: Contract | None = None
+        self.double: Contract | None = self._change_oracle(listings) if may_lose_prices else None
         self.listings = {listing.id: listing for listing in listings}
         self.model = Exchange(self.world.now)
         self.tally = tally if tally is not None else Tally()
@@ -82,8 +82,6 @@ class Twin:
             self.model.list_market(terms_of(listing))
             self.model.push(listing.id, PRICE.get(listing.id, 1_000_000), start)
             self._same_listing_time(listing.id)
-        if may_lose_prices:
-            self.double = self._change_oracle()
 
     def _same_listing_time(self, market: int) -> None:
         """The contracts were listed a moment before the first price: funding starts there."""
@@ -97,11 +95,12 @@ class Twin:
         self.world.warp(seconds)
         self.model.now = self.world.now
 
-    def _change_oracle(self) -> Contract:
+    def _change_oracle(self, listings: tuple[Listing, ...]) -> Contract:
         double = deploy(self.world.evm, self.world.operator, "OracleDouble")
-        for market, known in self.model.markets.items():
-            double.send(self.world.operator).set_price(market, known.price, known.published_at)
-        self.world.exchange.send(self.world.governance).set_oracle(double.address)
+        self.world.announced("set_oracle", double.address)
+        for listing in listings:
+            price = PRICE.get(listing.id, 1_000_000)
+            double.send(self.world.operator).set_price(listing.id, price, self.world.now)
         return double
 
     def lose_price(self, market: int, mode: int) -> bool:
@@ -173,9 +172,14 @@ class Twin:
 
     def set_market(self, listing: Listing, state: int = 1) -> bool:
         governance = self.world.exchange.send(self.world.governance)
-        governance.set_market(listing.id, *listing.parameters(), state)
-        self.model.markets[listing.id].terms = terms_of(listing, state)
-        return self.tally.count("set market", took_effect=True)
+
+        def model() -> None:
+            market = self.model.markets[listing.id]
+            if state == 1 != market.terms.state and not market.is_fresh(self.model.now):
+                raise RefusedError("stale price")
+            market.terms = terms_of(listing, state)
+
+        return self._both("set market", lambda: governance.set_market(listing.id, *listing.parameters(), state), model)
 
     # Cancels
 

@@ -23,6 +23,7 @@ from tests.support.wire import (
 )
 
 USDC = 10**6
+NOTICE = 14 * 86_400
 PRICE = {1: 2_300_000, 2: 1_600_000}  # 23,000 USD per BTC, 1,600 USD per ETH
 KEYS = Keys(wallet("governance"), wallet("operator"), wallet("price signer"), wallet("guardian"))
 
@@ -77,6 +78,13 @@ class World:
         """New index prices. A second one in the same second would not be newer, so time moves on first."""
         self.evm.warp(1)
         self.system.push(prices, published_at)
+
+    def announced(self, name: str, *arguments: Any) -> None:
+        """A call of governance that needs notice: announced, waited for, made. Prices are stale then."""
+        governance = self.exchange.send(self.governance)
+        governance.announce(self.exchange.data(name, *arguments))
+        self.warp(NOTICE)
+        getattr(governance, name)(*arguments)
 
     # Orders and fills
 

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Run the contract tests on instrumented contracts and say which lines they execute.
+
+python -m tests.coverage [--no-write] [--workers N] [TESTS ...]
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.coverage import TESTS, THRESHOLD, mapping
+from tests.coverage.instrument import instrumented
+from tests.coverage.report import Outcome, files, percent, read, result, table
+from tests.support.build import ROOT
+
+RESULT = ROOT / "bench" / "results" / "coverage.json"
+
+
+def measure(tests: list[str], workers: int) -> list[Outcome]:
+    """Run the tests, silently but for progress. Tests that fail are in the answer like the others."""
+    instrumented()  # once, before the workers want it
+    folder = Path(tempfile.mkdtemp(prefix="coverage-"))
+    try:
+        spread = ["-n", str(workers), "--dist", "loadfile"] if workers > 1 else ["-p", "no:xdist"]
+        plugin = ["-p", "tests.coverage.plugin", "--contract-coverage", str(folder)]
+        command = [sys.executable, "-m", "pytest", "-q", "--tb=no", "--no-summary", *spread, *plugin, *tests]
+        subprocess.run(command, cwd=ROOT, check=False)
+        return read(folder)
+    finally:
+        shutil.rmtree(folder)
+
+
+def broken(tests: list[Outcome]) -> bool:
+    """Whether any of these fails on the contracts as they are, too."""
+    names = [test.name for test in tests if test.failed]
+    if not names:
+        return False
+    print(f"\n{len(names)} failed on instrumented contracts; on the contracts as they are:", flush=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", *names]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode != 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.coverage", description=__doc__.splitlines()[0])
+    parser.add_argument("tests", nargs="*", default=list(TESTS), help=f"what to run: {' '.join(TESTS)}")
+    parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.add_argument("--no-write", action="store_true", help=f"leave {RESULT.relative_to(ROOT)} alone")
+    options = parser.parse_args()
+
+    started = time.monotonic()
+    tests = measure(options.tests, options.workers)
+    if not tests:
+        print("no test ran")
+        return 1
+    contracts = instrumented()
+    found = files(contracts, tests)
+    print("\n" + table(found))
+    print(f"{len(tests)} tests in {time.monotonic() - started:.0f} s")
+    if options.tests == list(TESTS):
+        mapping.write(tests, contracts)
+    if not options.no_write:
+        RESULT.write_text(json.dumps(result(found, tests, contracts), indent=2) + "\n")
+    if broken(tests):
+        return 1
+    if percent(found) < THRESHOLD:
+        print(
+            f"{percent(found)} % of the lines are executed, fewer than the {THRESHOLD} % of tests/coverage/__init__.py"
+        )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
