@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """The whole exchange: accounts, settlement, cancels, keys, liquidation and custody, as docs/protocol.md has them."""
 
+from tests.reference.exits import Exits
 from tests.reference.ledger import AccountKey, RefusedError
 from tests.reference.orders import Stamps
 from tests.reference.sessions import Key
@@ -16,7 +17,7 @@ from tests.reference.settlement import (
     Settlement,
     fee,
 )
-from tests.reference.takeovers import Takeover, Takeovers
+from tests.reference.takeovers import HandedOver, Takeover
 
 __all__ = [
     "ACCOUNT",
@@ -28,6 +29,7 @@ __all__ = [
     "Exchange",
     "Executed",
     "Fault",
+    "HandedOver",
     "Outcome",
     "RefusedError",
     "Takeover",
@@ -35,7 +37,7 @@ __all__ = [
 ]
 
 
-class Exchange(Settlement, Takeovers):
+class Exchange(Settlement, Exits):
     """Everything that anyone can do. What is refused raises `RefusedError` and changes nothing."""
 
     # Custody

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from tests.reference.account import MAX_POSITIONS, Account, Health, Position
 from tests.reference.exact import SCALE, down
-from tests.reference.market import Funding, Market, Terms
+from tests.reference.market import SETTLED, Funding, Market, Terms
 from tests.reference.orders import Slot, Stamps
 from tests.reference.referrers import Referrers
 from tests.reference.sessions import Keys
@@ -51,15 +51,32 @@ class Ledger:
             for market in self.markets.values():
                 market.counted_open_interest = None
 
+    @contextmanager
+    def all_or_nothing(self, *keys: AccountKey) -> Iterator[None]:
+        """One call that changes these accounts, the backstop, markets and funds; nothing, when it is refused."""
+        touched = {*keys, *([(self.backstop, 0)] if self.backstop else [])}
+        accounts = {key: replace(self.accounts[key], positions=dict(self.accounts[key].positions)) for key in touched}
+        markets = {id_: replace(market) for id_, market in self.markets.items()}
+        numbers = self.insurance, self.fees, self.dust
+        try:
+            with self.one_call():
+                yield
+        except RefusedError:
+            self.accounts.update(accounts)
+            self.markets.update(markets)
+            self.insurance, self.fees, self.dust = numbers
+            raise
+
     # Markets
 
     def list_market(self, terms: Terms) -> None:
         self.markets[terms.id] = Market(terms, Funding(0, 0, 0, 0, self.now // 3_600, 0, 0))
 
     def push(self, market: int, price: int, published_at: int) -> None:
-        """The oracle's newest price."""
-        self.markets[market].price = price
-        self.markets[market].published_at = published_at
+        """The oracle's newest price. A settled market has done with it."""
+        if self.markets[market].terms.state != SETTLED:
+            self.markets[market].price = price
+            self.markets[market].published_at = published_at
 
     def poke(self, market: int) -> None:
         if not self.markets[market].is_fresh(self.now):

@@ -101,11 +101,12 @@ class Market:
     """What initial margin is scaled by while a call lasts: the open interest at its start."""
 
     def is_fresh(self, now: int) -> bool:
-        return self.price > 0 and now <= self.published_at + self.terms.max_price_age
+        """A settled market's price is fixed."""
+        return self.terms.state == SETTLED or (self.price > 0 and now <= self.published_at + self.terms.max_price_age)
 
     def funding_at(self, now: int) -> Funding:
         """What a touch now would make of it; unchanged while the price is stale."""
-        if now // HOUR == self.funding.hour or not self.is_fresh(now):
+        if now // HOUR == self.funding.hour or not self.is_fresh(now) or self.terms.state == SETTLED:
             return self.funding
         return self.funding.at(now, self.price, self.open_interest)
 
@@ -115,6 +116,8 @@ class Market:
 
     def lose_price(self) -> None:
         """The oracle cannot say one: the market counts at the last price at which it was touched."""
+        if self.terms.state == SETTLED:
+            return
         self.price, self.published_at = self.touched_price, 0
 
     def g(self, size: int, now: int) -> int:

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 from tests.reference import liquidation
 from tests.reference.account import MAX_POSITIONS, Account, Position
 from tests.reference.exact import PPM, up
-from tests.reference.ledger import AccountKey, Ledger
+from tests.reference.ledger import AccountKey
 from tests.reference.market import FUNDING_MIN_FEE_PPM, HALTED, REDUCE_ONLY, Market
 from tests.reference.orders import Stamps, is_triggered, price_is_past_limit, static_faults
+from tests.reference.waterfall import Waterfall
 from tests.support.wire import Fill, Signed
 
 MAX_POSITION = 2**46
@@ -78,7 +79,7 @@ def counts_for_funding(taker_fee: int, maker_fee: int, share: int) -> bool:
     return (taker_fee + maker_fee) * (PPM - share) >= FUNDING_MIN_FEE_PPM * PPM
 
 
-class Settlement(Ledger):
+class Settlement(Waterfall):
     """`settle` and what it asks of a fill."""
 
     def settle(self, orders: Sequence[Signed], fills: Sequence[Fill]) -> list[Outcome]:
@@ -93,7 +94,7 @@ class Settlement(Ledger):
         return outcomes
 
     def _settle_group(self, orders: Sequence[Signed], group: list[Fill], filled: dict[int, int]) -> list[Outcome]:
-        faults = [set(_form_faults(fill, place, group, orders)) for place, fill in enumerate(group)]
+        faults = [set(_form_faults(fill, group, orders)) for fill in group]
         if len(group) == 1 and not faults[0]:
             return [self._settle_one(orders, group[0], filled)]
         undo = self._saved(orders, filled)
@@ -288,13 +289,6 @@ class Settlement(Ledger):
         self.fees += charge - referral
         return Executed(fill, given, taken, ((number, referral),) if referral else (), insurance)
 
-    def collect_insurance_fee(self, amount: int) -> None:
-        """Half of it is the backstop's, when there is one."""
-        part = amount // 2 if self.backstop else 0
-        if self.backstop:
-            self.accounts[self.backstop, 0].cash += part
-        self.insurance += amount - part
-
     def _trade(self, side: Side, fill: Fill, market: Market, filled: dict[int, int]) -> Position:
         position = self._traded(side, fill, market)
         self.store(side.key, market, position)
@@ -354,14 +348,14 @@ def _is_malformed(fill: Fill, orders: int) -> bool:
     return not indices_exist or fill.tail != 0 or fill.flags not in (0, GROUPED, ON_THE_BOOK)
 
 
-def _form_faults(fill: Fill, place: int, group: list[Fill], orders: Sequence[Signed]) -> Iterator[Fault]:
+def _form_faults(fill: Fill, group: list[Fill], orders: Sequence[Signed]) -> Iterator[Fault]:
     """What is wrong with a fill's word and its place in the group."""
-    joined_to_nothing = place == len(group) - 1 and fill.flags & GROUPED
+    joined_to_nothing = group[-1].flags & GROUPED
     liquidates_in_a_group = len(group) > 1 and fill.flags & ON_THE_BOOK
     other_taker = fill.taker != group[0].taker
     if _is_malformed(fill, len(orders)) or joined_to_nothing or liquidates_in_a_group or other_taker:
         yield Fault(BATCH, "bad fill", NOBODY)
-    elif not fill.flags & ON_THE_BOOK:
+    if not _is_malformed(fill, len(orders)) and not fill.flags & ON_THE_BOOK:
         order = orders[fill.taker].order
         if order.time_in_force == "FOK" and sum(part.size for part in group) != order.size:
             yield Fault(BATCH, "fill-or-kill", NOBODY)

@@ -747,7 +747,7 @@ def words() -> Json:
                 "makerPpm": maker,
                 "word": hex_word(word((0, 160), (volume, 64), (taker, 16), (maker, 16))),
             }
-            for volume, taker, maker in ((0, 350, 0), (25_000_000 * 10**6, 300, -20), (2**64 - 1, 65_535, -32_768))
+            for volume, taker, maker in ((0, 350, 0), (25_000_000, 300, -20), (2**64 - 1, 10_000, -10_000))
         ],
         "flags": [
             {"flags": flags, "word": hex_word(word((7, 64), (0, 48), (0, 48), (0, 48), (flags, 16), (0, 32)))}
