@@ -4,18 +4,22 @@
 """
 @title Ouro Exchange
 @license GNU Affero General Public License v3.0 only
-@notice Accounts, positions and order state. This is the hot half: settlement, cancels, credit. Everything else lives in the immutable
+@notice Accounts, positions and order state. This is the hot part: settlement and credit. Everything else lives in the immutable
         ExchangeDesk, which this contract delegates to; both initialise the same modules in the same order, so that they
         share one storage layout.
 """
 
 from .modules import accounts
 from .modules import custody
+from .modules import execution
+from .modules import groups
 from .modules import margin
 from .modules import markets
 from .modules import orders
 from .modules import positions
+from .modules import referrers
 from .modules import roles
+from .modules import sessions
 from .modules import settlement
 
 initializes: roles
@@ -24,20 +28,28 @@ initializes: accounts
 initializes: orders
 initializes: margin[accounts := accounts, markets := markets]
 initializes: positions[accounts := accounts, margin := margin]
+initializes: sessions[markets := markets, orders := orders]
+initializes: referrers[accounts := accounts]
 initializes: custody[accounts := accounts, margin := margin, markets := markets]
+initializes: execution[accounts := accounts, orders := orders, positions := positions, sessions := sessions]
+initializes: groups
 initializes: settlement[
-    accounts := accounts,
+    execution := execution,
+    groups := groups,
     margin := margin,
     markets := markets,
     orders := orders,
-    positions := positions,
+    referrers := referrers,
     roles := roles,
+    sessions := sessions,
 ]
 
 exports: (
     settlement.settle,
     settlement.execute_fill,
+    settlement.execute_group,
     custody.credit,
+    margin.quote,
     orders.SETTLE_WINDOW,
     roles.heads,
     roles.is_operator,
@@ -58,24 +70,6 @@ def __init__(desk: address, oracle: address, settle_window: uint256):
     roles.__init__()
     orders.__init__(settle_window)
     markets._set_oracle(oracle)
-
-
-@external
-@nonreentrant
-def cancel_slot(slot: uint256):
-    """
-    @notice Kills every order in one of the caller's slots that is signed by now, one SETTLE_WINDOW from now.
-    """
-    orders._cancel_slot(msg.sender, slot)
-
-
-@external
-@nonreentrant
-def cancel_all(subaccount: uint256):
-    """
-    @notice Kills every order of one of the caller's subaccounts that is signed by now, one SETTLE_WINDOW from now.
-    """
-    accounts._cancel_all(accounts._key(msg.sender, subaccount), subaccount, orders.SETTLE_WINDOW)
 
 
 @external

@@ -16,7 +16,9 @@ from .modules import margin
 from .modules import markets
 from .modules import orders
 from .modules import positions
+from .modules import referrers
 from .modules import roles
+from .modules import sessions
 from .modules import takeovers
 from .modules import waterfall
 
@@ -26,11 +28,14 @@ initializes: accounts
 initializes: orders
 initializes: margin[accounts := accounts, markets := markets]
 initializes: positions[accounts := accounts, margin := margin]
+initializes: sessions[markets := markets, orders := orders]
+initializes: referrers[accounts := accounts]
 initializes: custody[accounts := accounts, margin := margin, markets := markets]
 initializes: waterfall[accounts := accounts, markets := markets]
 initializes: takeovers[accounts := accounts, markets := markets, positions := positions]
 initializes: liquidation[margin := margin, markets := markets, takeovers := takeovers, waterfall := waterfall]
 initializes: deleveraging[margin := margin, markets := markets, takeovers := takeovers, waterfall := waterfall]
+
 exports: (
     liquidation.liquidate,
     deleveraging.deleverage,
@@ -49,6 +54,24 @@ def __init__(office: address, settle_window: uint256):
     OFFICE = office
     roles.__init__()
     orders.__init__(settle_window)
+
+
+@external
+@nonreentrant
+def cancel_slot(slot: uint256):
+    """
+    @notice Kills every order in one of the caller's slots that is signed by now, one SETTLE_WINDOW from now.
+    """
+    orders._cancel_slot(msg.sender, slot)
+
+
+@external
+@nonreentrant
+def cancel_all(subaccount: uint256):
+    """
+    @notice Kills every order of one of the caller's subaccounts that is signed by now, one SETTLE_WINDOW from now.
+    """
+    accounts._cancel_all(accounts._key(msg.sender, subaccount), subaccount, orders.SETTLE_WINDOW)
 
 
 @external

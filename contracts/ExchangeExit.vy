@@ -16,7 +16,9 @@ from .modules import margin
 from .modules import markets
 from .modules import orders
 from .modules import positions
+from .modules import referrers
 from .modules import roles
+from .modules import sessions
 from .modules import takeovers
 from .modules import waterfall
 from .modules import winding_up
@@ -27,6 +29,8 @@ initializes: accounts
 initializes: orders
 initializes: margin[accounts := accounts, markets := markets]
 initializes: positions[accounts := accounts, margin := margin]
+initializes: sessions[markets := markets, orders := orders]
+initializes: referrers[accounts := accounts]
 initializes: custody[accounts := accounts, margin := margin, markets := markets]
 initializes: waterfall[accounts := accounts, markets := markets]
 initializes: takeovers[accounts := accounts, markets := markets, positions := positions]

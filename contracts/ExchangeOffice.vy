@@ -15,7 +15,9 @@ from .modules import margin
 from .modules import markets
 from .modules import orders
 from .modules import positions
+from .modules import referrers
 from .modules import roles
+from .modules import sessions
 from .modules import slots
 from .modules import units
 
@@ -25,15 +27,15 @@ initializes: accounts
 initializes: orders
 initializes: margin[accounts := accounts, markets := markets]
 initializes: positions[accounts := accounts, margin := margin]
+initializes: sessions[markets := markets, orders := orders]
+initializes: referrers[accounts := accounts]
 initializes: custody[accounts := accounts, margin := margin, markets := markets]
 
 exports: (
     custody.withdrawable,
     custody.cash,
     markets.insurance,
-    markets.fees,
     markets.oracle,
-    markets.last_batch,
     accounts.vault,
     accounts.backstop,
     roles.guardian,
@@ -88,7 +90,7 @@ def list_market(
     markets.tickers[market] = ticker
     markets.ticker_hashes[market] = keccak256(ticker)
     markets.market_of[keccak256(ticker)] = market
-    markets.indices[market] = slots._indices_word(0, 0, block.timestamp, 0)
+    markets.indices[market] = 0
     markets.activity[market] = slots._activity_word(0, 0, 0, block.timestamp // units.HOUR, 0)
     log events.MarketListed(
         market=market,
@@ -175,6 +177,53 @@ def lower_cap(market: uint256, max_open_interest: uint256):
 
 @external
 @nonreentrant
+def set_margin_scale(market: uint256, scale_from: uint256, scale_to: uint256):
+    """
+    @notice Lets the initial margin of a market grow to 100% while its open interest grows from one bound to the other.
+    @param scale_from In units of 10,000 USDC, as `scale_to`, which is 0 to let it be.
+    """
+    roles._only_owner()
+    p: slots.Params = slots._params(markets.params[market])
+    assert p.state != 0, "unknown market"
+    assert scale_to < 2**20, "bound above 2^20-1"
+    assert scale_from < scale_to or (scale_from == 0 and scale_to == 0), "bounds not in order"
+    p.scale_from = convert(scale_from, int256)
+    p.scale_to = convert(scale_to, int256)
+    markets.params[market] = slots._params_word(p)
+    log events.MarginScaleSet(market=market, scale_from=scale_from, scale_to=scale_to)
+
+
+@external
+@nonreentrant
+def set_referrer_share(share_ppm: uint256):
+    """
+    @notice Sets which part of a fee goes to whoever the order names as its referrer, at most half.
+    """
+    roles._only_owner()
+    referrers._set_share(share_ppm)
+
+
+@external
+@nonreentrant
+def set_fee_tiers(tiers: DynArray[uint256, 8]):
+    """
+    @notice Publishes the fee schedule: volume of 30 days in USDC 64 | taker fee 16 | maker fee int16 a tier, ppm, by rising volume. What
+            a fill pays is up to the operator, within what was signed; who pays more than the schedule says can prove it.
+    """
+    roles._only_owner()
+    last: uint256 = 0
+    for i: uint256 in range(len(tiers), bound=8):
+        volume: uint256 = tiers[i] >> 32
+        assert volume <= slots.MASK_64, "volume above 2^64-1"
+        assert volume == 0 if i == 0 else volume > last, "volumes not rising from 0"
+        assert (tiers[i] >> 16) & slots.MASK_16 <= 10_000, "taker fee above 1%"
+        last = volume
+    referrers.tiers = tiers
+    log events.FeeTiersSet(tiers=tiers)
+
+
+@external
+@nonreentrant
 def set_operator(operator: address, allowed: bool):
     roles._only_owner()
     roles._set_operator(operator, allowed)
@@ -254,6 +303,7 @@ def _set_market(
     assert max_price_age >= 1 and max_price_age <= 86_400, "price age not in 1 s..1 day"
     assert liquidation_floor <= mmf, "liquidation floor above maintenance margin"
     assert state >= 1 and state <= markets.HALTED, "state not in 1..3"
+    before: slots.Params = slots._params(markets.params[market])
     markets._change(
         market,
         slots.Params(
@@ -266,6 +316,8 @@ def _set_market(
             liquidation_floor=convert(liquidation_floor, int256),
             state=state,
             size_decimals=size_decimals,
+            scale_from=before.scale_from,
+            scale_to=before.scale_to,
         ),
     )
 
@@ -277,6 +329,54 @@ def _has_fresh_price(market: uint256, max_age: uint256) -> bool:
     fresh: bool = False
     price, fresh = markets._price(market, max_age)
     return fresh
+
+
+# Session keys and referrers
+
+
+@external
+@nonreentrant
+def register_session_key(
+    account: address,
+    key: address,
+    ids: DynArray[uint256, 4],
+    budget: uint256,
+    expiry: uint256,
+    nonce: uint256,
+    signature: Bytes[512],
+):
+    """
+    @notice Lets a key sign orders for an account until `expiry`, in the markets of `ids` (none: in all), up to `budget` micro-USDC
+            of cumulative notional. By the account itself, or by anyone with its signature.
+    """
+    sessions._register(account, key, ids, budget, expiry, nonce, signature)
+
+
+@external
+@nonreentrant
+def revoke_session_key(account: address, key: address):
+    """
+    @notice Ends a session key, one SETTLE_WINDOW from now. By the account or by the key.
+    """
+    sessions._revoke(account, key)
+
+
+@external
+@nonreentrant
+def register_referrer(subaccount: uint256) -> uint256:
+    """
+    @return The caller's new number.
+    """
+    return referrers._register(msg.sender, subaccount)
+
+
+@external
+@nonreentrant
+def claim_referral(number: uint256):
+    """
+    @notice Moves what a number has earned to the account that registered it.
+    """
+    referrers._claim(number)
 
 
 # Views
@@ -356,15 +456,90 @@ def market(
 @view
 def market_indices(id: uint256) -> (int256, int256, uint256, int256):
     """
-    @return Index of longs and of shorts as stored, when they were, and the funding rate, 1e-8 per hour.
+    @return Index of longs and of shorts at the start of the market's hour, when that was, and its funding rate, 1e-8 per hour.
     """
     word: int256 = markets.indices[id]
+    hour: int256 = (markets.activity[id] >> 41) & slots.SIGNED_MASK_23
     return (
         word >> 160,
         (word << 96) >> 160,
-        convert((word >> 24) & slots.SIGNED_MASK_40, uint256),
-        (word << 232) >> 232,
+        convert(hour, uint256) * units.HOUR,
+        (word << 240) >> 240,
     )
+
+
+@external
+@view
+def margin_scale(id: uint256) -> (uint256, uint256):
+    """
+    @return The bounds between which open interest scales the initial margin, in units of 10,000 USDC.
+    """
+    p: slots.Params = slots._params(markets.params[id])
+    return convert(p.scale_from, uint256), convert(p.scale_to, uint256)
+
+
+@external
+@view
+def fees() -> uint256:
+    """
+    @return Fees collected and not withdrawn, micro-USDC.
+    """
+    return markets.takings >> 40
+
+
+@external
+@view
+def last_batch() -> uint256:
+    """
+    @return When a batch last settled something, seconds.
+    """
+    return markets.takings & slots.MASK_40
+
+
+@external
+@view
+def fee_tiers() -> DynArray[uint256, 8]:
+    return referrers.tiers
+
+
+@external
+@view
+def session_key(account: address, key: address) -> (uint256, uint256, uint256, uint256):
+    """
+    @return Expiry, when a revocation takes effect (0: none), budget left in micro-USDC, markets packed 16 bits each.
+    """
+    word: uint256 = sessions.words[convert(account, uint256)][convert(key, uint256)]
+    return (
+        word >> 216,
+        (word >> 176) & slots.MASK_40,
+        (word >> 112) & slots.MASK_64,
+        (word >> 48) & slots.MASK_64,
+    )
+
+
+@external
+@view
+def session_nonce(account: address) -> uint256:
+    """
+    @return The newest nonce: the next one is above it.
+    """
+    return sessions.nonces[account]
+
+
+@external
+@view
+def referrer(number: uint256) -> (address, uint256, uint256):
+    """
+    @return Whose number it is, his subaccount, and what waits for him in micro-USDC.
+    """
+    payee: uint256 = referrers.payees[number]
+    return accounts._owner_of(payee), payee & slots.MASK_16, referrers.accrued[number]
+
+
+@external
+@view
+def referrer_share() -> uint256:
+    return referrers.share
 
 
 @external

@@ -68,8 +68,7 @@ def _credit(owner: address, subaccount: uint256, amount: uint256):
 
 @internal
 def _withdraw_fees(owner: address, subaccount: uint256, amount: uint256):
-    assert amount <= markets.fees, "more than was collected"
-    markets.fees -= amount
+    markets._take_fees(amount)
     log events.FeesWithdrawn(account=owner, subaccount=subaccount, amount=amount)
     self._credit(owner, subaccount, amount)
 

@@ -24,6 +24,7 @@ struct Health:
 
 
 struct Quote:
+    market: int256
     index: int256
     g_long: int256
     g_short: int256
@@ -32,10 +33,10 @@ struct Quote:
     fresh: bool
 
 
-# An epoch per outer call: a later call in the same transaction must not read quotes of an earlier one.
-epoch: transient(uint256)
-quote_epochs: transient(HashMap[uint256, uint256])
-quotes: transient(HashMap[uint256, Quote])
+# Quotes that this call has asked for. An epoch per outer call: a later one in the same transaction must not read them.
+epoch: transient(int256)
+quote_heads: transient(HashMap[uint256, int256])  # epoch << 104 | index 48 | imf 24 | mmf 24 | fresh 8
+quote_indices: transient(HashMap[uint256, int256])  # G_long int128 | G_short int128
 
 
 @internal
@@ -45,18 +46,63 @@ def _open_epoch():
 
 @internal
 def _quote(market: uint256) -> Quote:
-    if self.quote_epochs[market] == self.epoch:
-        return self.quotes[market]
-    quote: Quote = self._quote_of(markets._load(market))
-    self.quotes[market] = quote
-    self.quote_epochs[market] = self.epoch
+    head: int256 = self.quote_heads[market]
+    if head >> 104 != self.epoch or head == 0:
+        return self._ask(market)
+    word: int256 = self.quote_indices[market]
+    return Quote(
+        market=convert(market, int256),
+        index=(head >> 56) & slots.SIGNED_MASK_48,
+        g_long=word >> 128,
+        g_short=(word << 128) >> 128,
+        imf=(head >> 32) & (2**24 - 1),
+        mmf=(head >> 8) & (2**24 - 1),
+        fresh=head & 1 == 1,
+    )
+
+
+@internal
+def _ask(market: uint256) -> Quote:
+    """
+    @dev In a call of its own, so that the memory it takes is not part of the caller's.
+    """
+    response: Bytes[224] = raw_call(
+        self,
+        abi_encode(market, method_id=method_id("quote(uint256)")),
+        max_outsize=224,
+        is_static_call=True,
+    )
+    quote: Quote = abi_decode(response, Quote)
+    head: int256 = (self.epoch << 104) | (quote.index << 56) | (quote.imf << 32) | (quote.mmf << 8)
+    if quote.fresh:
+        head = head | 1
+    self.quote_heads[market] = head
+    self.quote_indices[market] = (quote.g_long << 128) | (quote.g_short & slots.SIGNED_MASK_128)
     return quote
+
+
+@external
+@view
+def quote(market: uint256) -> Quote:
+    """
+    @return What a position in the market is valued by: market, index price in micro-USDC per lot, indices of longs and
+            shorts scaled by 2^32, initial and maintenance margin in ppm, and whether the price is fresh.
+    """
+    return self._quote_of(markets._load(market))
 
 
 @internal
 @pure
 def _quote_of(m: markets.Market) -> Quote:
-    return Quote(index=m.index, g_long=m.g_long, g_short=m.g_short, imf=m.imf, mmf=m.mmf, fresh=m.fresh)
+    return Quote(
+        market=convert(m.id, int256),
+        index=m.index,
+        g_long=m.g_long,
+        g_short=m.g_short,
+        imf=m.imf,
+        mmf=m.mmf,
+        fresh=m.fresh,
+    )
 
 
 @internal
@@ -65,8 +111,9 @@ def _margin_of(size: int256, index: int256, fraction: int256) -> int256:
     """
     @return ceil(|size| * index * fraction), micro-USDC. Bounds: 2**46 * 2**40 * 2**24.
     """
+    lots: int256 = size if size > 0 else unsafe_sub(0, size)
     return unsafe_div(
-        unsafe_add(unsafe_mul(unsafe_mul(abs(size), index), fraction), units.PPM - 1), units.PPM
+        unsafe_add(unsafe_mul(unsafe_mul(lots, index), fraction), units.PPM - 1), units.PPM
     )
 
 

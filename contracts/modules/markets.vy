@@ -4,7 +4,8 @@
 @title Markets
 @license GNU Affero General Public License v3.0 only
 @notice Parameters, cumulative indices, open interest and the funding of every market, and the oracle they are priced by.
-        `_load` brings a market up to the present in memory, `_store` writes it back.
+        `_load` brings a market up to the present in memory, `_store` writes it back. Within an hour the indices are a
+        function of time alone, so that they are written once an hour.
 """
 
 from ..interfaces import IOracle
@@ -21,10 +22,14 @@ SETTLED: constant(uint256) = 5  # counts at its last price for ever
 ORACLE_GAS: constant(uint256) = 250_000
 
 
+# bits of an indices word that hold slope and rate
+FUNDING: constant(int256) = 2**64 - 1
+
+
 struct Market:
     id: uint256
     ticker_hash: bytes32
-    imf: int256
+    imf: int256  # as the open interest scales it
     mmf: int256
     band: int256
     tick: uint256
@@ -33,9 +38,10 @@ struct Market:
     state: uint256
     index: int256  # index price, micro-USDC per lot; the last one known when not fresh
     fresh: bool
-    g_long: int256
+    g_long: int256  # as of now
     g_short: int256
-    last: uint256
+    accrued: int256  # how much of both is of the running hour
+    slope: int256  # what both grow by in a second
     rate: int256
     open_interest: int256
     premium: int256  # sum of lots * premium in this hour
@@ -53,8 +59,7 @@ indices: HashMap[uint256, int256]
 activity: HashMap[uint256, int256]
 loss_steps: HashMap[uint256, uint256]  # hour << 128 | loss per lot spread in that hour, scaled
 insurance: public(uint256)
-fees: public(uint256)
-last_batch: public(uint256)  # when a batch last settled something
+takings: uint256  # fees collected << 40 | time of the last batch that settled something
 settling: HashMap[uint256, uint256]  # laid out in winding_up.vy
 
 
@@ -100,7 +105,7 @@ def _published(market: uint256) -> (int256, uint256):
 @view
 def _load(market: uint256) -> Market:
     """
-    @return The market, funding accrued up to this block. An unlisted one has state 0.
+    @return The market as of this block. An unlisted one has state 0.
     """
     p: slots.Params = slots._params(self.params[market])
     m: Market = empty(Market)
@@ -109,7 +114,6 @@ def _load(market: uint256) -> Market:
     if p.state == 0:
         return m
     m.ticker_hash = self.ticker_hashes[market]
-    m.imf = p.imf
     m.mmf = p.mmf
     m.band = p.band
     m.tick = p.tick
@@ -122,8 +126,8 @@ def _load(market: uint256) -> Market:
     word: int256 = self.indices[market]
     m.g_long = word >> 160
     m.g_short = (word << 96) >> 160
-    m.last = convert((word >> 24) & slots.SIGNED_MASK_40, uint256)
-    m.rate = (word << 232) >> 232
+    m.slope = (word << 192) >> 208
+    m.rate = (word << 240) >> 240
     word = self.activity[market]
     m.open_interest = word >> 208
     m.premium = (word << 48) >> 176
@@ -132,77 +136,95 @@ def _load(market: uint256) -> Market:
     if m.index == 0:
         # without a price the market counts at the last one that anything was done at; a settled one always does
         m.index = word & slots.SIGNED_MASK_41
-    if m.fresh and m.last != block.timestamp and p.state != SETTLED:
-        return self._accrue(m)
+    elapsed: uint256 = block.timestamp - m.hour * units.HOUR
+    if elapsed >= units.HOUR:
+        elapsed = units.HOUR
+        if m.fresh and p.state != SETTLED:
+            m = self._open_hour(m)
+            elapsed = block.timestamp - m.hour * units.HOUR
+    m.accrued = unsafe_mul(m.slope, convert(elapsed, int256))
+    m.g_long += m.accrued
+    m.g_short += m.accrued
+    m.imf = self._scaled(p, unsafe_mul(m.open_interest, m.index))
     return m
+
+
+@internal
+@pure
+def _scaled(p: slots.Params, notional: int256) -> int256:
+    """
+    @return The initial margin fraction at an open interest of `notional` micro-USDC: it grows to 100% between two bounds.
+    """
+    above: int256 = notional - p.scale_from * units.OPEN_INTEREST_UNIT
+    if p.scale_to == 0 or above <= 0:
+        return p.imf
+    width: int256 = (p.scale_to - p.scale_from) * units.OPEN_INTEREST_UNIT
+    return min(units.PPM, p.imf + above * (units.PPM - p.imf) // width)
 
 
 @internal
 @view
-def _accrue(market: Market) -> Market:
+def _open_hour(market: Market) -> Market:
+    """
+    @dev Ends the market's hour and opens the present one. The premium of an hour makes the rate of the next; hours
+         after one that nothing happened in have none.
+    """
     m: Market = market
-    now: uint256 = block.timestamp
-    hour: uint256 = now // units.HOUR
-    accrued: int256 = 0
-    if hour == m.hour:
-        accrued = self._accrual(m.rate, m.index, now - m.last)
-    else:
-        # the old rate until its hour ended, the new one for one hour at most, nothing after
-        boundary: uint256 = (m.hour + 1) * units.HOUR
-        accrued = self._accrual(m.rate, m.index, boundary - m.last)
-        rate: int256 = self._next_rate(m.premium, m.volume, m.open_interest)
-        accrued += self._accrual(rate, m.index, min(now, boundary + units.HOUR) - boundary)
-        m.rate = rate if hour == m.hour + 1 else 0
-        m.premium = 0
-        m.volume = 0
-        m.hour = hour
-    m.last = now
-    m.touched = True
+    hour: uint256 = block.timestamp // units.HOUR
+    seconds: int256 = convert(units.HOUR, int256)
+    due: int256 = m.slope * seconds
+    rate: int256 = self._next_rate(m)
+    slope: int256 = rate * m.index * units.SCALE // (units.RATE_UNIT * seconds)
     # an index at its bound stands still: positions stay exact, and exits stay possible
-    if abs(m.g_long + accrued) <= units.MAX_INDEX and abs(m.g_short + accrued) <= units.MAX_INDEX:
-        m.g_long += accrued
-        m.g_short += accrued
+    reach: int256 = abs(slope) * seconds
+    if abs(m.g_long + due) + reach > units.MAX_INDEX or abs(m.g_short + due) + reach > units.MAX_INDEX:
+        slope = 0
+    if hour > m.hour + 1:
+        due += slope * seconds
+        slope = 0
+        rate = 0
+    m.g_long += due
+    m.g_short += due
+    m.slope = slope
+    m.rate = rate
+    m.premium = 0
+    m.volume = 0
+    m.hour = hour
+    m.touched = True
     return m
 
 
 @internal
 @pure
-def _accrual(rate: int256, index: int256, elapsed: uint256) -> int256:
-    return (
-        rate
-        * index
-        * convert(elapsed, int256)
-        * units.SCALE // (units.RATE_UNIT * convert(units.HOUR, int256))
-    )
-
-
-@internal
-@pure
-def _next_rate(premium: int256, volume: int256, open_interest: int256) -> int256:
-    weight: int256 = max(volume, open_interest // 2)
+def _next_rate(m: Market) -> int256:
+    weight: int256 = max(m.volume, m.open_interest // 2)
     if weight == 0:
         return 0
-    return max(-units.FUNDING_CAP, min(units.FUNDING_CAP, premium // weight))
+    highest: int256 = max(m.rate, 0) + units.FUNDING_SLEW
+    lowest: int256 = min(m.rate, 0) - units.FUNDING_SLEW
+    return max(lowest, min(highest, m.premium // weight))
 
 
 @internal
 def _store(m: Market):
+    word: int256 = self.activity[m.id]
     self.activity[m.id] = slots._activity_word(m.open_interest, m.premium, m.volume, m.hour, m.index)
     if m.touched:
-        self._store_indices(m)
-
-
-@internal
-def _store_indices(m: Market):
-    self.indices[m.id] = slots._indices_word(m.g_long, m.g_short, m.last, m.rate)
-    log events.FundingAccrued(
-        market=m.id,
-        g_long=m.g_long,
-        g_short=m.g_short,
-        rate=m.rate,
-        index_price=convert(m.index, uint256),
-        at=m.last,
-    )
+        g_long: int256 = m.g_long - m.accrued
+        g_short: int256 = m.g_short - m.accrued
+        before: int256 = self.indices[m.id]
+        now: int256 = slots._indices_word(g_long, g_short, m.slope, m.rate)
+        self.indices[m.id] = now
+        # a loss step has an event of its own
+        if (word >> 41) & slots.SIGNED_MASK_23 != convert(m.hour, int256) or (before ^ now) & FUNDING != 0:
+            log events.FundingAccrued(
+                market=m.id,
+                g_long=g_long,
+                g_short=g_short,
+                rate=m.rate,
+                index_price=convert(m.index, uint256),
+                at=m.hour * units.HOUR,
+            )
 
 
 @internal
@@ -222,21 +244,24 @@ def _change(market: uint256, p: slots.Params):
 
 
 @internal
-def _note_batch():
-    """
-    @dev A batch settled something: the exchange is alive.
-    """
-    self.last_batch = block.timestamp
+@view
+def _last_batch() -> uint256:
+    return self.takings & slots.MASK_40
 
 
 @internal
 def _collect(amount: int256):
     """
-    @dev Adds fees. They are never negative: taker + maker >= 0 in every fill.
+    @dev Adds a batch's fees, and notes its time. They are never negative: taker + maker >= 0 in every fill.
     """
-    if amount != 0:
-        self.fees += convert(amount, uint256)
-        log events.FeesCollected(amount=amount, balance=self.fees)
+    fees: uint256 = (self.takings >> 40) + convert(amount, uint256)
+    self.takings = (fees << 40) | block.timestamp
+
+
+@internal
+def _take_fees(amount: uint256):
+    assert amount <= self.takings >> 40, "more than was collected"
+    self.takings -= amount << 40
 
 
 @internal

@@ -20,8 +20,13 @@ ORDER_TYPE: constant(bytes32) = keccak256(
 # half the order of secp256k1: the highest canonical s
 HIGH_S: constant(uint256) = 57896044618658097711785492504343953926418782139537452191302581570759080747168
 
-# bits of `amounts` that an order of the supported kinds leaves zero: the trigger and the unknown flags
+# bits of `amounts` that a plain order leaves zero: the trigger and the unknown flags
 UNUSUAL: constant(uint256) = (2**48 - 1) * 2**112 + (2**7 - 1) * 2**9 + 96
+# what a one-shot order leaves zero: slot, revision and post-only
+RESTING: constant(uint256) = (2**32 - 1) * 2**32 + 8
+
+CANCEL_BITS: constant(uint256) = (2**40 - 1) * 2**88
+MAX_SIZE: constant(uint256) = 2**46
 
 SETTLE_WINDOW: public(immutable(uint256))
 CHAIN_ID: immutable(uint256)
@@ -123,41 +128,58 @@ def _signer(digest: bytes32, r: uint256, vs: uint256) -> uint256:
 
 @internal
 @view
-def _fault(terms: uint256, amounts: uint256) -> uint256:
+def _fault(terms: uint256, amounts: uint256, index: int256) -> uint256:
     """
-    @return The first reason why the order could not trade now, whatever else happens; 0 when there is none.
+    @return The first reason why the order could not trade now at this index price, whatever else happens; 0 when there is none.
     """
-    now: uint256 = block.timestamp
-    flags: uint256 = amounts & slots.MASK_16
-    generation: uint256 = (amounts >> 64) & slots.MASK_48
-    expiry: uint256 = (terms >> 32) & slots.MASK_32
-    size: uint256 = amounts >> 208
     if amounts & UNUSUAL != 0:
-        if flags > slots.FLAG_BITS:
-            return reasons.UNKNOWN_FLAG
-        if flags & slots.TRIGGER != 0 or (amounts >> 112) & slots.MASK_48 != 0:
-            return reasons.TRIGGER_UNSUPPORTED
-    if flags & slots.ONE_SHOT == slots.ONE_SHOT:
-        return reasons.UNKNOWN_FLAG
-    if terms & slots.MASK_32 != 0:
-        return reasons.REFERRER_UNSUPPORTED
-    if size == 0 or size > convert(units.MAX_SIZE, uint256):
+        fault: uint256 = self._unusual_fault(amounts)
+        if fault != 0:
+            return fault
+    # one less, so that zero is beyond the bound as well
+    if unsafe_sub(amounts >> 208, 1) >= MAX_SIZE:
         return reasons.BAD_SIZE
-    limit_price: uint256 = (amounts >> 160) & slots.MASK_48
-    if limit_price == 0 or limit_price > units.MAX_PRICE:
+    if unsafe_sub((amounts >> 160) & slots.MASK_48, 1) >= units.MAX_PRICE:
         return reasons.BAD_PRICE
-    if now > expiry:
+    expiry: uint256 = (terms >> 32) & slots.MASK_32
+    if block.timestamp > expiry:
         return reasons.EXPIRED
+    generation: uint256 = (amounts >> 64) & slots.MASK_48
     if unsafe_mul(expiry, 1000) > unsafe_add(generation, units.MAX_ORDER_LIFE * 1000):
         return reasons.EXPIRY_TOO_FAR
-    if generation > unsafe_mul(unsafe_add(now, units.MAX_AHEAD), 1000):
+    if generation > unsafe_mul(unsafe_add(block.timestamp, units.MAX_AHEAD), 1000):
         return reasons.SIGNED_IN_FUTURE
-    if flags & slots.ONE_SHOT != 0:
-        if (amounts >> 32) & slots.MASK_32 != 0:  # slot and revision
+    if amounts & slots.ONE_SHOT != 0:
+        if amounts & slots.ONE_SHOT == slots.ONE_SHOT:
+            return reasons.UNKNOWN_FLAG
+        if amounts & RESTING != 0:
+            if (amounts >> 32) & slots.MASK_32 == 0:
+                return reasons.POST_ONLY_ONE_SHOT
             return reasons.ONE_SHOT_WITH_SLOT
-        if flags & slots.POST_ONLY != 0:
-            return reasons.POST_ONLY_ONE_SHOT
+    if amounts & slots.TRIGGER != 0:
+        return self._trigger_fault(amounts, index)
     return 0
+
+
+@internal
+@pure
+def _unusual_fault(amounts: uint256) -> uint256:
+    kind: uint256 = amounts & slots.TRIGGER
+    price: uint256 = (amounts >> 112) & slots.MASK_48
+    if amounts & slots.MASK_16 > slots.FLAG_BITS or kind == slots.TRIGGER:
+        return reasons.UNKNOWN_FLAG
+    if (kind == 0) != (price == 0) or price > units.MAX_PRICE:
+        return reasons.BAD_TRIGGER
+    return 0
+
+
+@internal
+@pure
+def _trigger_fault(amounts: uint256, index: int256) -> uint256:
+    price: int256 = convert((amounts >> 112) & slots.MASK_48, int256)
+    if amounts & slots.TRIGGER == slots.AT_OR_ABOVE:
+        return 0 if index >= price else reasons.NOT_TRIGGERED
+    return 0 if index <= price else reasons.NOT_TRIGGERED
 
 
 @internal
@@ -166,31 +188,31 @@ def _consume(signer: uint256, amounts: uint256, tag: uint256, size: uint256) -> 
     @dev Counts `size` lots against the order's slot.
     @return The reason why not, or 0.
     """
-    generation: uint256 = (amounts >> 64) & slots.MASK_48
-    revision: uint256 = (amounts >> 32) & slots.MASK_16
     key: uint256 = (signer << 16) | ((amounts >> 48) & slots.MASK_16)
     word: uint256 = self.slot_words[key]
-    stored: uint256 = word >> 208
+    generation: uint256 = (amounts >> 64) & slots.MASK_48
     filled: uint256 = size
-    if generation == stored:
+    if generation <= word >> 208:
+        if generation < word >> 208:
+            return reasons.STALE_GENERATION
+        revision: uint256 = (amounts >> 32) & slots.MASK_16
         newest: uint256 = (word >> 192) & slots.MASK_16
         if revision < newest:
             return reasons.STALE_REVISION
         if revision == newest and word & slots.MASK_88 != tag:
             return reasons.SLOT_TAKEN
         filled = unsafe_add(filled, (word >> 128) & slots.MASK_64)
-    elif generation < stored:
-        return reasons.STALE_GENERATION
     if filled > amounts >> 208:
         return reasons.OVERFILLED
-    cancel: uint256 = (word >> 88) & slots.MASK_40
-    if (
-        cancel != 0
-        and generation <= cancel * 1000
-        and block.timestamp + units.MAX_AHEAD >= cancel + SETTLE_WINDOW
-    ):
-        return reasons.CANCELLED
-    self.slot_words[key] = slots._slot_word(generation, revision, filled, cancel, tag)
+    cancel: uint256 = word & CANCEL_BITS
+    if cancel != 0:
+        stamp: uint256 = cancel >> 88
+        if generation <= stamp * 1000 and block.timestamp + units.MAX_AHEAD >= stamp + SETTLE_WINDOW:
+            return reasons.CANCELLED
+    # generation and revision as they stand in the order: what is above them is shifted out
+    self.slot_words[key] = (
+        ((amounts >> 64) << 208) | (((amounts >> 32) & slots.MASK_16) << 192) | (filled << 128) | cancel | tag
+    )
     return 0
 
 

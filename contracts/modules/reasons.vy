@@ -9,8 +9,7 @@
 
 BAD_SIGNATURE: constant(uint256) = 1
 UNKNOWN_FLAG: constant(uint256) = 3
-TRIGGER_UNSUPPORTED: constant(uint256) = 4
-REFERRER_UNSUPPORTED: constant(uint256) = 5
+BAD_TRIGGER: constant(uint256) = 4
 BAD_SIZE: constant(uint256) = 6
 BAD_PRICE: constant(uint256) = 7
 EXPIRED: constant(uint256) = 8
@@ -28,6 +27,10 @@ PAST_LIMIT: constant(uint256) = 19
 FEE_ABOVE_CAP: constant(uint256) = 20
 POST_ONLY_TAKER: constant(uint256) = 21
 REDUCE_ONLY: constant(uint256) = 22
+KEY_EXPIRED: constant(uint256) = 23
+KEY_REVOKED: constant(uint256) = 24
+KEY_MARKET: constant(uint256) = 25
+KEY_BUDGET: constant(uint256) = 26
 
 MARGIN: constant(uint256) = 32
 TOO_MANY_POSITIONS: constant(uint256) = 33
@@ -40,18 +43,22 @@ STALE_PRICE: constant(uint256) = 50
 PRICE_BAND: constant(uint256) = 51
 OFF_TICK: constant(uint256) = 52
 OPEN_INTEREST_CAP: constant(uint256) = 53
+NOT_TRIGGERED: constant(uint256) = 54
 
 BAD_FILL: constant(uint256) = 64
-GROUP_UNSUPPORTED: constant(uint256) = 65
+GROUP_FAILED: constant(uint256) = 65
 SAME_SIDE: constant(uint256) = 66
 SELF_TRADE: constant(uint256) = 67
 MARKET_MISMATCH: constant(uint256) = 68
 ONE_SHOT_MAKER: constant(uint256) = 69
 NEGATIVE_FEES: constant(uint256) = 70
 BAD_MARKET: constant(uint256) = 71
-UNKNOWN: constant(uint256) = 72
+FILL_OR_KILL: constant(uint256) = 72
+NOT_LIQUIDATABLE: constant(uint256) = 73
+UNKNOWN: constant(uint256) = 74
 
-MAKER: constant(uint256) = 256  # added to a code of class 1 or 2 when the maker is at fault
+MAKER: constant(uint256) = 256  # added to a code when the maker's side failed
+PLACE: constant(uint256) = 512  # times the place of a fill in its group is added to its code
 
 
 @internal
@@ -74,10 +81,8 @@ def _text(code: uint256) -> String[32]:
             return "bad signature"
         if code == UNKNOWN_FLAG:
             return "unknown flag"
-        if code == TRIGGER_UNSUPPORTED:
-            return "trigger unsupported"
-        if code == REFERRER_UNSUPPORTED:
-            return "referrer unsupported"
+        if code == BAD_TRIGGER:
+            return "bad trigger"
         if code == BAD_SIZE:
             return "bad size"
         if code == BAD_PRICE:
@@ -110,7 +115,15 @@ def _text(code: uint256) -> String[32]:
             return "fee above cap"
         if code == POST_ONLY_TAKER:
             return "post-only taker"
-        return "reduce-only"
+        if code == REDUCE_ONLY:
+            return "reduce-only"
+        if code == KEY_EXPIRED:
+            return "key expired"
+        if code == KEY_REVOKED:
+            return "key revoked"
+        if code == KEY_MARKET:
+            return "key market"
+        return "key budget"
     if code < 64:
         if code == MARGIN:
             return "margin"
@@ -130,11 +143,13 @@ def _text(code: uint256) -> String[32]:
             return "price band"
         if code == OFF_TICK:
             return "off tick"
-        return "open interest cap"
+        if code == OPEN_INTEREST_CAP:
+            return "open interest cap"
+        return "not triggered"
     if code == BAD_FILL:
         return "bad fill"
-    if code == GROUP_UNSUPPORTED:
-        return "group unsupported"
+    if code == GROUP_FAILED:
+        return "group failed"
     if code == SAME_SIDE:
         return "same side"
     if code == SELF_TRADE:
@@ -147,6 +162,10 @@ def _text(code: uint256) -> String[32]:
         return "negative fees"
     if code == BAD_MARKET:
         return "bad market"
+    if code == FILL_OR_KILL:
+        return "fill-or-kill"
+    if code == NOT_LIQUIDATABLE:
+        return "not liquidatable"
     return "unknown"
 
 

@@ -3,36 +3,48 @@
 """
 @title Settlement
 @license GNU Affero General Public License v3.0 only
-@notice Settles a batch of fills. Every order is verified once, every fill executes alone in a call to self: a bad one is skipped
-        and its guilty order named, the others stand.
+@notice Settles a batch of fills. Every order is verified once, every fill (or group of fills) executes alone in a call to self: a bad
+        one is skipped and its guilty order named, the others stand.
 """
 
 from ..interfaces import events
 from . import accounts
+from . import execution
+from . import groups
 from . import margin
 from . import markets
 from . import orders
 from . import positions
 from . import reasons
+from . import referrers
 from . import roles
+from . import sessions
 from . import slots
 from . import units
 
-uses: accounts
+uses: execution
+uses: groups
 uses: margin
 uses: markets
 uses: orders
-uses: positions
+uses: referrers
 uses: roles
+uses: sessions
 
 MAX_FILLS: constant(uint256) = 32
 MAX_ORDERS: constant(uint256) = 64
 MAX_MARKETS: constant(uint256) = 8
 # More than the dearest step can use, so that no caller can starve one and frame its orders.
 STEP_GAS: constant(uint256) = 900_000
-# bits of a fill's word that must be zero: the tail, and every flag but the first
-FILL_ZEROS: constant(uint256) = (2**16 - 2) * 2**32 + 2**32 - 1
+# bits of a fill's word that must be zero: the tail, and the flags that nobody knows
+FILL_ZEROS: constant(uint256) = (2**16 - 4) * 2**32 + 2**32 - 1
 GROUPED: constant(uint256) = 2**32
+LIQUIDATION: constant(uint256) = 2**33
+SPECIAL: constant(uint256) = 3 * 2**32
+MARKET_BITS: constant(uint256) = (2**16 - 1) * 2**64
+SIZE_BITS: constant(uint256) = (2**48 - 1) * 2**96
+MAX_VOLUME: constant(int256) = 2**62
+NOT_COUNTED: constant(int256) = 2**80
 
 
 struct SignedOrder:
@@ -40,26 +52,6 @@ struct SignedOrder:
     amounts: uint256
     r: uint256
     vs: uint256
-
-
-struct Venue:
-    id: uint256
-    index: int256
-    g_long: int256
-    g_short: int256
-    imf: int256
-    mmf: int256
-    reduce_only: uint256  # the market's state: 1 or 0
-    headroom: int256  # lots that the open interest may still grow by
-
-
-struct Side:
-    account: uint256
-    amounts: uint256
-    hash: bytes32
-    signer: uint256
-    filled: uint256  # lots that this batch has filled already; one-shot orders count nowhere else
-    fee: int256
 
 
 @external
@@ -73,188 +65,319 @@ def settle(
     """
     @notice Settles `fills` in order and moves the caller's journal head from `prev` to `next`.
     """
-    assert roles.is_operator[msg.sender], "only operators"
-    assert roles.heads[msg.sender] == prev, "journal head moved"
-    assert next != prev and next != empty(bytes32), "journal head stands still"
-    roles.heads[msg.sender] = next
+    roles._advance(prev, next)
     margin._open_epoch()
-
     domain: bytes32 = orders._domain()
-    hashes: bytes32[MAX_ORDERS] = empty(bytes32[MAX_ORDERS])
+    # of an order that is verified: its hash; and its signer, with the reason why it cannot trade above him
+    hashes: uint256[MAX_ORDERS] = empty(uint256[MAX_ORDERS])
     signers: uint256[MAX_ORDERS] = empty(uint256[MAX_ORDERS])
-    faults: uint256[MAX_ORDERS] = empty(uint256[MAX_ORDERS])
     filled: uint256[MAX_ORDERS] = empty(uint256[MAX_ORDERS])
     # `m` is the market of the present fill, and lies in `loaded` at `at` only as it was when another one came
     m: markets.Market = empty(markets.Market)
-    venue: Venue = empty(Venue)
+    venue: execution.Venue = empty(execution.Venue)
     loaded: DynArray[markets.Market, MAX_MARKETS] = []
     at: uint256 = MAX_MARKETS
     settled: uint256 = 0
     collected: int256 = 0
+    in_group: bool = False
 
     for fill: uint256 in fills:
         t: uint256 = (fill >> 88) & 255
         k: uint256 = (fill >> 80) & 255
-        if t >= len(batch) or k >= len(batch) or t == k or fill & FILL_ZEROS != 0:
-            self._log_rejection(fill, reasons.BAD_FILL, empty(bytes32))
-            continue
-        taker: SignedOrder = batch[t]
-        maker: SignedOrder = batch[k]
-
-        market: uint256 = (taker.terms >> 64) & slots.MASK_16
-        if market != m.id:
-            if at != MAX_MARKETS:
-                loaded[at] = m
-            at = 0
-            for known: markets.Market in loaded:
-                if known.id == market:
-                    break
-                at += 1
-            if at == len(loaded):
-                loaded.append(markets._load(market))
-            m = loaded[at]
-            venue = self._venue_of(m)
-        if (maker.terms >> 64) & slots.MASK_16 != market:
-            self._log_rejection(fill, reasons.MARKET_MISMATCH, empty(bytes32))
-            continue
-        # each order is verified once, at its first fill
-        taker_id: bytes32 = hashes[t]
-        if taker_id == empty(bytes32):
-            taker_id, signers[t], faults[t] = self._verify(taker, m.ticker_hash, m.state, domain)
-            hashes[t] = taker_id
-        maker_id: bytes32 = hashes[k]
-        if maker_id == empty(bytes32):
-            maker_id, signers[k], faults[k] = self._verify(maker, m.ticker_hash, m.state, domain)
-            hashes[k] = maker_id
-        fault: uint256 = faults[t]
-        if fault != 0:
-            self._log_rejection(fill, fault, taker_id)
-            continue
-        fault = faults[k]
-        if fault != 0:
-            self._log_rejection(fill, fault, maker_id)
-            continue
-
         taker_rate: int256 = (convert((fill >> 64) & slots.MASK_16, int256) << 240) >> 240
         maker_rate: int256 = (convert((fill >> 48) & slots.MASK_16, int256) << 240) >> 240
-        fault = self._fault_of(fill, taker, maker, taker_rate, maker_rate)
-        if fault == 0:
-            fault = self._fault_of_market(
-                m.state, m.fresh, (fill >> 144) & slots.MASK_48, m.tick, m.band, m.index
-            )
-        if fault == 0:
-            size: uint256 = (fill >> 96) & slots.MASK_48
-            notional: int256 = convert(unsafe_mul((fill >> 144) & slots.MASK_48, size), int256)
-            taker_fee: int256 = self._fee(notional, taker_rate)
-            maker_fee: int256 = self._fee(notional, maker_rate)
+        taker: execution.Side = empty(execution.Side)
+        maker: execution.Side = empty(execution.Side)
+        fault: uint256 = reasons.BAD_FILL
+        if max(t, k) < len(batch) and t != k and fill & FILL_ZEROS == 0:
+            taken: SignedOrder = batch[t]
+            made: SignedOrder = batch[k]
+            market: uint256 = (taken.terms >> 64) & slots.MASK_16
+            if market != m.id:
+                if at != MAX_MARKETS:
+                    loaded[at] = m
+                at = 0
+                for known: markets.Market in loaded:
+                    if known.id == market:
+                        break
+                    at += 1
+                if at == len(loaded):
+                    loaded.append(markets._load(market))
+                m = loaded[at]
+                venue = self._venue_of(m)
+            fault = reasons.MARKET_MISMATCH
+            if (taken.terms ^ made.terms) & MARKET_BITS == 0:
+                # each order is verified once, at its first fill
+                if signers[t] == 0:
+                    hashes[t], signers[t] = self._verify(taken, m, domain)
+                if signers[k] == 0:
+                    hashes[k], signers[k] = self._verify(made, m, domain)
+                notional: int256 = convert(
+                    unsafe_mul((fill >> 144) & slots.MASK_48, (fill >> 96) & slots.MASK_48), int256
+                )
+                taker = execution.Side(
+                    terms=taken.terms,
+                    amounts=taken.amounts,
+                    hash=hashes[t],
+                    signer=signers[t],
+                    filled=filled[t],
+                    fee=self._fee(notional, taker_rate),
+                )
+                maker = execution.Side(
+                    terms=made.terms,
+                    amounts=made.amounts,
+                    hash=hashes[k],
+                    signer=signers[k],
+                    filled=0,
+                    fee=self._fee(notional, maker_rate),
+                )
+                fault = self._fault_of(fill, taker, maker, taker_rate, maker_rate)
+                if fault == 0:
+                    fault = self._fault_of_price((fill >> 144) & slots.MASK_48, m)
+
+        if in_group or fill & GROUPED != 0:
+            if not in_group:
+                groups._open(t)
+            elif t != groups.taker:
+                fault = reasons.BAD_FILL
+            groups._add(fill, fault, taker, maker)
+            in_group = fill & GROUPED != 0
+            if in_group:
+                continue
             venue.headroom = unsafe_sub(m.max_open_interest, m.open_interest)
-            assert msg.gas > STEP_GAS, "not enough gas"
-            # in a call of its own, so that whatever it did is undone when it fails
-            success: bool = False
-            response: Bytes[32] = b""
-            success, response = raw_call(
-                self,
-                abi_encode(
-                    fill,
-                    venue,
-                    Side(
-                        account=taker.terms >> 80,
-                        amounts=taker.amounts,
-                        hash=taker_id,
-                        signer=signers[t],
-                        filled=filled[t],
-                        fee=taker_fee,
-                    ),
-                    Side(
-                        account=maker.terms >> 80,
-                        amounts=maker.amounts,
-                        hash=maker_id,
-                        signer=signers[k],
-                        filled=0,
-                        fee=maker_fee,
-                    ),
-                    method_id=method_id(
-                        "execute_fill(uint256,(uint256,int256,int256,int256,int256,int256,uint256,int256),(uint256,uint256,bytes32,uint256,uint256,int256),(uint256,uint256,bytes32,uint256,uint256,int256))"
-                    ),
-                ),
-                max_outsize=32,
-                revert_on_failure=False,
-            )
-            if success:
+            growth: int256 = 0
+            fault, growth = self._run_group(venue)
+            if fault == 0:
+                settled += groups.count
+                filled[t] += groups.lots
+                m.open_interest += growth
+                for i: uint256 in range(groups.count, bound=MAX_FILLS):
+                    kept: int256 = 0
+                    premium: int256 = 0
+                    kept, premium = self._account_for(
+                        groups.fills[i], groups.takers[i], groups.makers[i], m.index
+                    )
+                    collected += kept
+                    if premium != NOT_COUNTED and m.volume < MAX_VOLUME:
+                        lots: int256 = convert((groups.fills[i] >> 96) & slots.MASK_48, int256)
+                        m.volume += lots
+                        m.premium += lots * premium
+            continue
+
+        if fault == 0:
+            venue.headroom = unsafe_sub(m.max_open_interest, m.open_interest)
+            growth: int256 = 0
+            fault, growth = self._step(fill, venue, taker, maker)
+            if fault == 0:
                 settled = unsafe_add(settled, 1)
-                filled[t] = unsafe_add(filled[t], size)
-                collected = unsafe_add(collected, unsafe_add(taker_fee, maker_fee))
-                m.open_interest = unsafe_add(m.open_interest, convert(response, int256))
-                # premium that nobody can wash: between owners, for a fee
-                if (
-                    unsafe_add(taker_rate, maker_rate) >= units.FUNDING_MIN_FEE_PPM
-                    and taker.terms >> 96 != maker.terms >> 96
-                    and m.volume < 2**62
-                ):
-                    lots: int256 = convert(size, int256)
+                filled[t] = unsafe_add(filled[t], (fill >> 96) & slots.MASK_48)
+                m.open_interest = unsafe_add(m.open_interest, growth)
+                kept: int256 = 0
+                premium: int256 = 0
+                kept, premium = self._account_for(fill, taker, maker, m.index)
+                collected = unsafe_add(collected, kept)
+                if premium != NOT_COUNTED and m.volume < MAX_VOLUME:
+                    lots: int256 = convert((fill >> 96) & slots.MASK_48, int256)
                     m.volume = unsafe_add(m.volume, lots)
-                    m.premium = unsafe_add(m.premium, unsafe_mul(lots, self._premium(fill, m.index)))
-            else:
-                fault = self._code_in(response)
-        if fault != 0:
-            if fault >= reasons.MAKER:
-                self._log_rejection(fill, unsafe_sub(fault, reasons.MAKER), maker_id)
-            else:
-                self._log_rejection(fill, fault, taker_id)
+                    m.premium = unsafe_add(m.premium, unsafe_mul(lots, premium))
+                continue
+        self._log_rejection(fill, fault, taker.hash, maker.hash)
+    if in_group:
+        groups._fail(0, reasons.BAD_FILL)
+        self._log_group()
     if at != MAX_MARKETS:
         loaded[at] = m
     for touched: markets.Market in loaded:
         if touched.state != 0:
             markets._store(touched)
-    markets._collect(collected)
     if settled != 0:
-        markets._note_batch()
+        markets._collect(collected)
     log events.BatchSettled(
-        operator=msg.sender, prev=prev, next=next, settled=settled, rejected=len(fills) - settled
+        operator=msg.sender,
+        prev=prev,
+        next=next,
+        settled=settled,
+        rejected=len(fills) - settled,
+        fees=collected,
     )
 
 
 @external
-def execute_fill(fill: uint256, venue: Venue, taker: Side, maker: Side) -> int256:
+def execute_fill(
+    fill: uint256, venue: execution.Venue, taker: execution.Side, maker: execution.Side
+) -> int256:
     """
     @notice One fill. Only the contract itself calls this, from `settle`; it is outside the lock that `settle` holds.
     @return By how many lots the open interest grows.
     """
     assert msg.sender == self, "only self"
-    taken: positions.Change = self._execute(fill, venue, taker, 0)
-    made: positions.Change = self._execute(fill, venue, maker, reasons.MAKER)
-    growth: int256 = unsafe_add(taken.open_interest, made.open_interest)
-    if growth > 0 and growth > venue.headroom:
-        reasons._reject(reasons.OPEN_INTEREST_CAP)
-    # the fill's word with its indices replaced by market and subaccounts; see docs/protocol.md for both layouts
-    log events.Fill(
-        taker=convert(taker.account >> 16, address),
-        maker=convert(maker.account >> 16, address),
-        detail=((fill >> 96) << 96)
-        | (venue.id << 80)
-        | ((taker.account & slots.MASK_16) << 64)
-        | ((maker.account & slots.MASK_16) << 48)
-        | (((fill >> 48) & slots.MASK_32) << 16)
-        | (taker.amounts & slots.SELL),
-        taker_order=taker.hash,
-        maker_order=maker.hash,
-        taker_position=slots._bits(taken.word),
-        maker_position=slots._bits(made.word),
-    )
+    return self._execute_both(fill, venue, taker, maker, 0)
+
+
+@external
+def execute_group(venue: execution.Venue) -> int256:
+    """
+    @notice All the fills of the group at hand. Only the contract itself calls this, from `settle`.
+    @return By how many lots the open interest grows.
+    """
+    assert msg.sender == self, "only self"
+    growth: int256 = 0
+    rest: execution.Venue = venue
+    for i: uint256 in range(groups.count, bound=MAX_FILLS):
+        more: int256 = self._execute_both(
+            groups.fills[i], rest, groups.takers[i], groups.makers[i], i * reasons.PLACE
+        )
+        rest.headroom -= more
+        growth += more
     return growth
 
 
 @internal
+def _execute_both(
+    fill: uint256, venue: execution.Venue, taker: execution.Side, maker: execution.Side, place: uint256
+) -> int256:
+    taken: positions.Change = execution._execute(fill, venue, taker, place)
+    made: positions.Change = execution._execute(fill, venue, maker, unsafe_add(place, reasons.MAKER))
+    growth: int256 = unsafe_add(taken.open_interest, made.open_interest)
+    if growth > 0 and growth > venue.headroom:
+        reasons._reject(unsafe_add(reasons.OPEN_INTEREST_CAP, place))
+    execution._log_fill(fill, venue.quote.market, taker, maker, taken.word, made.word)
+    return growth
+
+
+@internal
+def _step(
+    fill: uint256, venue: execution.Venue, taker: execution.Side, maker: execution.Side
+) -> (uint256, int256):
+    """
+    @dev Executes a fill in a call of its own, so that whatever it did is undone when it fails.
+    @return The reason why not, or 0; and by how many lots the open interest grows.
+    """
+    if taker.amounts & slots.FOK != 0 and (fill >> 96) & slots.MASK_48 != taker.amounts >> 208:
+        return reasons.FILL_OR_KILL, 0
+    assert msg.gas > STEP_GAS, "not enough gas"
+    success: bool = False
+    response: Bytes[32] = b""
+    if fill & LIQUIDATION == 0:
+        success, response = raw_call(
+            self,
+            abi_encode(
+                fill,
+                venue,
+                taker,
+                maker,
+                method_id=method_id(
+                    "execute_fill(uint256,((int256,int256,int256,int256,int256,int256,bool),uint256,int256),(uint256,uint256,uint256,uint256,uint256,int256),(uint256,uint256,uint256,uint256,uint256,int256))"
+                ),
+            ),
+            max_outsize=32,
+            revert_on_failure=False,
+        )
+    else:
+        success, response = raw_call(
+            self,
+            abi_encode(
+                fill,
+                venue,
+                taker,
+                maker,
+                method_id=method_id(
+                    "execute_liquidation(uint256,((int256,int256,int256,int256,int256,int256,bool),uint256,int256),(uint256,uint256,uint256,uint256,uint256,int256),(uint256,uint256,uint256,uint256,uint256,int256))"
+                ),
+            ),
+            max_outsize=32,
+            revert_on_failure=False,
+        )
+    if success:
+        return 0, convert(response, int256)
+    return self._code_in(response), 0
+
+
+@internal
+def _run_group(venue: execution.Venue) -> (uint256, int256):
+    """
+    @dev Executes the group at hand, or logs why not.
+    @return As `_step` does.
+    """
+    order: uint256 = groups.takers[0].amounts
+    if order & slots.FOK != 0 and groups.takers[0].filled + groups.lots != order >> 208:
+        groups._fail(0, reasons.FILL_OR_KILL)
+    if groups.fault == 0:
+        assert msg.gas > STEP_GAS * groups.count, "not enough gas"
+        success: bool = False
+        response: Bytes[32] = b""
+        success, response = raw_call(
+            self,
+            abi_encode(
+                venue,
+                method_id=method_id(
+                    "execute_group(((int256,int256,int256,int256,int256,int256,bool),uint256,int256))"
+                ),
+            ),
+            max_outsize=32,
+            revert_on_failure=False,
+        )
+        if success:
+            return 0, convert(response, int256)
+        code: uint256 = self._code_in(response)
+        groups._fail(code // reasons.PLACE, code % reasons.PLACE)
+    self._log_group()
+    return groups.fault, 0
+
+
+@internal
+def _log_group():
+    for i: uint256 in range(groups.count, bound=MAX_FILLS):
+        self._log_rejection(
+            groups.fills[i],
+            groups.fault if i == groups.faulty else reasons.GROUP_FAILED,
+            groups.takers[i].hash,
+            groups.makers[i].hash,
+        )
+
+
+@internal
+def _account_for(
+    fill: uint256, taker: execution.Side, maker: execution.Side, index: int256
+) -> (int256, int256):
+    """
+    @dev What follows from a fill that is done.
+    @return What the exchange keeps of its fees, and the premium it counts with for funding (NOT_COUNTED: it does not count).
+    """
+    net: int256 = unsafe_add(taker.fee, maker.fee)
+    kept: int256 = net
+    rate: int256 = self._rates_of(fill)
+    if (taker.terms | maker.terms) & slots.MASK_32 != 0:
+        others: int256 = max(referrers._share_of(taker.terms), referrers._share_of(maker.terms))
+        rate = rate * (units.PPM - others) // units.PPM
+        kept -= referrers._accrue(taker.terms & slots.MASK_32, taker.fee, net)
+        kept -= referrers._accrue(maker.terms & slots.MASK_32, maker.fee, net)
+    # premium that nobody can wash: between owners, for a fee
+    if rate < units.FUNDING_MIN_FEE_PPM or taker.terms >> 96 == maker.terms >> 96:
+        return kept, NOT_COUNTED
+    premium: int256 = unsafe_div(
+        unsafe_mul(unsafe_sub(convert((fill >> 144) & slots.MASK_48, int256), index), units.RATE_UNIT),
+        index,
+    )
+    return kept, max(-units.PREMIUM_CLAMP, min(units.PREMIUM_CLAMP, premium))
+
+
+@internal
 @pure
-def _venue_of(m: markets.Market) -> Venue:
-    return Venue(
-        id=m.id,
-        index=m.index,
-        g_long=m.g_long,
-        g_short=m.g_short,
-        imf=m.imf,
-        mmf=m.mmf,
-        reduce_only=1 if m.state == markets.REDUCE_ONLY else 0,
+def _rates_of(fill: uint256) -> int256:
+    """
+    @return Taker and maker fee together, ppm.
+    """
+    word: int256 = convert(fill >> 1, int256)
+    return ((word << 177) >> 240) + ((word << 193) >> 240)
+
+
+@internal
+@pure
+def _venue_of(m: markets.Market) -> execution.Venue:
+    return execution.Venue(
+        quote=margin._quote_of(m),
+        reduce_only=slots.REDUCE_ONLY if m.state == markets.REDUCE_ONLY else 0,
         headroom=0,
     )
 
@@ -269,106 +392,50 @@ def _code_in(response: Bytes[32]) -> uint256:
         return reasons.UNKNOWN
     code: uint256 = convert(response, uint256)
     bare: uint256 = code & (reasons.MAKER - 1)
-    if bare == 0 or bare > reasons.UNKNOWN or code >= 2 * reasons.MAKER:
+    if bare == 0 or bare > reasons.UNKNOWN or code >= MAX_FILLS * reasons.PLACE:
         return reasons.UNKNOWN
     return code
 
 
 @internal
-def _execute(fill: uint256, venue: Venue, side: Side, blame: uint256) -> positions.Change:
-    size: uint256 = (fill >> 96) & slots.MASK_48
-    delta: int256 = convert(size, int256)
-    if side.amounts & slots.SELL != 0:
-        delta = unsafe_sub(0, delta)
-    word: int256 = accounts.words[side.account]
-    if word & slots.FLOORED != 0:
-        if accounts._is_floored(
-            side.account, word, (side.amounts >> 64) & slots.MASK_48, orders.SETTLE_WINDOW
-        ):
-            reasons._reject(unsafe_add(reasons.CANCELLED, blame))
-    held: int256 = accounts.positions[(side.account << 16) | venue.id]
-
-    one_shot: int256 = 0
-    if side.amounts & slots.ONE_SHOT != 0:
-        one_shot = convert((side.amounts >> 64) & slots.MASK_48, int256)
-        if side.filled == 0 and one_shot <= (held >> 16) & slots.SIGNED_MASK_48:
-            reasons._reject(unsafe_add(reasons.ONE_SHOT_USED, blame))
-        if unsafe_add(side.filled, size) > side.amounts >> 208:
-            reasons._reject(unsafe_add(reasons.OVERFILLED, blame))
-    else:
-        fault: uint256 = orders._consume(
-            side.signer, side.amounts, convert(side.hash, uint256) & slots.MASK_88, size
-        )
-        if fault != 0:
-            reasons._reject(unsafe_add(fault, blame))
-    if side.amounts & slots.REDUCE_ONLY != 0:
-        if not self._is_reduction(held >> 192, delta):
-            reasons._reject(unsafe_add(reasons.REDUCE_ONLY, blame))
-    elif venue.reduce_only != 0:
-        if not self._is_reduction(held >> 192, delta):
-            reasons._reject(reasons.MARKET_REDUCE_ONLY)
-    change: positions.Change = positions._trade(
-        side.account,
-        word,
-        held,
-        venue.id,
-        margin.Quote(
-            index=venue.index,
-            g_long=venue.g_long,
-            g_short=venue.g_short,
-            imf=venue.imf,
-            mmf=venue.mmf,
-            fresh=True,
-        ),
-        delta,
-        convert((fill >> 144) & slots.MASK_48, int256),
-        side.fee,
-        one_shot,
-        True,
-    )
-    if change.fault != 0:
-        reasons._reject(unsafe_add(change.fault, blame))
-    return change
-
-
-@internal
-@pure
-def _is_reduction(size: int256, delta: int256) -> bool:
-    return (size > 0) != (delta > 0) and abs(delta) <= abs(size)
-
-
-@internal
 @view
-def _verify(
-    order: SignedOrder, ticker_hash: bytes32, market_state: uint256, domain: bytes32
-) -> (bytes32, uint256, uint256):
+def _verify(order: SignedOrder, m: markets.Market, domain: bytes32) -> (uint256, uint256):
     """
-    @return The order's hash, who signed it, and why it cannot trade (0: it can).
+    @return The order's hash; and who signed it, with the reason why it cannot trade in the bits above.
     """
-    hash: bytes32 = orders._hash(order.terms, order.amounts, ticker_hash, domain)
-    if market_state == 0:
-        return hash, 0, reasons.BAD_MARKET
-    fault: uint256 = orders._fault(order.terms, order.amounts)
+    hash: bytes32 = orders._hash(order.terms, order.amounts, m.ticker_hash, domain)
+    id: uint256 = convert(hash, uint256)
+    if m.state == 0:
+        return id, reasons.BAD_MARKET << 160
+    fault: uint256 = orders._fault(order.terms, order.amounts, m.index)
     if fault != 0:
-        return hash, 0, fault
+        return id, fault << 160
     signer: uint256 = orders._signer(hash, order.r, order.vs)
-    if signer == 0 or signer != order.terms >> 96:
-        return hash, signer, reasons.BAD_SIGNATURE
-    return hash, signer, 0
+    owner: uint256 = order.terms >> 96
+    if signer != owner or owner == 0:
+        return id, signer | (sessions._fault(owner, signer, m.id) << 160)
+    return id, signer
 
 
 @internal
 @pure
 def _fault_of(
-    fill: uint256, taker: SignedOrder, maker: SignedOrder, taker_rate: int256, maker_rate: int256
+    fill: uint256, taker: execution.Side, maker: execution.Side, taker_rate: int256, maker_rate: int256
 ) -> uint256:
     """
     @dev What the two orders say of the fill. The maker's faults have MAKER added.
     """
+    if (taker.signer | maker.signer) >> 160 != 0:
+        fault: uint256 = taker.signer >> 160
+        if fault == reasons.BAD_SIGNATURE and fill & LIQUIDATION != 0:
+            fault = 0  # it stands for an account that is not asked
+        if fault != 0:
+            return fault
+        fault = maker.signer >> 160
+        if fault != 0:
+            return fault + reasons.MAKER
     price: uint256 = (fill >> 144) & slots.MASK_48
-    if fill & GROUPED != 0:
-        return reasons.GROUP_UNSUPPORTED
-    if price == 0 or (fill >> 96) & slots.MASK_48 == 0:
+    if price == 0 or fill & SIZE_BITS == 0 or fill & SPECIAL == SPECIAL:
         return reasons.BAD_FILL
     if taker.terms >> 80 == maker.terms >> 80:
         return reasons.SELF_TRADE
@@ -378,15 +445,17 @@ def _fault_of(
         return reasons.ONE_SHOT_MAKER
     if taker.amounts & slots.POST_ONLY != 0:
         return reasons.POST_ONLY_TAKER
+    taker_limit: uint256 = (taker.amounts >> 160) & slots.MASK_48
+    maker_limit: uint256 = (maker.amounts >> 160) & slots.MASK_48
     if taker.amounts & slots.SELL == 0:
-        if price > (taker.amounts >> 160) & slots.MASK_48:
+        if price > taker_limit:
             return reasons.PAST_LIMIT
-        if price < (maker.amounts >> 160) & slots.MASK_48:
+        if price < maker_limit:
             return reasons.PAST_LIMIT + reasons.MAKER
     else:
-        if price < (taker.amounts >> 160) & slots.MASK_48:
+        if price < taker_limit:
             return reasons.PAST_LIMIT
-        if price > (maker.amounts >> 160) & slots.MASK_48:
+        if price > maker_limit:
             return reasons.PAST_LIMIT + reasons.MAKER
     if unsafe_add(taker_rate, maker_rate) < 0:
         return reasons.NEGATIVE_FEES
@@ -399,20 +468,18 @@ def _fault_of(
 
 @internal
 @pure
-def _fault_of_market(
-    state: uint256, fresh: bool, price: uint256, tick: uint256, band: int256, index: int256
-) -> uint256:
+def _fault_of_price(price: uint256, m: markets.Market) -> uint256:
     """
     @dev Bounds: prices are below 2**48, the band below 2**24.
     """
-    if state >= markets.HALTED:
+    if m.state >= markets.HALTED:
         return reasons.MARKET_HALTED
-    if not fresh:
+    if not m.fresh:
         return reasons.STALE_PRICE
-    if price % tick != 0:
+    if price % m.tick != 0:
         return reasons.OFF_TICK
-    distance: int256 = abs(unsafe_sub(convert(price, int256), index))
-    if unsafe_mul(distance, units.PPM) > unsafe_mul(band, index):
+    distance: int256 = unsafe_sub(convert(price, int256), m.index)
+    if unsafe_mul(max(distance, unsafe_sub(0, distance)), units.PPM) > unsafe_mul(m.band, m.index):
         return reasons.PRICE_BAND
     return 0
 
@@ -430,19 +497,15 @@ def _fee(notional: int256, rate: int256) -> int256:
 
 
 @internal
-@pure
-def _premium(fill: uint256, index: int256) -> int256:
-    price: int256 = convert((fill >> 144) & slots.MASK_48, int256)
-    premium: int256 = unsafe_div(unsafe_mul(unsafe_sub(price, index), units.RATE_UNIT), index)
-    return max(-units.PREMIUM_CLAMP, min(units.PREMIUM_CLAMP, premium))
-
-
-@internal
-def _log_rejection(fill: uint256, code: uint256, order_id: bytes32):
+def _log_rejection(fill: uint256, fault: uint256, taker: uint256, maker: uint256):
+    code: uint256 = fault & (reasons.MAKER - 1)
     fault_class: uint256 = reasons._class_of(code)
+    guilty: uint256 = 0
+    if fault_class < 3:
+        guilty = taker if fault & reasons.MAKER == 0 else maker
     log events.FillRejected(
         fill_id=fill >> 192,
-        order_id=order_id if fault_class < 3 else empty(bytes32),
+        order_id=convert(guilty, bytes32),
         fault_class=fault_class,
         reason=reasons._text(code),
     )

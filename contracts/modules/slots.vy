@@ -27,7 +27,9 @@ SELL: constant(uint256) = 1
 ONE_SHOT: constant(uint256) = 6  # any time in force but GTT
 POST_ONLY: constant(uint256) = 8
 REDUCE_ONLY: constant(uint256) = 16
+FOK: constant(uint256) = 4
 TRIGGER: constant(uint256) = 96
+AT_OR_ABOVE: constant(uint256) = 32
 FLAG_BITS: constant(uint256) = 511
 
 # the bits of an account's word that hold its cancel floor
@@ -117,7 +119,7 @@ def _slot_word(
 
 
 # market parameters: imf 24 | mmf 24 | band 24 | tick 32 | max open interest 48 | max price age 24 | liquidation floor 24
-#                    | state 8 | size decimals 8 | zero 40
+#                    | state 8 | size decimals 8 | margin scales from 20 | to 20 (open interest, in units of 10,000 USDC)
 
 
 struct Params:
@@ -130,6 +132,8 @@ struct Params:
     liquidation_floor: int256
     state: uint256
     size_decimals: uint256
+    scale_from: int256
+    scale_to: int256
 
 
 @internal
@@ -145,6 +149,8 @@ def _params(word: uint256) -> Params:
         liquidation_floor=convert((word >> 56) & (2**24 - 1), int256),
         state=(word >> 48) & 255,
         size_decimals=(word >> 40) & 255,
+        scale_from=convert((word >> 20) & (2**20 - 1), int256),
+        scale_to=convert(word & (2**20 - 1), int256),
     )
 
 
@@ -161,21 +167,23 @@ def _params_word(p: Params) -> uint256:
         | (convert(p.liquidation_floor, uint256) << 56)
         | (p.state << 48)
         | (p.size_decimals << 40)
+        | (convert(p.scale_from, uint256) << 20)
+        | convert(p.scale_to, uint256)
     )
 
 
-# market indices:  G_long int96 | G_short int96 | last uint40 | rate int24
+# market indices:  G_long int96 | G_short int96 | slope int48 | rate int16
 # market activity: open interest 48 | sum of lots * premium int80 | sum of lots 64 | hour 23 | index price 41
 
 
 @internal
 @pure
-def _indices_word(g_long: int256, g_short: int256, last: uint256, rate: int256) -> int256:
+def _indices_word(g_long: int256, g_short: int256, slope: int256, rate: int256) -> int256:
     return (
         (g_long << 160)
         | ((g_short & SIGNED_MASK_96) << 64)
-        | (convert(last, int256) << 24)
-        | (rate & (2**24 - 1))
+        | ((slope & SIGNED_MASK_48) << 16)
+        | (rate & SIGNED_MASK_16)
     )
 
 

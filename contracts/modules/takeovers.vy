@@ -51,7 +51,6 @@ def _change(
         account,
         accounts.words[account],
         self._held(account, m.id),
-        m.id,
         margin._quote_of(m),
         delta,
         price,

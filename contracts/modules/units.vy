@@ -21,12 +21,15 @@ MAX_CASH: constant(int256) = 2**78
 HOUR: constant(uint256) = 3_600
 MAX_AHEAD: constant(uint256) = 10  # seconds that a signing time may run ahead of the block
 MAX_ORDER_LIFE: constant(uint256) = 90 * 86_400
+MAX_KEY_LIFE: constant(uint256) = 365 * 86_400
+MAX_REFERRER_SHARE: constant(uint256) = 500_000
+OPEN_INTEREST_UNIT: constant(int256) = 10_000_000_000  # micro-USDC, of the bounds between which margin scales
 
 # Funding, in 1e-8 of notional (per hour where it is a rate)
 RATE_UNIT: constant(int256) = 100_000_000
 # a quarter of what a counted fill pays at least, for a band of at most 50%: washing prints costs more than it can bring
 PREMIUM_CLAMP: constant(int256) = 5_000
-FUNDING_CAP: constant(int256) = 10_000
+FUNDING_SLEW: constant(int256) = 2_500  # by how much a rate may move away from zero in an hour
 FUNDING_MIN_FEE_PPM: constant(int256) = 200
 
 MIN_NOTIONAL: constant(int256) = 10_000_000  # a liquidation leaves no smaller remainder

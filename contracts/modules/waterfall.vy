@@ -75,7 +75,9 @@ def _spread(
     @return The market, what is left unpaid, and by how much the index moved.
     """
     m: markets.Market = market
-    room: int256 = min(most, units.MAX_INDEX - abs(m.g_short if of_long else m.g_long))
+    # the running hour's funding must have room, too
+    reach: int256 = abs(m.slope) * convert(units.HOUR, int256)
+    room: int256 = min(most, units.MAX_INDEX - reach - abs(m.g_short if of_long else m.g_long))
     if room <= 0 or lots == 0:
         return m, hole, 0
     paid: int256 = min(hole, room * lots // units.SCALE)
@@ -92,7 +94,7 @@ def _spread(
         market=m.id,
         longs=not of_long,
         per_lot_scaled=convert(step, uint256),
-        g=m.g_short if of_long else m.g_long,
+        g=(m.g_short if of_long else m.g_long) - m.accrued,
     )
     return m, hole - paid, step
 

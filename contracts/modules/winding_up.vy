@@ -41,8 +41,8 @@ def begin_settling(market: uint256):
     @notice Ends trading in a market for ever. For governance; for anyone once no batch settled anything for 72 hours.
     """
     if msg.sender != roles.ownable.owner:
-        assert markets.last_batch != 0, "batches are settled"
-        assert block.timestamp >= markets.last_batch + SILENCE, "batches are settled"
+        assert markets._last_batch() != 0, "batches are settled"
+        assert block.timestamp >= markets._last_batch() + SILENCE, "batches are settled"
     p: slots.Params = slots._params(markets.params[market])
     assert p.state != 0, "unknown market"
     assert p.state < markets.SETTLING, "market is settling"
@@ -70,6 +70,8 @@ def fix_settlement(market: uint256):
     assert (published_at >= settle_at or block.timestamp >= settle_at + PATIENCE), "no price yet"
     m: markets.Market = markets._load(market)
     # funding ends with what is accrued
+    m.accrued = 0
+    m.slope = 0
     m.rate = 0
     m.premium = 0
     m.volume = 0

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Rounding by name, on exact fractions."""
+"""Rounding by name, exact: of integers or Fractions, and of quotients of them."""
 
-import math
 from fractions import Fraction
 
 SCALE = 2**32
@@ -9,20 +8,23 @@ PPM = 1_000_000
 RATE_UNIT = 10**8
 HOUR = 3_600
 
+Exact = int | Fraction
 
-def up(value: Fraction | int) -> int:
+
+def up(value: Exact, divisor: Exact = 1) -> int:
     """Towards plus infinity."""
-    return math.ceil(value)
+    return -(-value // divisor)
 
 
-def down(value: Fraction | int) -> int:
+def down(value: Exact, divisor: Exact = 1) -> int:
     """Towards minus infinity."""
-    return math.floor(value)
+    return value // divisor
 
 
-def toward_zero(value: Fraction | int) -> int:
-    return math.trunc(value)
+def toward_zero(value: Exact, divisor: Exact = 1) -> int:
+    """`divisor` is positive."""
+    return value // divisor if value > 0 else -(-value // divisor)
 
 
-def clamp(value: int, bound: int) -> int:
-    return max(-bound, min(bound, value))
+def clamp(value: int, lowest: int, highest: int) -> int:
+    return max(lowest, min(highest, value))

@@ -31,16 +31,16 @@ def terms(health: Health, market: Market, size: int) -> Terms:
     if health.equity <= 0:
         return Terms(0, 0, abs(size))
     h = health.equity / health.maintenance
-    mmf, imf = market.terms.mmf, market.terms.imf
+    mmf = market.terms.mmf
     ppm = down(max(Fraction(market.terms.liquidation_floor), Fraction(3, 2) * (1 - h) * mmf))
-    concession = min(down(Fraction(ppm * market.price, PPM)), down(h * down(Fraction(mmf * market.price, PPM))))
-    relief = down(Fraction(market.price * imf, PPM)) - concession
+    concession = min(down(ppm * market.price, PPM), down(h * down(mmf * market.price, PPM)))
+    relief = down(market.price * market.imf, PPM) - concession
     most = abs(size)
     if relief > 0:
         lots = up((health.initial - health.equity) / relief)
         if lots < most and (most - lots) * market.price >= DUST:
             most = lots
-    return Terms(concession, down(Fraction(concession, INSURANCE_PART)), most)
+    return Terms(concession, down(concession, INSURANCE_PART), most)
 
 
 def hole(health: Health, market: Market, size: int, taken: int) -> int:

@@ -15,12 +15,11 @@ MAX_PRICE = 2**40
 def static_faults(signed: Signed, now: int) -> Iterator[str]:
     """Why the order could not trade now, whatever its slot and account say."""
     order = signed.order
-    if signed.signer != order.account:
-        yield "bad signature"
-    if order.trigger != "NONE" or order.trigger_price:
-        yield "trigger unsupported"
-    if order.referrer:
-        yield "referrer unsupported"
+    if order.trigger == "NONE":
+        if order.trigger_price:
+            yield "bad trigger"
+    elif not 0 < order.trigger_price <= MAX_PRICE:
+        yield "bad trigger"
     if not 0 < order.size <= MAX_SIZE:
         yield "bad size"
     if not 0 < order.limit_price <= MAX_PRICE:
@@ -84,6 +83,13 @@ class Slot:
         order = signed.order
         before = self.filled if order.generation == self.generation else 0
         return Slot(order.generation, order.revision, before + lots, signed.id)
+
+
+def is_triggered(order: Order, index: int) -> bool:
+    """At this index price."""
+    if order.trigger == "AT_OR_ABOVE":
+        return index >= order.trigger_price
+    return order.trigger == "NONE" or index <= order.trigger_price
 
 
 def price_is_past_limit(order: Order, price: int) -> bool:

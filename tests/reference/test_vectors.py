@@ -2,6 +2,7 @@
 """The JSON vectors of the formulas, held against the reference model, which the contracts are held against in turn."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -10,11 +11,14 @@ import pytest
 from tests.reference import liquidation
 from tests.reference.account import Account, Health, Position
 from tests.reference.exact import SCALE, down
-from tests.reference.exchange import fee
 from tests.reference.market import ACTIVE, Funding, Market, Terms
+from tests.reference.referrers import Referrers
+from tests.reference.settlement import counts_for_funding, fee
 from tests.support.build import ROOT
 
 NOW = 1_764_547_200
+PLAIN = Terms(1, "M1", 4, 2, 1, 50_000, 30_000, 0, 2**46, 60, 5_000, ACTIVE)
+STILL = Funding(0, 0, 0, 0, 0, 0, 0)
 
 
 def load(name: str) -> Any:
@@ -29,7 +33,7 @@ def market(number: int, leg: dict[str, Any], floor: int = 0) -> Market:
     """A market whose both indices stand at the leg's g, at a fresh price."""
     terms = Terms(number, f"M{number}", 4, 2, 1, int(leg["imfPpm"]), int(leg["mmfPpm"]), 0, 2**46, 60, floor, ACTIVE)
     g = int(leg["g"])
-    return Market(terms, Funding(g, g, 0, NOW, NOW // 3_600, 0, 0), 0, int(leg["indexPrice"]), NOW)
+    return Market(terms, Funding(g, g, 0, 0, NOW // 3_600, 0, 0), 0, int(leg["indexPrice"]), NOW)
 
 
 def account(vector: dict[str, Any]) -> tuple[Account, dict[int, Market]]:
@@ -64,8 +68,16 @@ def test_the_predicate(vector: dict[str, Any]) -> None:
     assert after.allows(before, only_improvement=True) == vector["improves"]
 
 
+@pytest.mark.parametrize("vector", named(load("margin")["scaledImf"]))
+def test_scaled_initial_margin(vector: dict[str, Any]) -> None:
+    names = ("imfPpm", "scaleFrom", "scaleTo", "openInterest", "indexPrice")
+    imf, lower, upper, interest, price = (int(vector[name]) for name in names)
+    terms = replace(PLAIN, imf=imf, scale_from=lower, scale_to=upper)
+    assert Market(terms, STILL, interest, price).imf == int(vector["scaledPpm"])
+
+
 def funding(state: dict[str, Any]) -> Funding:
-    names = ("gLong", "gShort", "rate", "last", "hour", "premiumSum", "volumeSum")
+    names = ("gLong", "gShort", "slope", "rate", "hour", "premiumSum", "volumeSum")
     return Funding(*(int(state[name]) for name in names))
 
 
@@ -80,22 +92,44 @@ def test_touches(vector: dict[str, Any]) -> None:
 @pytest.mark.parametrize("vector", named(load("funding")["rates"]))
 def test_rates(vector: dict[str, Any]) -> None:
     """Seen at the first touch of the next hour."""
-    state = Funding(0, 0, 0, 0, 0, int(vector["premiumSum"]), int(vector["volumeSum"]))
+    sums = int(vector["premiumSum"]), int(vector["volumeSum"])
+    state = Funding(0, 0, 0, int(vector["rateBefore"]), 0, *sums)
     assert state.at(3_600, 1, int(vector["openInterest"])).rate == int(vector["rate"])
 
 
 @pytest.mark.parametrize("vector", named(load("funding")["premiums"]))
 def test_premiums(vector: dict[str, Any]) -> None:
-    state = Funding(0, 0, 0, 0, 0, 0, 0).with_trade(1, int(vector["price"]), int(vector["indexPrice"]))
+    state = STILL.with_trade(1, int(vector["price"]), int(vector["indexPrice"]))
     assert state.premium == int(vector["premium"])
 
 
-@pytest.mark.parametrize("vector", named(load("funding")["accruals"]))
-def test_accruals(vector: dict[str, Any]) -> None:
-    """Within an hour, and over a whole one, which the next begins without a rate."""
-    state = Funding(0, 0, int(vector["rate"]), 0, 0, 0, 0)
-    moved = state.at(int(vector["seconds"]), int(vector["price"]), 0)
-    assert moved.g_long == moved.g_short == int(vector["accrued"])
+@pytest.mark.parametrize("vector", named(load("funding")["slopes"]))
+def test_slopes(vector: dict[str, Any]) -> None:
+    """Of an hour that is opened at the rate which the one before it has made, after one of the same rate."""
+    rate, price = int(vector["rate"]), int(vector["indexPrice"])
+    opened = Funding(0, 0, 0, rate, 0, rate, 1).at(3_600, price, 0)
+    assert (opened.rate, opened.slope) == (rate, int(vector["slope"]))
+
+
+@pytest.mark.parametrize("vector", named(load("funding")["growths"]))
+def test_growths(vector: dict[str, Any]) -> None:
+    state = Funding(5, -5, int(vector["slope"]), 0, int(vector["hour"]), 0, 0)
+    assert state.growth(int(vector["now"])) == int(vector["growth"])
+
+
+@pytest.mark.parametrize("vector", named(load("referrals")["shares"]))
+def test_referrers_shares(vector: dict[str, Any]) -> None:
+    referrers = Referrers(int(vector["sharePpm"]))
+    number = referrers.register(("payee", 0))
+    amount = referrers.accrue(number, int(vector["fee"]), int(vector["bothFees"]))
+    assert amount == referrers.accrued[number] == int(vector["amount"])
+    assert referrers.accrue(number + 1, int(vector["fee"]), int(vector["bothFees"])) == 0
+
+
+@pytest.mark.parametrize("vector", named(load("referrals")["countsForFunding"]))
+def test_what_counts_for_funding_when_a_referrer_shares(vector: dict[str, Any]) -> None:
+    rates = int(vector["takerFeePpm"]), int(vector["makerFeePpm"])
+    assert counts_for_funding(*rates, int(vector["sharePpm"])) == vector["counts"]
 
 
 @pytest.mark.parametrize("vector", named(load("liquidation")))

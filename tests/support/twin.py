@@ -5,14 +5,15 @@ An action returns True when it took effect. It raises `AssertionError` when one 
 when they disagree on what happened.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
 from tests.reference.account import Health
-from tests.reference.exact import SCALE
+from tests.reference.exact import HOUR, SCALE
 from tests.reference.exchange import (
     AccountKey,
     Exchange,
@@ -85,9 +86,9 @@ class Twin:
 
     def _same_listing_time(self, market: int) -> None:
         """The contracts were listed a moment before the first price: funding starts there."""
-        last = self.world.exchange.call.market_indices(market)[2]
+        start = self.world.exchange.call.market_indices(market)[2]
         funding = self.model.markets[market].funding
-        self.model.markets[market].funding = type(funding)(0, 0, 0, last, last // 3_600, 0, 0)
+        self.model.markets[market].funding = replace(funding, hour=start // HOUR)
 
     # Time and prices
 
@@ -201,10 +202,15 @@ class Twin:
 
     def settle(self, orders: Sequence[Signed], fills: Sequence[Fill]) -> list[Executed | set[Fault]]:
         """The model's outcomes, after the contract's events were held against them."""
+        fees = self.model.fees
+        hours = self._hours()
         outcomes = self.model.settle(orders, fills)
         logs = self.world.settle(list(orders), list(fills))
+        self._check_opened_hours(hours, logs)
         verdicts = [log for log in logs if log.name in ("Fill", "FillRejected")]
         assert len(verdicts) == len(fills)
+        _check_groups(fills, verdicts)
+        _check_referrals(outcomes, logs)
         for fill, outcome, log in zip(fills, outcomes, verdicts, strict=True):
             settled = log.name == "Fill"
             self.tally.count("fill", settled)
@@ -218,6 +224,7 @@ class Twin:
         [batch] = [log for log in logs if log.name == "BatchSettled"]
         settled_count = sum(isinstance(outcome, Executed) for outcome in outcomes)
         assert (batch.settled, batch.rejected) == (settled_count, len(fills) - settled_count)
+        assert batch.fees == self.model.fees - fees
         return outcomes
 
     def liquidate(
@@ -270,6 +277,24 @@ class Twin:
         assert bool(expected) == bool(actual), f"{action}: model says {expected!r}, contract says {actual!r}"
         return self.tally.count(action, not actual)
 
+    def _hours(self) -> dict[int, int]:
+        return {id_: market.funding.hour for id_, market in self.model.markets.items()}
+
+    def _check_opened_hours(self, before: dict[int, int], logs: Iterable[Log]) -> None:
+        """An hour that is opened says so, once."""
+        said = {
+            log.market: (log.g_long, log.g_short, log.rate, log.index_price, log.at)
+            for log in logs
+            if log.name == "FundingAccrued"
+        }
+        expected = {}
+        for id_, market in self.model.markets.items():
+            funding = market.funding
+            if funding.hour != before[id_]:
+                start = funding.hour * HOUR
+                expected[id_] = (funding.g_long, funding.g_short, funding.rate, market.price, start)
+        assert said == expected
+
     # What must hold after every action
 
     def check(self) -> None:
@@ -292,8 +317,6 @@ class Twin:
 
     def read_health(self, owner: str, subaccount: int) -> Health:
         """The contract's own view."""
-        from fractions import Fraction
-
         equity, initial, maintenance, stale = self.world.exchange.call.margin_of(owner, subaccount)
         assert initial % SCALE == 0
         assert maintenance % SCALE == 0
@@ -303,7 +326,7 @@ class Twin:
         call = self.world.exchange.call
         for id_, market in self.model.markets.items():
             funding = market.funding
-            indices = (funding.g_long, funding.g_short, funding.last, funding.rate)
+            indices = (funding.g_long, funding.g_short, funding.hour * HOUR, funding.rate)
             assert call.market_indices(id_) == indices, f"indices of market {id_}"
             assert call.open_interest(id_) == market.open_interest, f"open interest of market {id_}"
             sizes = [account.position(id_).size for account in self.model.accounts.values()]
@@ -339,4 +362,21 @@ def _check_fill(orders: Sequence[Signed], outcome: Executed, log: Log) -> None:
     assert detail >> 80 & 0xFFFF == taker.words[0] >> 64 & 0xFFFF
     assert (detail >> 64 & 0xFFFF, detail >> 48 & 0xFFFF) == (taker.order.subaccount, maker.order.subaccount)
     assert (signed_field(detail, 32, 16), signed_field(detail, 16, 16)) == (fill.taker_fee, fill.maker_fee)
-    assert detail & 0xFFFF == taker.order.is_sell
+    assert detail & 0xFFFF == taker.order.is_sell | fill.flags & 2
+
+
+def _check_groups(fills: Sequence[Fill], verdicts: Sequence[Log]) -> None:
+    """A group settles whole or is skipped whole, and then one of its fills says why."""
+    group: list[str] = []
+    for place, (fill, verdict) in enumerate(zip(fills, verdicts, strict=True)):
+        group.append("" if verdict.name == "Fill" else verdict.reason)
+        if not fill.flags & 1 or place == len(fills) - 1:
+            reasons = [reason for reason in group if reason not in ("", "group failed")]
+            assert len(reasons) == bool(any(group)), group
+            assert all(group) or not any(group), group
+            group = []
+
+
+def _check_referrals(outcomes: Sequence[Executed | set[Fault]], logs: Iterable[Log]) -> None:
+    accrued = [part for outcome in outcomes if isinstance(outcome, Executed) for part in outcome.referrals]
+    assert [(log.number, log.amount) for log in logs if log.name == "ReferralAccrued"] == accrued

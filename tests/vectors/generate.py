@@ -258,6 +258,13 @@ def messages() -> list[Json]:
         ),
         ("a session key for every market", exchange, "SessionKey", session | {"markets": []}),
         ("a session key for two markets", exchange, "SessionKey", session | {"markets": ["BTC-USD", "ETH-USD"]}),
+        ("a session key for one market", exchange, "SessionKey", session | {"markets": ["ETH-USD"]}),
+        (
+            "a session key with the largest numbers",
+            exchange,
+            "SessionKey",
+            session | {"markets": [], "budget": 2**53 - 1, "expiry": 2**32 - 1, "nonce": 2**53 - 1},
+        ),
         (
             "a withdrawal",
             vault,
@@ -288,8 +295,8 @@ def messages() -> list[Json]:
 # Formulas
 
 
-def clamp(value: int, bound: int) -> int:
-    return max(-bound, min(bound, value))
+def clamp(value: int, lowest: int, highest: int) -> int:
+    return max(lowest, min(highest, value))
 
 
 def fee(notional: int, rate: int) -> int:
@@ -302,85 +309,138 @@ def fees() -> list[Json]:
     return [{"notional": str(notional), "ratePpm": rate, "fee": str(fee(notional, rate))} for notional, rate in cases]
 
 
+def referrals() -> Json:
+    """What referrers get, and which fills count for funding when there is one."""
+    cases = [(0, 0, 500_000), (700, 700, 100_000), (700, 600, 100_000), (-100, 600, 100_000), (999, 999, 1_000)]
+    cases += [(1_001, 1_002, 333_333), (2**86, 2**86, 500_000), (10**12, 10**12 - 1, 1), (350, 0, 500_000), (7, 9, 0)]
+    rates = [(350, 0, 0), (350, 0, 428_571), (350, 0, 428_572), (200, 0, 0), (200, 0, 1), (400, 0, 500_000)]
+    rates += [(400, -1, 500_000), (65_535, -32_768, 500_000)]
+    return {
+        "shares": [
+            {
+                "fee": str(paid),
+                "bothFees": str(both),
+                "sharePpm": share,
+                "amount": str(math.floor(Fraction(max(0, min(paid, both)) * share, PPM))),
+            }
+            for paid, both, share in cases
+        ],
+        "countsForFunding": [
+            {
+                "takerFeePpm": taker,
+                "makerFeePpm": maker,
+                "sharePpm": share,
+                "counts": (taker + maker) * (1 - Fraction(share, PPM)) >= 200,
+            }
+            for taker, maker, share in rates
+        ],
+    }
+
+
 def premium(price: int, index: int) -> int:
-    return clamp(math.trunc(Fraction((price - index) * 10**8, index)), 5_000)
+    return clamp(math.trunc(Fraction((price - index) * 10**8, index)), -5_000, 5_000)
 
 
-def hourly_rate(premium_sum: int, volume: int, open_interest: int) -> int:
+def next_rate(rate: int, premium_sum: int, volume: int, open_interest: int) -> int:
     weight = max(volume, math.floor(Fraction(open_interest, 2)))
-    return clamp(math.trunc(Fraction(premium_sum, weight)), 10_000) if weight else 0
+    if weight == 0:
+        return 0
+    return clamp(math.trunc(Fraction(premium_sum, weight)), min(rate, 0) - 2_500, max(rate, 0) + 2_500)
 
 
-def accrual(rate: int, price: int, seconds: int) -> int:
-    return math.trunc(Fraction(rate * price * seconds * SCALE, 10**8 * HOUR))
+def slope_of(rate: int, price: int) -> int:
+    return math.trunc(Fraction(rate * price * SCALE, 10**8 * HOUR))
 
 
 FUNDING_START: Json = {
     "gLong": 12_345_678_901,
     "gShort": -9_876_543_210,
-    "last": 1_764_547_200 + 600,
+    "slope": 2_833_231,
     "rate": 2_500,
+    "hour": 1_764_547_200 // HOUR,
     "premiumSum": -1_234_567_890,
     "volumeSum": 300_000,
-    "hour": 1_764_547_200 // HOUR,
     "openInterest": 1_000_001,
 }
 
 
 def touched(state: Json, now: int, price: int) -> Json:
-    """The state after a touch, piece by piece of time, as section 5 tells it."""
-    hour_ends = (state["hour"] + 1) * HOUR
-    if now == state["last"]:
+    """The state after a touch at a fresh price, as section 5 tells it."""
+    hour = now // HOUR
+    if hour == state["hour"]:
         return dict(state)
-    if now < hour_ends:
-        moved = accrual(state["rate"], price, now - state["last"])
-        rest: Json = {}
-    else:
-        following = hourly_rate(state["premiumSum"], state["volumeSum"], state["openInterest"])
-        until = min(now, hour_ends + HOUR)
-        moved = accrual(state["rate"], price, hour_ends - state["last"]) + accrual(following, price, until - hour_ends)
-        is_next_hour = now < hour_ends + HOUR
-        rest = {"rate": following if is_next_hour else 0, "premiumSum": 0, "volumeSum": 0, "hour": now // HOUR}
-    return state | {"gLong": state["gLong"] + moved, "gShort": state["gShort"] + moved, "last": now} | rest
+    rate = next_rate(state["rate"], state["premiumSum"], state["volumeSum"], state["openInterest"])
+    slope = slope_of(rate, price)
+    ended = {side: state[side] + state["slope"] * HOUR for side in ("gLong", "gShort")}
+    if any(abs(index) + abs(slope) * HOUR > 2**78 for index in ended.values()):
+        slope = 0
+    following: Json = {"slope": slope, "rate": rate}
+    if hour > state["hour"] + 1:
+        ended = {side: index + slope * HOUR for side, index in ended.items()}
+        following = {"slope": 0, "rate": 0}
+    return state | ended | following | {"hour": hour, "premiumSum": 0, "volumeSum": 0}
+
+
+def growth(state: Json, now: int) -> int:
+    start = state["hour"] * HOUR
+    return state["slope"] * (min(now, start + HOUR) - start)
 
 
 def funding() -> Json:
     prices = [(9_500_000, 9_500_000), (9_501_000, 9_500_000), (9_499_999, 9_500_000), (9_599_999, 9_500_000)]
     prices += [(9_400_000, 9_500_000), (1, 2**40), (2**40, 1), (3, 7), (10**12 + 1, 10**12), (10**12 - 1, 10**12)]
-    sums = [(0, 0, 0), (0, 0, 1), (5, 0, 1), (-7, 2, 0), (7, 2, 0), (-7, 2, 3), (10**12, 1, 10**6)]
-    sums += [(-(10**12), 1, 10**6), (499_999, 1, 101), (-500_000 * 2**46, 2**46, 2**46)]
-    accruals = [(0, 9_500_000, 3_600), (1, 1, 1), (-1, 1, 1), (10_000, 9_500_000, 3_600), (-10_000, 9_500_000, 3_599)]
-    accruals += [(10_000, 2**40, 3_600), (-10_000, 2**40, 3_600), (-7, 9_512_345, 1_234)]
-    start = FUNDING_START["last"]
-    end = (FUNDING_START["hour"] + 1) * HOUR
+    sums = [(0, 0, 0, 0), (0, 0, 0, 1), (0, 5, 0, 1), (0, -7, 2, 0), (0, 7, 2, 0), (0, -7, 2, 3)]
+    sums += [(0, 10**12, 1, 10**6), (0, -(10**12), 1, 10**6), (2_500, 10**12, 1, 10**6), (5_000, 10**12, 1, 10**6)]
+    sums += [(-2_500, 10**12, 1, 10**6), (3_000, -(10**12), 1, 10**6), (3_000, 0, 0, 10**6), (3_000, 0, 0, 1)]
+    sums += [(3_000, 4_999 * 500_000, 1, 10**6), (-1, 499_999, 1, 101), (0, -5_000 * 2**46, 2**46, 2**46)]
+    slopes = [(0, 9_500_000), (1, 1), (-1, 1), (1, 83), (1, 84), (-1, 84), (5_000, 9_500_000), (-5_000, 9_500_000)]
+    slopes += [(5_000, 2**40), (-5_000, 2**40), (-7, 9_512_345)]
     base = FUNDING_START
+    start = base["hour"] * HOUR
+    end = start + HOUR
+    states = [base, base | {"slope": -1, "rate": -1}, base | {"slope": 0, "rate": 0}]
+    times = [start, start + 1, end - 1, end, end + 1, end + 10 * HOUR]
+    still = {"volumeSum": 0, "premiumSum": 0}
+    top = 2**78
+    steep = {"rate": 0, "slope": 0, "premiumSum": 10**13}
+    room = slope_of(2_500, 9_500_000) * HOUR
     touches = [
-        (base, start, 9_500_000),
-        (base, start + 1, 9_500_000),
+        (base, start + 600, 9_500_000),
         (base, end - 1, 9_500_000),
         (base, end, 9_500_000),
         (base, end + 1_800, 9_512_345),
         (base, end + HOUR - 1, 9_512_345),
         (base, end + HOUR, 9_512_345),
         (base, end + 10 * HOUR + 17, 2**40),
-        (base | {"rate": -10_000, "premiumSum": 10**13}, end + 2, 9_500_000),
-        (base | {"volumeSum": 0, "premiumSum": 0, "openInterest": 0}, end + 60, 9_500_000),
-        (base | {"volumeSum": 0, "premiumSum": 0, "openInterest": 1}, end + 60, 9_500_000),
+        (base | {"rate": -5_000, "slope": -5_666_462, "premiumSum": 10**13}, end + 2, 9_500_000),
+        (base | {"premiumSum": 10**13}, end + 2, 9_500_000),
+        (base | still | {"openInterest": 0}, end + 60, 9_500_000),
+        (base | still | {"openInterest": 1}, end + 60, 9_500_000),
+        (base | still, end + 60, 9_500_000),
+        (base | steep | {"gLong": top - room}, end, 9_500_000),
+        (base | steep | {"gLong": top - room + 1}, end, 9_500_000),
+        (base | steep | {"gShort": -top + room, "premiumSum": -(10**13)}, end + 3 * HOUR, 9_500_000),
+        (base | steep | {"gShort": -top + room - 1, "premiumSum": -(10**13)}, end + 3 * HOUR, 9_500_000),
     ]
     return {
         "premiums": [{"price": p, "indexPrice": i, "premium": premium(p, i)} for p, i in prices],
         "rates": [
             {
+                "rateBefore": before,
                 "premiumSum": str(total),
                 "volumeSum": str(volume),
                 "openInterest": str(interest),
-                "rate": hourly_rate(total, volume, interest),
+                "rate": next_rate(before, total, volume, interest),
             }
-            for total, volume, interest in sums
+            for before, total, volume, interest in sums
         ],
-        "accruals": [
-            {"rate": rate, "price": price, "seconds": seconds, "accrued": str(accrual(rate, price, seconds))}
-            for rate, price, seconds in accruals
+        "slopes": [
+            {"rate": rate, "indexPrice": str(price), "slope": str(slope_of(rate, price))} for rate, price in slopes
+        ],
+        "growths": [
+            {"slope": str(state["slope"]), "hour": state["hour"], "now": now, "growth": str(growth(state, now))}
+            for state in states
+            for now in times
         ],
         "touches": [
             {"before": _texts(state), "now": now, "indexPrice": price, "after": _texts(touched(state, now, price))}
@@ -488,7 +548,42 @@ def margin() -> Json:
                 "allowed": e_1 >= im_1 or improves,
             }
         )
-    return {"accounts": accounts, "changes": changes}
+    return {"accounts": accounts, "changes": changes, "scaledImf": scaled_imf()}
+
+
+def scaled_imf() -> list[Json]:
+    """Bounds in units of 10,000 USDC."""
+    unit = 10_000 * 10**6
+    cases = [(50_000, 0, 0, 10**8, 9_500_000), (50_000, 100, 0, 10**8, 9_500_000), (50_000, 100, 300, 0, 9_500_000)]
+    cases += [(50_000, 100, 300, 100 * unit, 1), (50_000, 100, 300, 100 * unit + 1, 1)]
+    cases += [(50_000, 100, 300, 100 * unit + 2_105_263, 1), (50_000, 100, 300, 100 * unit + 2_105_264, 1)]
+    cases += [
+        (50_000, 100, 300, 200 * unit, 1),
+        (50_000, 100, 300, 300 * unit - 1, 1),
+        (50_000, 100, 300, 300 * unit, 1),
+    ]
+    cases += [
+        (50_000, 0, 1, 2**46, 2**40),
+        (1_000_000, 1, 2, 2**46, 2**40),
+        (20_000, 2**20 - 2, 2**20 - 1, 10**9, 10**7),
+    ]
+    vectors = []
+    for imf, lower, upper, interest, price in cases:
+        scaled = Fraction(imf)
+        if upper:
+            above = max(0, interest * price - lower * unit)
+            scaled = min(Fraction(PPM), imf + above * (PPM - imf) / Fraction((upper - lower) * unit))
+        vectors.append(
+            {
+                "imfPpm": imf,
+                "scaleFrom": lower,
+                "scaleTo": upper,
+                "openInterest": str(interest),
+                "indexPrice": str(price),
+                "scaledPpm": math.floor(scaled),
+            }
+        )
+    return vectors
 
 
 LIQUIDATIONS: list[tuple[str, int, int, list[Leg]]] = [
@@ -611,6 +706,8 @@ def words() -> Json:
     ]
     fills = [(1, 9_500_000, 10, 0, 1, 350, 0), (2**64 - 1, 2**48 - 1, 2**48 - 1, 255, 255, -32_768, 32_767)]
     fills += [(3, 9_500_000, 10, 63, 62, 350, -100)]
+    keys: list[tuple[int, int, int, list[int]]] = [(1_796_083_200, 0, 10**12, []), (1_796_083_200, 0, 5, [2])]
+    keys += [(1_764_547_260, 1_764_547_230, 0, [1, 2]), (2**32 - 1, 2**40 - 1, 2**64 - 1, [1, 2, 65_535, 3])]
     fill_names = "fillId price size taker maker takerFeePpm makerFeePpm".split()  # noqa: SIM905
     return {
         "details": [
@@ -642,11 +739,39 @@ def words() -> Json:
             }
             for slot in slots
         ],
+        "keys": [_key_word(*key) for key in keys],
+        "tiers": [
+            {
+                "volume": str(volume),
+                "takerPpm": taker,
+                "makerPpm": maker,
+                "word": hex_word(word((0, 160), (volume, 64), (taker, 16), (maker, 16))),
+            }
+            for volume, taker, maker in ((0, 350, 0), (25_000_000, 300, -20), (2**64 - 1, 10_000, -10_000))
+        ],
+        "flags": [
+            {"flags": flags, "word": hex_word(word((7, 64), (0, 48), (0, 48), (0, 48), (flags, 16), (0, 32)))}
+            for flags in (1, 2)
+        ],
         "fills": [
             dict(zip(fill_names, map(_text, fill), strict=True))
             | {"word": hex_word(word(*zip(fill, (64, 48, 48, 8, 8, 16, 16), strict=True), (0, 48)))}
             for fill in fills
         ],
+    }
+
+
+def _key_word(expiry: int, revoked: int, budget: int, ids: list[int]) -> Json:
+    scope = 0
+    for market in ids:
+        scope = scope * 2**16 + market
+    return {
+        "expiry": str(expiry),
+        "revokedAt": str(revoked),
+        "budget": str(budget),
+        "markets": ids,
+        "packedMarkets": hex_word(scope),
+        "word": hex_word(word((expiry, 40), (revoked, 40), (budget, 64), (scope, 64), (0, 48))),
     }
 
 
@@ -691,6 +816,7 @@ def everything() -> dict[str, Any]:
         "orders": order_file,
         "messages": messages(),
         "fees": fees(),
+        "referrals": referrals(),
         "funding": funding(),
         "margin": margin(),
         "liquidation": liquidation(),
