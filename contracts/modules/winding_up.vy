@@ -108,19 +108,20 @@ def settle_positions(market: uint256, batch: DynArray[uint256, MAX_ACCOUNTS]):
         size: int256 = slots._position(held).size
         if size == 0:
             continue
-        health: margin.Health = margin._add_leg(
-            margin._others(accounts.words[account], account, convert(market, int256)),
-            slots._position(held),
-            margin._quote_of(m),
-        )
+        quote: margin.Quote = margin._quote_of(m)
+        others: margin.Health = margin._others(accounts.words[account], account, convert(market, int256))
+        health: margin.Health = margin._add_leg(others, slots._position(held), quote)
         if health.equity >= 0 and not everyone:
             continue
         hole: int256 = 0
         rest: int256 = 0
         if health.equity < 0:
-            hole = waterfall._hole(health, margin._margin_of(size, m.index, m.mmf), 0)
+            # what another market lost is not paid for here
+            lost: int256 = (others.equity - health.equity + units.SCALE - 1) // units.SCALE
+            share: int256 = waterfall._hole(health, health.maintenance - others.maintenance, 0)
+            hole = max(0, min(share, lost))
             rest = waterfall._pay_from_reserves(hole)
-            if rest != 0 and not everyone:
+            if not everyone:
                 # a lot bears at most what a lot left unpaid
                 most: int256 = (rest * units.SCALE + abs(size) - 1) // abs(size)
                 step: int256 = 0
