@@ -5,6 +5,8 @@ PYTHON := $(or $(PYTHON),$(firstword $(foreach name,python3 python3.12 python3.1
 PORT ?= 8000
 ANVIL_PORT ?= 8545
 CALLS ?= 100000
+SAMPLE ?= 500
+SEED ?= 1
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$(PATH):$(CURDIR)/.tools/uv/bin
 export PORT ANVIL_PORT
@@ -12,7 +14,7 @@ export PORT ANVIL_PORT
 VYPER := $(filter-out contracts/Exchange.vy contracts/ExchangeExit.vy,$(wildcard contracts/*.vy contracts/*/*.vy contracts/*/*.vyi))
 COMPILE := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header $(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup up demo test check format bench fuzz lock clean distclean
+.PHONY: help setup up demo test check format bench fuzz coverage mutation lock clean distclean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -54,6 +56,12 @@ bench: setup ## gas per fill at 1, 8 and 32 fills a batch
 
 fuzz: setup ## the stateful tests with CALLS=100000 calls, and what they find shrunk
 	@OURO_FUZZ_CALLS=$(CALLS) OURO_FUZZ_SHRINK=1 exec pytest tests/invariant --timeout=0 $(ARGS)
+
+coverage: setup ## which contract lines the tests execute; fails below the threshold
+	@exec python -m tests.coverage $(ARGS)
+
+mutation: setup ## put small errors into SAMPLE contract lines drawn by SEED and see that tests notice
+	@exec python -m tests.mutation --sample $(SAMPLE) --seed $(SEED) $(ARGS)
 
 lock: setup ## write requirements/*.txt anew from pyproject.toml; UPGRADE=1 takes the newest versions
 	$(COMPILE) pyproject.toml --extra services --extra deploy --group dev -o requirements/dev.txt

@@ -4,13 +4,14 @@
 from pathlib import Path
 
 import pytest
+from eth_utils.crypto import keccak
 
 from tests.coverage.instrument import FIRST_PROBE, SPAN, Instrumented, instrument
 from tests.coverage.plugin import Recorder
 from tests.coverage.report import Outcome, files, percent, places, ranges, table
 from tests.support import evm as evms
 from tests.support.abi import RevertError
-from tests.support.build import ROOT
+from tests.support.build import ROOT, artifact
 from tests.support.compiler import compiled, deployables
 from tests.support.evm import Evm
 
@@ -92,8 +93,6 @@ def word(value: int | str) -> bytes:
 
 
 def call(name: str, value: int) -> bytes:
-    from eth_utils.crypto import keccak
-
     return keccak(text=f"{name}(uint256)")[:4] + word(value)
 
 
@@ -187,8 +186,6 @@ def test_neighbours_are_drawn_together() -> None:
 
 
 def test_what_is_measured_is_the_code_that_is_deployed() -> None:
-    from tests.support.build import artifact
-
     smallest = min(deployables(), key=lambda path: path.stat().st_size)
     contract = compiled(smallest)
     assert contract.code_with_metadata == artifact(smallest.stem).bytecode

@@ -8,7 +8,7 @@ is the folder that holds `contracts/`, so that a changed copy can be compiled as
 import site
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,14 +29,27 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Compiled:
-    """One deployable contract. `code` is what creates it, without the metadata at the end, which no test may need."""
+    """One deployable contract, assembled when it is asked for. `sources` are the files of ours that it consists of."""
 
     name: str
-    code: bytes
-    code_with_metadata: bytes
-    runtime_size: int
     assembly: list[Any]
+    integrity: bytes
     sources: frozenset[str]
+
+    @cached_property
+    def code(self) -> bytes:
+        """What creates the contract, without the metadata at the end, which changes with any source."""
+        return assembled(self.assembly)
+
+    @cached_property
+    def code_with_metadata(self) -> bytes:
+        return assembled(self.assembly, self.integrity)
+
+    @cached_property
+    def runtime_size(self) -> int:
+        """Bytes on chain, before the immutables."""
+        runtime = next(item for item in self.assembly if isinstance(item, list))
+        return len(assembled(runtime[1:]))
 
 
 def deployables(root: Path = ROOT) -> list[Path]:
@@ -50,21 +63,16 @@ def compiled(path: Path, root: Path = ROOT) -> Compiled:
     from vyper.compiler.output import _get_reachable_imports  # type: ignore[import-untyped]
     from vyper.compiler.phases import CompilerData  # type: ignore[import-untyped]
     from vyper.compiler.settings import Settings  # type: ignore[import-untyped]
-    from vyper.ir.compile_ir import assembly_to_evm  # type: ignore[import-untyped]
 
     places = [Path(folder) for folder in site.getsitepackages()] + [root, path.parent]
     bundle = FilesystemInputBundle(places)
     data = CompilerData(bundle.load_file(path), input_bundle=bundle, settings=Settings(evm_version=EVM_VERSION))
-    assembly = _assembly(data)
-    runtime = next(item for item in assembly if isinstance(item, list))
-    files = [Path(module.resolved_path) for module in _get_reachable_imports(data)]
+    files = [path, *(Path(module.resolved_path) for module in _get_reachable_imports(data))]
     return Compiled(
         name=path.stem,
-        code=assembled(assembly),
-        code_with_metadata=assembly_to_evm(assembly, compiler_metadata=bytes.fromhex(data.integrity_sum))[0],
-        runtime_size=len(assembled(runtime[1:])),
-        assembly=assembly,
-        sources=frozenset(str(file.relative_to(root)) for file in [path, *files] if file.is_relative_to(root)),
+        assembly=_assembly(data),
+        integrity=bytes.fromhex(data.integrity_sum),
+        sources=frozenset(str(file.relative_to(root)) for file in files if file.is_relative_to(root)),
     )
 
 
@@ -98,10 +106,10 @@ def _attribute(node: Any, source: Any) -> None:
         _attribute(part, node.ast_source)
 
 
-def assembled(assembly: list[Any]) -> bytes:
+def assembled(assembly: list[Any], metadata: bytes | None = None) -> bytes:
     from vyper.ir.compile_ir import assembly_to_evm  # type: ignore[import-untyped]
 
-    code: bytes = assembly_to_evm(assembly)[0]
+    code: bytes = assembly_to_evm(assembly, compiler_metadata=metadata)[0]
     return code
 
 
