@@ -12,8 +12,8 @@ from . import units
 MICRO: constant(int256) = 6
 # beyond these a price is nonsense, and the powers below would overflow
 MAX_MANTISSA: constant(uint256) = 2**192
-MAX_SHIFT: constant(int256) = 18
-MIN_SHIFT: constant(int256) = -48
+MAX_POWER: constant(int256) = 18
+MIN_POWER: constant(int256) = -48
 
 
 @internal
@@ -23,13 +23,13 @@ def _per_lot(mantissa: uint256, exponent: int256, size_decimals: uint256) -> uin
     @param mantissa The price in USD is `mantissa * 10^exponent`.
     @return The price in micro-USDC per lot, to the nearest; 0 for none and for one beyond the bounds.
     """
-    if mantissa >= MAX_MANTISSA or exponent > MAX_SHIFT or exponent < MIN_SHIFT or size_decimals > 6:
+    if mantissa >= MAX_MANTISSA or size_decimals > 6:
         return 0
     power: int256 = exponent + MICRO - convert(size_decimals, int256)
+    if power > MAX_POWER or power < MIN_POWER:
+        return 0
     price: uint256 = 0
     if power >= 0:
-        if power > MAX_SHIFT:
-            return 0
         price = mantissa * 10**convert(power, uint256)
     else:
         divisor: uint256 = 10**convert(-power, uint256)

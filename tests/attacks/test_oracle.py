@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Attacks 36 to 48 that one pushed oracle can suffer.
+"""Attacks 36 to 48 that one pushed oracle can suffer. `test_oracle_router` plays them on several sources.
 
-Decimals, quorum and options (41, 42, 45, 46) have no place yet.
+Nothing expires and nothing is priced by volatility: 45 and 46 have nothing to attack.
 """
 
 from dataclasses import replace

@@ -122,6 +122,41 @@ def test_what_is_not_a_feed_reverts(sources: Sources, feed: bytes) -> None:
         sources.chainlink.call.read(feed, 4)
 
 
+def answering(*words: int) -> bytes:
+    """Code that answers every question with these words; the first is the round, and the decimals."""
+    stored = "".join(f"7f{word % 2**256:064x}60{32 * index:02x}52" for index, word in enumerate(words))
+    return bytes.fromhex(f"{stored}60{32 * len(words):02x}5ff3")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ((1, 230_000, 5, 5, 1), (2_300_000, 5)),
+        ((0, 23_000, 5, 5, 0), (0, 0)),
+        ((1, 230_000, 5, 0, 1), (0, 0)),
+        ((1, 2**192, 5, 5, 1), (0, 5)),
+        ((1, 2**255 - 1, 5, 5, 1), (0, 5)),
+        ((255, 230_000, 5, 5, 255), (0, 5)),
+        ((2, 230_000, 5, 5, 1), (0, 0)),
+    ],
+    ids=["good", "no round", "no time", "huge", "largest", "255 decimals", "carried over"],
+)
+def test_a_round_is_whole_or_none(sources: Sources, words: tuple[int, ...], expected: tuple[int, int]) -> None:
+    feed = sources.chainlink_feed()
+    assert isinstance(sources.chain, Evm)
+    sources.chain.set_code(feed.proxy.address, answering(*words))
+    assert read(sources, feed) == expected
+
+
+@pytest.mark.parametrize("words", [(2**80, 1, 1, 1, 2**80), (256, 1, 1, 1, 256), (1, 1, 1, 1)])
+def test_words_that_no_feed_would_answer_revert(sources: Sources, words: tuple[int, ...]) -> None:
+    feed = sources.chainlink_feed()
+    assert isinstance(sources.chain, Evm)
+    sources.chain.set_code(feed.proxy.address, answering(*words))
+    with pytest.raises(RevertError):
+        read(sources, feed)
+
+
 def test_more_than_six_size_decimals_have_no_price(sources: Sources) -> None:
     feed = sources.chainlink_feed()
     feed.answer(23_000)

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Who may change the OracleRouter and the signer of pushed prices, and after which notice."""
 
+import re
+
 import pytest
 from eth_utils.crypto import keccak
 
 from tests.support.abi import Function, RevertError
+from tests.support.build import ROOT
 from tests.support.chain import Contract, deploy
 from tests.support.evm import Evm
 from tests.support.oracles import NOBODY, NOTICE, Sources
@@ -74,6 +77,16 @@ def test_every_function_that_writes_turns_everybody_else_away(scene: Scene) -> N
             with pytest.raises(RevertError) as caught:
                 getattr(scene.router.send(sender), name)(*writers(scene.router)[name].blank())
             assert caught.value.reason == told
+
+
+def test_the_documented_matrix_names_the_same_functions(scene: Scene) -> None:
+    section = (ROOT / "docs" / "roles.md").read_text().split("## OracleRouter\n")[1].split("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
+    documented = {name: row[1:] for row in rows for name in re.findall(r"`(\w+)`", row[0])}
+    assert set(documented) | {"accept_ownership"} == set(writers(scene.router))
+    guardian = {name for name, columns in documented.items() if columns[1].strip()}
+    assert guardian == {"disable_source"}
+    assert all(columns[2].strip() and not columns[0].strip() for columns in documented.values())
 
 
 def test_nobody_can_change_an_adapter(scene: Scene) -> None:
