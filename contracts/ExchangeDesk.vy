@@ -9,8 +9,10 @@
 """
 
 from .modules import accounts
+from .modules import book_liquidation
 from .modules import custody
 from .modules import deleveraging
+from .modules import execution
 from .modules import liquidation
 from .modules import margin
 from .modules import markets
@@ -35,9 +37,19 @@ initializes: waterfall[accounts := accounts, markets := markets]
 initializes: takeovers[accounts := accounts, markets := markets, positions := positions]
 initializes: liquidation[margin := margin, markets := markets, takeovers := takeovers, waterfall := waterfall]
 initializes: deleveraging[margin := margin, markets := markets, takeovers := takeovers, waterfall := waterfall]
+initializes: execution[accounts := accounts, orders := orders, positions := positions, sessions := sessions]
+initializes: book_liquidation[
+    accounts := accounts,
+    execution := execution,
+    margin := margin,
+    markets := markets,
+    positions := positions,
+    waterfall := waterfall,
+]
 
 exports: (
     liquidation.liquidate,
+    book_liquidation.execute_liquidation,
     deleveraging.deleverage,
     custody.debit,
     custody.credit_insurance,
