@@ -145,7 +145,9 @@ class Exits(Takeovers):
         health, position = self.health(key), self.accounts[key].position(market.terms.id)
         covered = 0
         if health.equity < 0:
-            hole = liquidation.hole(health, market, size, abs(size))
+            # what another market lost is not paid for here
+            lost = up(-position.bare(market, self.now) - size * market.price * SCALE, SCALE)
+            hole = max(0, min(lost, liquidation.hole(health, market, size, abs(size))))
             covered = self.pay_from_reserves(hole).covered
             rest = hole - covered
             if rest and not everyone:
