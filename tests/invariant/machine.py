@@ -229,7 +229,7 @@ class ExchangeMachine(RuleBasedStateMachine):
             return
         self.fill_id += 1
         size = lots + 1 if plan.flaw == "overfill" else lots
-        flags = 2 if plan.flaw == "flags" else 0
+        flags = 4 if plan.flaw == "flags" else 0
         at = len(orders)
         orders += [taker_order, maker_order]
         fills.append(Fill(self.fill_id, price, size, at, at + 1, plan.taker_fee, plan.maker_fee, flags))

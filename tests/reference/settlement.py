@@ -131,8 +131,10 @@ class Settlement(Waterfall):
         self.keys.keys, self.referrers.accrued = saved["keys"], saved["accrued"]
         self.fees, self.dust, self.insurance = saved["numbers"]
         for id_, market in saved["markets"].items():
-            self.markets[id_].funding = market.funding_at(self.now)
-            self.markets[id_].open_interest = market.open_interest
+            live = self.markets[id_]
+            was_opened = live.funding.hour != market.funding.hour
+            live.funding = market.funding_at(self.now) if was_opened else market.funding
+            live.open_interest = market.open_interest
         filled.clear()
         filled.update(saved["filled"])
 
@@ -155,23 +157,20 @@ class Settlement(Waterfall):
         self, taker: Side, maker: Side, fill: Fill, market: Market | None, filled: dict[int, int]
     ) -> Iterator[Fault]:
         on_the_book = bool(fill.flags & ON_THE_BOOK)
-        signed_sides = (maker,) if on_the_book else (taker, maker)
         for reason in _batch_faults(taker.signed, maker.signed, fill):
             yield Fault(BATCH, reason, NOBODY)
-        for signed in (side.signed for side in signed_sides):
-            for reason in static_faults(signed, self.now):
-                yield Fault(ORDER, reason, signed.id)
-            if market_of(signed) not in self.markets:
+        for side in (taker, maker):
+            for reason in _order_faults(side, fill, self.now):
+                yield Fault(ORDER, reason, side.signed.id)
+            if market_of(side.signed) not in self.markets:
                 yield Fault(BATCH, "bad market", NOBODY)
         if taker.signed.order.post_only:
             yield Fault(ORDER, "post-only taker", taker.signed.id)
         if market is None or market_of(taker.signed) != market_of(maker.signed):
             return
         yield from self._market_faults(taker, maker, fill, market)
-        for side in signed_sides:
-            if not is_triggered(side.signed.order, market.price):
-                yield Fault(MARKET, "not triggered", NOBODY)
-            for reason in self._order_faults(side, fill, filled[side.index]):
+        for side in (maker,) if on_the_book else (taker, maker):
+            for reason in self._signature_faults(side, fill, filled[side.index]):
                 yield Fault(ORDER, reason, side.signed.id)
             if market.is_fresh(self.now):
                 for reason in self._account_faults(side, fill, market):
@@ -195,6 +194,8 @@ class Settlement(Waterfall):
     def _market_faults(self, taker: Side, maker: Side, fill: Fill, market: Market) -> Iterator[Fault]:
         terms = market.terms
         reasons = []
+        if not all(is_triggered(side.signed.order, market.price) for side in (taker, maker)):
+            reasons.append("not triggered")
         if terms.state >= HALTED:
             reasons.append("market halted")
         both_reduce = all(_reduces(self._position(side), side.lots(fill)) for side in (taker, maker))
@@ -215,7 +216,8 @@ class Settlement(Waterfall):
         for reason in reasons:
             yield Fault(MARKET, reason, NOBODY)
 
-    def _order_faults(self, side: Side, fill: Fill, in_batch: int) -> Iterator[str]:
+    def _signature_faults(self, side: Side, fill: Fill, in_batch: int) -> Iterator[str]:
+        """What binds an order that somebody signed: keys, slots, cancels, and what its position is."""
         signed, order = side.signed, side.signed.order
         notional = fill.price * fill.size
         yield from self.keys.faults(order.account, signed.signer, market_of(signed), notional, self.now)
@@ -230,10 +232,6 @@ class Settlement(Waterfall):
                 yield "overfilled"
         if any(stamps.kills(order.generation, self.now, self.window) for stamps in cancels):
             yield "cancelled"
-        if price_is_past_limit(order, fill.price):
-            yield "price past limit"
-        if side.rate > order.max_fee_ppm:
-            yield "fee above cap"
         if order.reduce_only and not _reduces(self._position(side), side.lots(fill)):
             yield "reduce-only"
 
@@ -247,13 +245,15 @@ class Settlement(Waterfall):
             yield "stale leg" if others_stale and after.allows(before) else "margin"
         if position.size and not account.position(id_).size and len(account.open_markets()) >= MAX_POSITIONS:
             yield "too many positions"
-        if abs(position.size) > MAX_POSITION or abs(position.q) > MAX_QUOTE:
+        if not (-MAX_POSITION <= position.size < MAX_POSITION and -MAX_QUOTE <= position.q < MAX_QUOTE):
             yield "position limit"
 
     def _may_liquidate(self, taker: Side, fill: Fill, market: Market) -> bool:
         """What a fill on the book must satisfy in place of a signature."""
         health, held = self.health(taker.key), self._position(taker).size
-        if not 0 < health.equity < health.maintenance or held * taker.lots(fill) >= 0 or taker.rate != 0:
+        if not 0 < health.equity < health.maintenance or held * taker.lots(fill) >= 0:
+            return False
+        if taker.charge(fill) != 0:
             return False
         terms = liquidation.terms(health, market, held)
         limit = terms.price(market, held)
@@ -262,18 +262,22 @@ class Settlement(Waterfall):
     # Effects
 
     def _execute(self, taker: Side, maker: Side, fill: Fill, market: Market, filled: dict[int, int]) -> Executed:
+        taken, made = (self._trade(side, fill, market, filled) for side in (taker, maker))
+        return Executed(fill, taken, made, self._collect(taker, maker, fill, market))
+
+    def _collect(self, taker: Side, maker: Side, fill: Fill, market: Market) -> tuple[tuple[int, int], ...]:
+        """Fees, what referrers get of them, and what the fill says of the premium."""
         net = taker.charge(fill) + maker.charge(fill)
-        after, referrals = [], []
+        referrals = []
         for side in (taker, maker):
-            order = side.signed.order
-            after.append(self._trade(side, fill, market, filled))
-            referral = self.referrers.accrue(order.referrer, side.charge(fill), net)
+            number = side.signed.order.referrer
+            referral = self.referrers.accrue(number, side.charge(fill), net)
             self.fees += side.charge(fill) - referral
             if referral:
-                referrals.append((order.referrer, referral))
+                referrals.append((number, referral))
         if self._counts_for_funding(taker.signed, maker.signed, fill):
             market.funding = market.funding.with_trade(fill.size, fill.price, market.price)
-        return Executed(fill, after[0], after[1], tuple(referrals))
+        return tuple(referrals)
 
     def _execute_on_the_book(
         self, taker: Side, maker: Side, fill: Fill, market: Market, filled: dict[int, int]
@@ -284,10 +288,8 @@ class Settlement(Waterfall):
         self.store(taker.key, market, given)
         self.collect_insurance_fee(insurance)
         taken = self._trade(maker, fill, market, filled)
-        number, charge = maker.signed.order.referrer, maker.charge(fill)
-        referral = self.referrers.accrue(number, charge, charge)
-        self.fees += charge - referral
-        return Executed(fill, given, taken, ((number, referral),) if referral else (), insurance)
+        referrals = self._collect(taker, maker, fill, market)
+        return Executed(fill, given, taken, referrals, insurance)
 
     def _trade(self, side: Side, fill: Fill, market: Market, filled: dict[int, int]) -> Position:
         position = self._traded(side, fill, market)
@@ -355,10 +357,19 @@ def _form_faults(fill: Fill, group: list[Fill], orders: Sequence[Signed]) -> Ite
     other_taker = fill.taker != group[0].taker
     if _is_malformed(fill, len(orders)) or joined_to_nothing or liquidates_in_a_group or other_taker:
         yield Fault(BATCH, "bad fill", NOBODY)
-    if not _is_malformed(fill, len(orders)) and not fill.flags & ON_THE_BOOK:
+    if not _is_malformed(fill, len(orders)):
         order = orders[fill.taker].order
         if order.time_in_force == "FOK" and sum(part.size for part in group) != order.size:
             yield Fault(BATCH, "fill-or-kill", NOBODY)
+
+
+def _order_faults(side: Side, fill: Fill, now: int) -> Iterator[str]:
+    """What the words of an order say against the fill, whoever signed it."""
+    yield from static_faults(side.signed, now)
+    if price_is_past_limit(side.signed.order, fill.price):
+        yield "price past limit"
+    if side.rate > side.signed.order.max_fee_ppm:
+        yield "fee above cap"
 
 
 def _batch_faults(taker: Signed, maker: Signed, fill: Fill) -> Iterator[str]:

@@ -51,7 +51,7 @@ class Waterfall(Ledger):
     def spread(self, market: Market, hole: int, lots: int, *, of_long: bool, most: int) -> tuple[int, int]:
         """What is paid of the hole of one side by the `lots` of the other, and the step of their index."""
         index = market.g(-1 if of_long else 1, self.now)
-        room = min(most, MAX_INDEX - abs(index))
+        room = min(most, MAX_INDEX - abs(market.funding.slope) * HOUR - abs(index))
         if room <= 0 or lots == 0:
             return 0, 0
         paid = min(hole, down(room * lots, SCALE))

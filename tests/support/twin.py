@@ -293,7 +293,7 @@ class Twin:
             if funding.hour != before[id_]:
                 start = funding.hour * HOUR
                 expected[id_] = (funding.g_long, funding.g_short, funding.rate, market.price, start)
-        assert said == expected
+        assert said == expected, f"{said} is not {expected}"
 
     # What must hold after every action
 
