@@ -5,7 +5,7 @@ PYTHON := $(or $(PYTHON),$(firstword $(foreach name,python3 python3.12 python3.1
 PORT ?= 8000
 ANVIL_PORT ?= 8545
 CALLS ?= 100000
-SAMPLE ?= 500
+SAMPLE ?= 800
 SEED ?= 1
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$(PATH):$(CURDIR)/.tools/uv/bin

@@ -35,16 +35,6 @@ def measure(tests: list[str], workers: int) -> list[Outcome]:
         shutil.rmtree(folder)
 
 
-def broken(tests: list[Outcome]) -> bool:
-    """Whether any of these fails on the contracts as they are, too."""
-    names = [test.name for test in tests if test.failed]
-    if not names:
-        return False
-    print(f"\n{len(names)} failed on instrumented contracts; on the contracts as they are:", flush=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", *names]
-    return subprocess.run(command, cwd=ROOT, check=False).returncode != 0
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.coverage", description=__doc__.splitlines()[0])
     parser.add_argument("tests", nargs="*", default=list(TESTS), help=f"what to run: {' '.join(TESTS)}")
@@ -52,7 +42,7 @@ def main() -> int:
     parser.add_argument("--no-write", action="store_true", help=f"leave {RESULT.relative_to(ROOT)} alone")
     options = parser.parse_args()
 
-    started = time.monotonic()
+    started, state = time.monotonic(), mapping.state_of_the_tree()
     tests = measure(options.tests, options.workers)
     if not tests:
         print("no test ran")
@@ -61,11 +51,20 @@ def main() -> int:
     found = files(contracts, tests)
     print("\n" + table(found))
     print(f"{len(tests)} tests in {time.monotonic() - started:.0f} s")
+    if mapping.state_of_the_tree() != state:
+        print("contracts or tests changed meanwhile: nothing is written, measure again")
+        return 1
     if options.tests == list(TESTS):
         mapping.write(tests, contracts)
     if not options.no_write:
         RESULT.write_text(json.dumps(result(found, tests, contracts), indent=2) + "\n")
-    if broken(tests):
+    unable = [test for test in tests if test.failed and not test.is_broken]
+    broken = [test for test in tests if test.is_broken]
+    for title, some in (("pass, but not with probes", unable), ("fail", broken)):
+        if some:
+            print(f"\n{len(some)} tests {title}:")
+            print("\n".join(f"  {test.name}: {test.failed}" for test in some))
+    if broken:
         return 1
     if percent(found) < THRESHOLD:
         print(

@@ -14,12 +14,13 @@ from tests.support.compiler import Place, statements_of
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one test did. `failed` is the reason, or none."""
+    """What one test did. `failed` says why it fails with probes; `is_broken` that it fails without them, too."""
 
     name: str
     milliseconds: int
     failed: str | None
     probes: frozenset[int]
+    is_broken: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,9 @@ def read(folder: Path) -> list[Outcome]:
     tests: dict[str, Outcome] = {}
     for path in sorted(folder.glob("*.json")):
         for name, entry in json.loads(path.read_text()).items():
-            tests[name] = Outcome(name, entry["milliseconds"], entry["failed"], frozenset(entry["probes"]))
+            tests[name] = Outcome(
+                name, entry["milliseconds"], entry["failed"], frozenset(entry["probes"]), entry["is_broken"]
+            )
     return [tests[name] for name in sorted(tests)]
 
 

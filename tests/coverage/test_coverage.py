@@ -7,7 +7,7 @@ import pytest
 from eth_utils.crypto import keccak
 
 from tests.coverage.instrument import FIRST_PROBE, SPAN, Instrumented, instrument
-from tests.coverage.plugin import Recorder
+from tests.coverage.plugin import PARTS, Recorder
 from tests.coverage.report import Outcome, files, percent, places, ranges, table
 from tests.support import evm as evms
 from tests.support.abi import RevertError
@@ -167,6 +167,21 @@ def test_delegated_code_counts_for_the_file_it_is_in(chain: Chain) -> None:
     chain.evm.transact(DEPLOYER, chain.large, call("keep", 6))
     assert chain.lines("Back.vy") >= {cut, cut + 1}
     assert line_of(FRONT, "raw_call") in chain.lines("Front.vy")
+
+
+def test_a_muted_probe_says_nothing_and_costs_little(chain: Chain) -> None:
+    data = call("keep", 3)
+    dear = chain.evm.transact(DEPLOYER, chain.back, data).gas_used
+    everything = chain.lines("Back.vy")
+    evm, found = Evm(), set()
+    chain.evm = evm
+    for part in range(PARTS):
+        chain.recorder.part = part
+        back = evm.create(DEPLOYER, next(c.code for c in chain.contracts if c.name == "Back"))
+        chain.recorder.reached()
+        assert evm.transact(DEPLOYER, back, data).gas_used < dear
+        found |= chain.lines("Back.vy")
+    assert found == everything
 
 
 def test_the_report_says_what_is_missing(chain: Chain) -> None:
