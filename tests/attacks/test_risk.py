@@ -10,14 +10,16 @@ from fractions import Fraction
 from random import Random
 
 import pytest
+from eth_account.signers.local import LocalAccount
 
 from tests.attacks.scenes import Scene
 from tests.reference.exact import SCALE
 from tests.support.abi import RevertError
 from tests.support.build import storage_slot
+from tests.support.chain import Receipt
 from tests.support.system import BTC, ETH
 from tests.support.wire import wallet
-from tests.support.world import KEYS, PRICE, USDC, World, rejections
+from tests.support.world import KEYS, PRICE, USDC, World, account_key, rejections
 
 
 def at_the_boundary(short: bool) -> tuple[Scene, int]:
@@ -240,6 +242,274 @@ def test_68_the_loss_step_is_bounded_by_half_the_maintenance_margin_per_hour() -
     assert scene.liquidate(500)
 
 
+def insolvent(lots: int = 1_000, insurance: int = 0, backstop: int = 0, price: int = 2_100_000) -> World:
+    """The taker is the whole long side at 2.30 USDC with 120 USDC for 1,000 lots; at 2.10 it is worth -80 USDC."""
+    world = World(funds=0)
+    world.system.fund(world.taker.address, 120 * USDC * lots // 1_000)
+    world.system.fund(world.maker.address, 100_000 * USDC)
+    if insurance:
+        world.system.donate(world.operator, insurance * USDC)
+    if backstop:
+        world.name_backstop(backstop * USDC)
+    world.trade(world.taker, world.maker, lots)
+    world.push({1: price})
+    return world
+
+
+def deleverage(world: World, lots: int, sender: str = KEYS.operator.address, *names: LocalAccount) -> Receipt:
+    keys = [account_key(name) for name in names or (world.maker,)]
+    return world.exchange.send(sender).deleverage(world.taker.address, 0, 1, keys, [lots] * len(keys))
+
+
+def test_67_deleveraging_a_markets_whole_open_interest() -> None:
+    """Every lot of the market goes in one transaction; what is left trades on at once."""
+    world = insolvent(10_000)
+    deleverage(world, 10_000)
+    assert world.exchange.call.open_interest(1) == 0
+    assert world.equity(world.taker) == 0
+    world.system.fund(world.taker.address, 100_000 * USDC)
+    world.trade(world.taker, world.maker, 10, 2_100_000)
+    assert world.exchange.call.open_interest(1) == 10
+
+
+def test_68_no_step_is_skipped_by_size_order_or_whose_account_it_is() -> None:
+    """Whatever a keeper tries first, with its own account as counterparty: fund, backstop and step pay before it."""
+    world = insolvent(insurance=10, backstop=20)
+    keeper = wallet("keeper")
+    world.system.fund(keeper.address, 10_000 * USDC)
+    world.trade(world.maker, keeper, 500, 2_100_000)  # the keeper is half of the short side
+    backstop = world.exchange.call.backstop()
+    for lots in (1, 10, 100, 500):
+        with pytest.raises(RevertError, match="nothing is left unpaid"):
+            deleverage(world, lots, keeper.address, keeper)
+    liquidator = world.exchange.send(keeper.address)
+    liquidator.liquidate(world.taker.address, 0, 1, 100, 0)  # 8 USDC
+    assert (world.exchange.call.insurance(), world.exchange.call.cash(backstop, 0)) == (2 * USDC, 20 * USDC)
+    for lots in (1, 400):
+        with pytest.raises(RevertError, match="nothing is left unpaid"):
+            deleverage(world, lots, keeper.address, keeper)
+    liquidator.liquidate(world.taker.address, 0, 1, 200, 0)  # 16 USDC
+    assert (world.exchange.call.insurance(), world.exchange.call.cash(backstop, 0)) == (0, 6 * USDC)
+    receipt = liquidator.liquidate(world.taker.address, 0, 1, 300, 0)  # 24 USDC: 18 by the step
+    assert [log.per_lot_scaled > 0 for log in receipt.named("LossSpread")] == [True]
+    with pytest.raises(RevertError, match="nothing is left unpaid"):
+        deleverage(world, 1, keeper.address, world.maker)
+    assert world.exchange.call.cash(backstop, 0) == 0
+    receipt = deleverage(world, 400, keeper.address, world.maker)
+    [log] = receipt.named("Deleveraged")
+    assert receipt.named("LossSpread")[0].per_lot_scaled > 0
+    assert log.price > 2_100_000
+    assert world.equity(world.taker) >= 0
+
+
+def test_68_starving_a_step_of_gas_skips_none() -> None:
+    """With whatever gas: the whole happens, or nothing does."""
+    outcomes = set()
+    world = insolvent(insurance=10, backstop=20)
+    backstop = world.exchange.call.backstop()
+    keys = [account_key(world.maker)]
+    for gas in range(60_000, 600_000, 6_000):
+        with world.evm.undone():
+            try:
+                send = world.exchange.send(world.operator, gas)
+                [log] = send.deleverage(world.taker.address, 0, 1, keys, [1_000]).named("Deleveraged")
+            except RevertError:
+                assert world.exchange.call.insurance() == 10 * USDC
+                continue
+            outcomes.add(
+                (log.price, log.covered, world.exchange.call.insurance(), world.exchange.call.cash(backstop, 0))
+            )
+    assert outcomes == {(2_118_500, 61_500_000, 0, 0)}
+
+
+def test_68_tiny_closes_cost_the_fund_no_more_than_a_unit_each() -> None:
+    """The hole of each is rounded up: lot by lot, that is at most a micro-USDC a transaction."""
+    world = insolvent(insurance=1_000, price=2_123_457)
+    hole = -world.equity(world.taker) / 2**32
+    pieces = 150
+    for _ in range(pieces):
+        world.exchange.send(world.maker.address).liquidate(world.taker.address, 0, 1, 3, 0)
+    world.exchange.send(world.maker.address).liquidate(world.taker.address, 0, 1, 10**6, 0)
+    paid = 1_000 * USDC - world.exchange.call.insurance()
+    assert hole <= paid <= hole + pieces + 2
+    assert 0 <= world.cash(world.taker) <= pieces + 1
+    everybody = [(key.address, 0) for key in (world.taker, world.maker)]
+    assert world.dust(everybody) >= 0
+
+
+def test_68_the_backstop_earns_half_of_what_liquidations_pay() -> None:
+    """At 2.24 a lot pays 2,800 micro-USDC for safety: the odd one stays with the fund."""
+    world = insolvent(backstop=5, price=2_240_000)
+    backstop = world.exchange.call.backstop()
+    receipt = world.exchange.send(world.maker.address).liquidate(world.taker.address, 0, 1, 101, 0)
+    [log] = receipt.named("Liquidated")
+    assert log.insurance_fee == 101 * 2_800
+    assert world.exchange.call.cash(backstop, 0) == 5 * USDC + 141_400
+    assert world.exchange.call.insurance() == 141_400
+    assert [entry.delta for entry in receipt.named("BackstopChanged")] == [141_400]
+
+
+def test_69_deleveraging_a_flat_or_a_healthy_account() -> None:
+    world = insolvent()
+    world.system.fund(wallet("flat").address, 1)
+    send = world.exchange.send(world.operator)
+    for owner in (wallet("flat").address, wallet("nobody").address, world.maker.address):
+        with pytest.raises(RevertError, match="account is solvent"):
+            send.deleverage(owner, 0, 1, [account_key(world.maker)], [1])
+    world.push({1: 2_180_000})  # worth nothing, but owes nothing
+    assert world.equity(world.taker) == 0
+    with pytest.raises(RevertError, match="account is solvent"):
+        deleverage(world, 1_000)
+    world.push({1: 2_230_000})  # liquidatable
+    with pytest.raises(RevertError, match="account is solvent"):
+        deleverage(world, 1_000)
+
+
+def test_70_deleveraging_retried() -> None:
+    """The same call again finds nothing to do, and nobody pays twice."""
+    world = insolvent()
+    deleverage(world, 1_000)
+    after = world.equity(world.maker)
+    with pytest.raises(RevertError, match="account is solvent"):
+        deleverage(world, 1_000)
+    assert world.equity(world.maker) == after
+    world = insolvent()
+    deleverage(world, 700)
+    half = world.equity(world.maker)
+    with pytest.raises(RevertError, match="no counterparty"):
+        deleverage(world, 1_000, KEYS.operator.address, world.taker)
+    deleverage(world, 700)
+    assert world.position(world.maker).size == 0
+    assert half > world.equity(world.maker)
+    assert world.dust([(key.address, 0) for key in (world.taker, world.maker)]) >= 0
+
+
+def test_60_the_dearest_deleveraging_fits_a_block() -> None:
+    """The account and sixteen counterparties with eight legs each."""
+    listings = tuple(replace(BTC, id=number, ticker=f"M{number}-USD") for number in range(1, 9))
+    world = World(listings, funds=10_000_000 * USDC)
+    victim, shorts = wallet("victim"), [wallet(f"short {number}") for number in range(16)]
+    world.system.fund(victim.address, 1_000 * USDC)
+    for short in shorts:
+        world.system.fund(short.address, 10_000 * USDC)
+    for listing in listings:
+        for short in shorts:
+            lots = 60 if listing.id == 1 else 10
+            world.trade(victim, short, lots, PRICE.get(listing.id, 1_000_000), listing.ticker)
+    world.push({number: PRICE.get(number, 1_000_000) * 68 // 100 for number in range(1, 9)})
+    assert world.equity(victim) < 0
+    keys = [account_key(short) for short in shorts]
+    receipt = world.exchange.send(world.operator).deleverage(victim.address, 0, 1, keys, [60] * 16)
+    assert len(receipt.named("HandedOver")) == 16
+    assert receipt.gas_used < 5_000_000
+
+
+def test_63_an_account_that_asked_to_close_is_liquidated_like_any_other() -> None:
+    """A pending request is no shield, and what is liquidated meanwhile is not closed again."""
+    world = insolvent(price=2_240_000)
+    world.exchange.send(world.taker.address).request_close(0, 1, 1_000)
+    [log] = world.exchange.send(world.maker.address).liquidate(world.taker.address, 0, 1, 10**6, 0).named("Liquidated")
+    left = 1_000 - log.size
+    world.warp(6 * 3_600)
+    world.push({1: 2_240_000})
+    keys = [account_key(world.maker)]
+    [log] = world.exchange.send(world.operator).execute_close(
+        world.taker.address, 0, 1, keys, [1_000]
+    ).named("CloseExecuted")  # fmt: skip
+    assert log.size == left
+
+
+def test_64_closing_by_request_between_ones_own_accounts_gains_nothing() -> None:
+    """The fee of one is the gain of the other; together they end where they began, and the vault holds all."""
+    world = World(funds=0)
+    one, two = wallet("one"), wallet("two")
+    for key in (one, two):
+        world.system.fund(key.address, 1_000 * USDC)
+    world.trade(one, two, 1_000)
+    world.exchange.send(one.address).request_close(0, 1, 1_000)
+    world.warp(6 * 3_600)
+    world.push({1: 2_345_678})
+    world.exchange.send(one.address).execute_close(one.address, 0, 1, [account_key(two)], [1_000])
+    assert world.cash(one) + world.cash(two) <= 2_000 * USDC
+    assert world.balance(world.vault.address) == 2_000 * USDC
+
+
+def test_33_out_without_the_operator() -> None:
+    """The operator is gone: closed by request, withdrawn by request, nothing lost but the fee; then the market ends."""
+    world = World()
+    world.trade(world.taker, world.maker, 1_000)
+    world.exchange.send(world.taker.address).request_close(0, 1, 600)
+    world.warp(6 * 3_600)
+    world.push({1: PRICE[1]})
+    anyone = world.exchange.send(wallet("anyone").address)
+    anyone.execute_close(world.taker.address, 0, 1, [account_key(world.maker)], [600])
+    for _ in range(3):
+        world.warp(86_400)
+        world.push({1: PRICE[1]})
+    anyone.begin_settling(1)
+    world.warp(3_600)
+    world.push({1: PRICE[1]})
+    anyone.fix_settlement(1)
+    world.warp(86_400)
+    anyone.settle_positions(1, [account_key(world.taker), account_key(world.maker)])
+    fee = 600 * PRICE[1] // 1_000
+    assert world.cash(world.taker) == 100_000 * USDC - fee
+    for key in (world.taker, world.maker):
+        vault = world.vault.send(key.address)
+        vault.request_withdrawal(0, world.cash(key), key.address)
+    number = world.vault.call.next_id()
+    world.warp(world.system.withdrawal_delay)
+    for id_ in (number - 2, number - 1):
+        world.vault.send(wallet("anyone").address).execute_withdrawal(id_)
+    assert world.balance(world.vault.address) == world.exchange.call.insurance() + world.exchange.call.fees() == 0
+
+
+def test_75_exits_in_every_state_of_a_market() -> None:
+    """Reduce-only, halted, settling: a close on request works; settled: everybody is closed."""
+    for state in (1, 2, 3):
+        world = World()
+        world.trade(world.taker, world.maker, 100)
+        if state > 1:
+            world.exchange.send(KEYS.guardian.address).tighten(1, state)
+        world.exchange.send(world.taker.address).request_close(0, 1, 100)
+        world.warp(6 * 3_600)
+        world.push({1: PRICE[1]})
+        world.exchange.send(world.operator).execute_close(
+            world.taker.address, 0, 1, [account_key(world.maker)], [100]
+        )  # fmt: skip
+        assert world.position(world.taker).size == 0
+
+
+def test_58_dust_left_behind_is_closed_by_request() -> None:
+    world = World()
+    world.trade(world.taker, world.maker, 1)
+    world.exchange.send(world.maker.address).request_close(0, 1, 1)
+    world.warp(6 * 3_600)
+    world.push({1: 1})
+    keys = [account_key(world.taker)]
+    [log] = world.exchange.send(world.operator).execute_close(
+        world.maker.address, 0, 1, keys, [1]
+    ).named("CloseExecuted")  # fmt: skip
+    assert log.price == 2  # a fee of one micro-USDC at least
+    assert world.dust([(key.address, 0) for key in (world.taker, world.maker)]) >= 0
+
+
+def test_71_the_backstops_account_cannot_be_liquidated_or_deleveraged() -> None:
+    world = insolvent(backstop=20)
+    backstop = world.exchange.call.backstop()
+    send = world.exchange.send(world.operator)
+    with pytest.raises(RevertError, match="account is healthy"):
+        send.liquidate(backstop, 0, 1, 1, 0)
+    with pytest.raises(RevertError, match="account is solvent"):
+        send.deleverage(backstop, 0, 1, [account_key(world.maker)], [1])
+    with pytest.raises(RevertError, match="no counterparty"):
+        send.deleverage(world.taker.address, 0, 1, [int(backstop, 16) << 16], [1_000])
+    deleverage(world, 1_000)
+    assert world.exchange.call.cash(backstop, 0) == 0
+    with pytest.raises(RevertError, match="account is healthy"):
+        send.liquidate(backstop, 0, 1, 1, 0)
+
+
 def test_71_operator_and_fund_hold_no_position_that_could_be_liquidated() -> None:
     """The insurance fund is a number, not an account: there is nothing to liquidate."""
     scene = Scene()
@@ -254,22 +524,24 @@ def test_71_operator_and_fund_hold_no_position_that_could_be_liquidated() -> Non
 @pytest.mark.parametrize("sign", [1, -1])
 def test_72_funding_index_overflow(sign: int) -> None:
     """An index at its bound stands still: nothing wraps, positions stay exact, and exits stay possible."""
-    per_hour = (2**40 * 10_000 * SCALE) // 10**8
-    assert 2**78 // per_hour > 500  # hours at the cap, at the highest price there can be
+    per_hour = 2**40 * 5_000 * SCALE // 10**8
+    assert 2**78 // per_hour > 1_000  # hours at the highest rate, at the highest price there can be
     world = World()
-    bound, rate, last = sign * (2**78 - 5), sign * 10_000, world.now
-    word = bound << 160 | (bound & (1 << 96) - 1) << 64 | last << 24 | rate & (1 << 24) - 1
+    bound = sign * (2**78 - 5)
+    word = bound << 160 | (bound & (1 << 96) - 1) << 64
     world.evm.set_mapping(world.exchange.address, storage_slot("Exchange", "markets", "indices"), 1, word)
-    assert world.exchange.call.market_indices(1) == (bound, bound, last, rate)
-    world.trade(world.taker, world.maker, 1_000)
-    equity = world.exchange.call.margin_of(world.taker.address, 0)[0]
-    world.warp(60)
-    world.exchange.send(world.operator).poke(1)
-    g_long, g_short, _, _ = world.exchange.call.market_indices(1)
-    assert (g_long, g_short) == (bound, bound)
-    assert world.exchange.call.margin_of(world.taker.address, 0)[0] == equity
-    world.trade(world.taker, world.maker, -1_000)
-    assert world.cash(world.taker) == world.cash(world.maker) == 100_000 * USDC
+    assert world.exchange.call.market_indices(1)[:2] == (bound, bound)
+    price = PRICE[1] + sign * 100_000
+    world.trade(world.taker, world.maker, 1_000, price, taker_fee=350)
+    equity = world.equity(world.taker)
+    for _ in range(3):
+        world.warp(3_600)
+        world.push({1: PRICE[1]})
+        world.exchange.send(world.operator).poke(1)
+        assert world.exchange.call.market_indices(1)[:2] == (bound, bound)
+        assert world.equity(world.taker) == equity
+    world.trade(world.taker, world.maker, -1_000, price)
+    assert world.cash(world.maker) == 100_000 * USDC
 
 
 @pytest.mark.parametrize("open_interest", [0, 500])
@@ -288,7 +560,7 @@ def test_72_a_ten_year_gap(open_interest: int) -> None:
     scene.twin.poke(1)
     scene.twin.check()
     index = scene.twin.model.markets[1].funding.g_long
-    assert index == ((PRICE[1] * 5_000 * SCALE) // 10**8 if open_interest else 0)
+    assert index == (PRICE[1] * 2_500 * SCALE // (10**8 * 3_600) * 3_600 if open_interest else 0)
     assert scene.twin.model.markets[1].funding.rate == 0
 
 
