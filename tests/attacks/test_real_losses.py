@@ -7,8 +7,8 @@ from tests.attacks.scenes import Scene
 from tests.support.abi import RevertError, abi_of
 from tests.support.build import artifact
 from tests.support.chain import deploy
-from tests.support.wire import wallet
-from tests.support.world import KEYS, PRICE, USDC, World, rejections
+from tests.support.wire import PositionWord, wallet
+from tests.support.world import KEYS, PRICE, USDC, World, account_key, rejections
 
 
 def test_mango_2022_self_matched_profit_is_not_withdrawable() -> None:
@@ -100,6 +100,94 @@ def test_jelly_and_popcat_nobody_inherits_an_illiquid_position_unasked() -> None
     assert scene.liquidate()
 
 
+def test_jelly_and_popcat_the_backstop_pays_cash_and_never_holds_a_position() -> None:
+    """A squeeze ruins a short that nobody wants: the backstop loses at most its cash, and the longs close it out."""
+    world = World()
+    short, pumped = wallet("short"), (3_000_000, 4_000_000, 6_000_000)
+    world.system.fund(short.address, 5_000 * USDC)
+    backstop = world.name_backstop(1_000 * USDC)
+    world.trade(short, world.maker, -40_000)
+    for price in pumped:
+        world.push({1: price})
+    hole = -world.equity(short)
+    assert hole > 100_000 * USDC << 32
+    before = world.equity(world.maker)
+    receipt = world.exchange.send(wallet("anyone").address).deleverage(
+        short.address, 0, 1, [account_key(world.maker)], [40_000]
+    )
+    assert [log.delta for log in receipt.named("BackstopChanged")] == [-1_000 * USDC]
+    assert world.exchange.call.cash(backstop, 0) == 0
+    assert PositionWord.unpack(world.exchange.call.position(backstop, 0, 1)) == PositionWord(0, 0, 0)
+    assert world.exchange.call.open_interest(1) == 0
+    # the longs get what there is: their own, the short's margin and the backstop's cash
+    assert world.cash(world.maker) == 106_000 * USDC
+    assert world.equity(world.maker) < before
+    assert world.balance(world.vault.address) == 206_000 * USDC
+
+
+def test_2025_10_10_deleveraging_takes_what_is_missing_and_no_more() -> None:
+    """A crash with many on the other side: they lose the hole to within a unit a lot, and keep what was not needed."""
+    world = World()
+    victim, shorts = wallet("victim"), [wallet(f"short {number}") for number in range(5)]
+    world.system.fund(victim.address, 600 * USDC)
+    for short in shorts:
+        world.system.fund(short.address, 2_000 * USDC)
+        world.trade(victim, short, 1_000)
+    world.push({1: 2_070_000})
+    hole = -world.equity(victim) >> 32
+    before = sum(world.equity(short) for short in shorts)
+    keys = [account_key(short) for short in shorts]
+    world.exchange.send(world.operator).deleverage(victim.address, 0, 1, keys, [1_500] * 5)
+    paid = before - sum(world.equity(short) for short in shorts) >> 32
+    assert hole <= paid <= hole + 5_000
+    assert world.exchange.call.insurance() == paid - hole  # the surplus of rounding is the fund's
+    # each is closed by its own size and paid by it, none by more
+    assert [world.position(short).size for short in shorts] == [0] * 5
+    assert len({world.cash(short) for short in shorts}) == 1
+    assert world.cash(shorts[0]) > 2_000 * USDC  # still a profit
+    with pytest.raises(RevertError, match="account is solvent"):
+        world.exchange.send(world.operator).deleverage(victim.address, 0, 1, keys, [1_500] * 5)
+
+
+def test_dydx_2025_the_last_lot_of_an_isolated_market_halts_nothing() -> None:
+    """One bankrupt account is the whole side of a market: it goes in one call; other markets trade on meanwhile."""
+    world = World()
+    victim = wallet("victim")
+    world.system.fund(victim.address, 5_000 * USDC)
+    world.trade(victim, world.maker, 40_000)
+    world.warp(8 * 3_600)  # the chain stood still
+    keys = [account_key(world.maker)]
+    with pytest.raises(RevertError, match="stale price"):
+        world.exchange.send(world.operator).deleverage(victim.address, 0, 1, keys, [40_000])
+    world.push({1: 2_000_000, 2: PRICE[2]})
+    world.exchange.send(world.operator).deleverage(victim.address, 0, 1, keys, [40_000])
+    assert world.exchange.call.open_interest(1) == 0
+    world.trade(world.taker, world.maker, 10, 2_000_000)
+    world.trade(world.taker, world.maker, 10, market="ETH-USD")
+
+
+def test_hyperliquid_eth_2025_a_huge_position_falls_on_its_own_market_alone() -> None:
+    """Whoever draws out all it can and is then ruined: no more than its hole is paid, and not by other markets."""
+    world = World()
+    whale, other = wallet("whale"), wallet("other market")
+    world.system.fund(whale.address, 5_000 * USDC)
+    world.system.fund(other.address, 1_000 * USDC)
+    world.trade(whale, world.maker, 40_000)
+    world.trade(other, world.taker, 1_000, market="ETH-USD")
+    world.push({1: PRICE[1] * 104 // 100})
+    free = world.withdrawable(whale)
+    if free:
+        world.withdraw(whale, free)
+    world.push({1: PRICE[1] * 90 // 100})
+    hole = -world.equity(whale) >> 32
+    assert hole > 0
+    before = world.equity(world.maker) >> 32
+    world.exchange.send(world.operator).deleverage(whale.address, 0, 1, [account_key(world.maker)], [40_000])
+    assert hole <= before - (world.equity(world.maker) >> 32) <= hole + 40_000
+    assert world.equity(other) >> 32 == 1_000 * USDC
+    assert world.equity(world.taker) >> 32 == 100_000 * USDC
+
+
 def test_dydx_2025_a_whole_market_in_one_liquidation_and_a_stale_price_on_resume() -> None:
     scene = Scene()
     scene.fund(victim=5_000)
@@ -132,6 +220,36 @@ def test_drift_v1_the_first_out_does_not_win() -> None:
     assert scene.twin.model.withdrawable((scene.maker.address, 0)) <= 6_000 * USDC
     scene.twin.withdraw(scene.maker, 6_000 * USDC)
     scene.twin.check()
+
+
+def test_drift_v1_in_a_market_that_ends_all_winners_get_the_same() -> None:
+    """The bad debt is spread over the winning side before any of them is paid: first and last out get as much a lot."""
+    paid = set()
+    for first in (0, 1):
+        world = World(funds=0)
+        victim, winners = wallet("victim"), [wallet("winner"), wallet("second winner")]
+        world.system.fund(victim.address, 1_000 * USDC)
+        for winner in winners:
+            world.system.fund(winner.address, 6_000 * USDC)
+            world.trade(victim, winner, 4_000)
+        world.exchange.send(world.governance).begin_settling(1)
+        world.warp(3_600)
+        world.push({1: PRICE[1] * 90 // 100})
+        anyone = world.exchange.send(wallet("anyone").address)
+        anyone.fix_settlement(1)
+        keys = [account_key(key) for key in (*winners, victim)]
+        anyone.settle_positions(1, keys)
+        assert [world.position(winner).size for winner in winners] == [-4_000, -4_000]
+        for winner in winners:  # nobody runs before the day is over
+            assert world.withdrawable(winner) <= 6_000 * USDC
+        world.warp(86_400)
+        for winner in (winners[first], winners[1 - first]):
+            anyone.settle_positions(1, [account_key(winner)])
+            world.withdraw(winner, world.cash(winner))
+        assert world.balance(winners[0].address) == world.balance(winners[1].address)
+        assert world.balance(world.vault.address) <= 1
+        paid.add(world.balance(winners[0].address))
+    assert len(paid) == 1
 
 
 def test_aftermath_2026_a_fee_is_bounded_below_as_well(world: World) -> None:
