@@ -6,6 +6,7 @@ docs/roles.md says.
 """
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -165,10 +166,34 @@ def test_79_the_bounds_themselves_are_allowed(world: World) -> None:
 
 def test_80_storage_layout_difference() -> None:
     """The Exchange, its desk, office and exit, each delegating to the next, keep everything in the same places."""
-    hot, *others = (artifact(name).layout for name in EXCHANGE)
+    hot, *others = (artifact(name).layout["storage_layout"] for name in EXCHANGE)
     for cold in others:
-        assert hot["storage_layout"] == cold["storage_layout"]
-        assert hot["transient_storage_layout"] == cold["transient_storage_layout"]
+        assert cold == hot
+    assert len(occupied(hot)) == sum(size for _, size in flat(hot))
+
+
+def test_80_transient_layout_difference() -> None:
+    """What they share within a call lies in the same places, and what the Exchange alone knows beside it."""
+    layouts = {name: artifact(name).layout["transient_storage_layout"] for name in EXCHANGE}
+    shared = layouts["ExchangeOffice"]
+    assert set(shared) == {"$.nonreentrant_key", "margin"}
+    for name, layout in layouts.items():
+        assert {key: layout[key] for key in shared} == shared, name
+        own = {key: entry for key, entry in layout.items() if key not in shared}
+        assert set(own) == ({"groups"} if name == "Exchange" else set())
+        assert not occupied(own) & occupied(shared)
+
+
+def flat(layout: dict[str, Any]) -> list[tuple[int, int]]:
+    """First slot and number of slots of every variable of a layout, modules included."""
+    found = []
+    for entry in layout.values():
+        found += [(int(entry["slot"]), int(entry["n_slots"]))] if "slot" in entry else flat(entry)
+    return found
+
+
+def occupied(layout: dict[str, Any]) -> set[int]:
+    return {slot + offset for slot, size in flat(layout) for offset in range(size)}
 
 
 @pytest.mark.parametrize("name", [*EXCHANGE, "Vault", "PushedOracle"])

@@ -264,7 +264,8 @@ def test_28_extreme_integers(world: World) -> None:
             fill = world.fill(price, size, taker_fee=fees[0], maker_fee=fees[1])
             assert len(reasons(world, orders, fill)) == 1
     at_index = world.fill(PRICE[1], 2**46)
-    assert reasons(world, orders, at_index)[0] in ("margin", "open interest cap")
+    assert reasons(world, orders, at_index) == ["position limit"]
+    assert reasons(world, orders, replace(at_index, size=2**46 - 1))[0] in ("margin", "open interest cap")
     assert reasons(world, orders, replace(at_index, fill_id=2**64 - 1, size=10)) == []
 
 
@@ -358,8 +359,10 @@ def test_32_only_operators_settle_and_each_has_a_head_of_its_own(world: World) -
     for stranger in (world.taker, wallet("non-operator"), KEYS.governance, KEYS.guardian):
         with pytest.raises(RevertError, match="only operators"):
             world.exchange.send(stranger.address).settle(bytes(32), (1).to_bytes(32, "big"), *words)
-    with pytest.raises(RevertError):
-        world.exchange.send(world.operator).execute_fill(*world.exchange.abi.functions["execute_fill"].blank())
+    for step in ("execute_fill", "execute_group", "execute_liquidation"):
+        for sender in (world.operator, world.governance):
+            with pytest.raises(RevertError, match="only self"):
+                getattr(world.exchange.send(sender), step)(*world.exchange.abi.functions[step].blank())
     world.exchange.send(world.governance).set_operator(world.operator, False)
     with pytest.raises(RevertError, match="only operators"):
         world.settle(orders, [fill])

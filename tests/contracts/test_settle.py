@@ -4,6 +4,7 @@
 from dataclasses import replace
 
 import pytest
+from eth_utils.crypto import keccak
 
 from tests.support.abi import RevertError
 from tests.support.system import BTC
@@ -60,31 +61,73 @@ def test_eight_markets_in_a_batch_and_not_nine() -> None:
 
 
 def test_what_a_batch_says(world: World) -> None:
-    """One event per fill in order, fees and funding once, and the totals."""
+    """One event per fill in order, the hour that is opened, and the totals."""
     orders = [world.signed(world.taker, "BUY"), world.signed(world.maker, "SELL")]
     fills = [world.fill(size=3, taker_fee=350), world.fill(size=0), world.fill(size=4, taker_fee=350, maker_fee=-50)]
-    world.warp(10)
+    world.warp(3_000)
+    world.push({1: PRICE[1]})
     before = world.system.head
     logs = world.settle(orders, fills)
-    assert [log.name for log in logs] == [
-        "Fill",
-        "FillRejected",
-        "Fill",
-        "FundingAccrued",
-        "FeesCollected",
-        "BatchSettled",
-    ]
-    first, rejected, second, funding, fees, batch = logs
+    assert [log.name for log in logs] == ["Fill", "FillRejected", "Fill", "FundingAccrued", "BatchSettled"]
+    first, rejected, second, funding, batch = logs
     assert (first.detail >> 192, rejected.fill_id, second.detail >> 192) == tuple(fill.fill_id for fill in fills)
-    assert (funding.market, funding.index_price, funding.at) == (1, PRICE[1], world.now)
+    assert (funding.market, funding.index_price, funding.at) == (1, PRICE[1], world.now // 3_600 * 3_600)
+    assert (funding.g_long, funding.g_short, funding.rate) == (0, 0, 0)
     notionals = [PRICE[1] * size for size in (3, 4)]
     taker_fees = [-(-notional * 350 // 10**6) for notional in notionals]
     rebate = notionals[1] * 50 // 10**6
-    assert fees.amount == sum(taker_fees) - rebate == fees.balance
+    assert batch.fees == sum(taker_fees) - rebate == world.exchange.call.fees()
     assert (batch.operator, batch.prev, batch.next) == (world.operator, before, world.system.head)
     assert (batch.settled, batch.rejected) == (2, 1)
     assert PositionWord.unpack(second.taker_position).q == -(sum(notionals) + sum(taker_fees)) << 32
     assert PositionWord.unpack(second.maker_position).q == (sum(notionals) + rebate) << 32
+    assert world.exchange.call.last_batch() == world.now
+
+
+def test_a_batch_that_settles_nothing_is_not_the_last_one(world: World) -> None:
+    world.trade(world.taker, world.maker, 1)
+    last = world.now
+    world.warp(10)
+    world.settle([], [])
+    assert world.exchange.call.last_batch() == last
+    orders = [world.signed(world.taker, "BUY"), world.signed(world.maker, "SELL")]
+    world.settle(orders, [world.fill(size=101)])
+    assert world.exchange.call.last_batch() == last
+
+
+def test_the_word_that_stands_for_no_batch_yet_is_nobodys_head(world: World) -> None:
+    """An operator's first batch has prev 0; `next` may be neither 0, nor `prev`, nor the word kept until then."""
+    operator = world.exchange.send(world.operator)
+    genesis = keccak(text="no batch yet")
+    assert heads(world) == bytes(32)
+    for prev, bad, reason in (
+        (bytes(32), bytes(32), "journal head stands still"),
+        (bytes(32), genesis, "journal head stands still"),
+        ((5).to_bytes(32, "big"), (6).to_bytes(32, "big"), "journal head moved"),
+    ):
+        with pytest.raises(RevertError, match=reason):
+            operator.settle(prev, bad, [], [])
+    world.settle([], [])
+    assert heads(world) == world.system.head
+    with pytest.raises(RevertError, match="journal head moved"):
+        operator.settle(bytes(32), (9).to_bytes(32, "big"), [], [])
+
+
+def test_who_ceases_to_be_an_operator_loses_the_head(world: World) -> None:
+    """And starts anew when he is one again; to be named twice changes nothing."""
+    rule = world.exchange.send(world.governance)
+    world.settle([], [])
+    rule.set_operator(world.operator, True)
+    assert heads(world) == world.system.head
+    rule.set_operator(world.operator, False)
+    assert not world.exchange.call.is_operator(world.operator)
+    assert heads(world) == bytes(32)
+    for prev in (bytes(32), world.system.head):
+        with pytest.raises(RevertError, match="only operators"):
+            world.exchange.send(world.operator).settle(prev, (7).to_bytes(32, "big"), [], [])
+    rule.set_operator(world.operator, True)
+    world.exchange.send(world.operator).settle(bytes(32), (7).to_bytes(32, "big"), [], [])
+    assert int.from_bytes(heads(world), "big") == 7
 
 
 def test_closing_moves_the_quote_to_cash(world: World) -> None:

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from eth_account.signers.local import LocalAccount
 
 from tests.reference.exchange import ACCOUNT, BATCH, MARKET, NOBODY, ORDER
+from tests.support.build import storage_slot
 from tests.support.system import BTC, ETH
-from tests.support.wire import Signed, wallet
+from tests.support.wire import PositionWord, Signed, wallet
 from tests.support.world import PRICE, USDC, World, rejections
 
 TAKER, MAKER = 0, 1
@@ -35,10 +37,14 @@ def order(**fields: Any) -> dict[str, Any]:
 
 
 CASES = [
-    Case("trigger", ORDER, "trigger unsupported", TAKER, order(trigger="AT_OR_ABOVE", trigger_price=1)),
-    Case("trigger below", ORDER, "trigger unsupported", MAKER, maker=order(trigger="AT_OR_BELOW", trigger_price=1)),
-    Case("trigger price alone", ORDER, "trigger unsupported", TAKER, order(trigger_price=1)),
-    Case("referrer", ORDER, "referrer unsupported", MAKER, maker=order(referrer=9)),
+    Case("trigger", MARKET, "not triggered", None, order(trigger="AT_OR_ABOVE", trigger_price=PRICE[1] + 1)),
+    Case(
+        "trigger below", MARKET, "not triggered", None, maker=order(trigger="AT_OR_BELOW", trigger_price=PRICE[1] - 1)
+    ),
+    Case("trigger price alone", ORDER, "bad trigger", TAKER, order(trigger_price=1)),
+    Case("trigger without a price", ORDER, "bad trigger", MAKER, maker=order(trigger="AT_OR_BELOW")),
+    Case("huge trigger price", ORDER, "bad trigger", TAKER, order(trigger="AT_OR_BELOW", trigger_price=2**40 + 1)),
+    Case("single fill-or-kill", BATCH, "fill-or-kill", None, order(time_in_force="FOK", slot=0, size=11)),
     Case("zero size", ORDER, "bad size", TAKER, order(size=0)),
     Case("huge size", ORDER, "bad size", TAKER, order(size=2**46 + 1)),
     Case("zero price", ORDER, "bad price", TAKER, order(limit_price=0)),
@@ -65,8 +71,8 @@ CASES = [
     Case("taker out of range", BATCH, "bad fill", None, fill=order(taker=2)),
     Case("maker out of range", BATCH, "bad fill", None, fill=order(maker=255)),
     Case("tail", BATCH, "bad fill", None, fill=order(tail=1)),
-    Case("unknown fill flag", BATCH, "bad fill", None, fill=order(flags=2)),
-    Case("grouped", BATCH, "group unsupported", None, fill=order(flags=1)),
+    Case("unknown fill flag", BATCH, "bad fill", None, fill=order(flags=4)),
+    Case("highest fill flag", BATCH, "bad fill", None, fill=order(flags=1 << 15)),
     Case("market mismatch", BATCH, "market mismatch", None, maker=order(market="ETH-USD", limit_price=PRICE[1])),
     Case("off tick", MARKET, "off tick", None, order(limit_price=PRICE[1] + 50), fill=order(price=PRICE[1] + 50)),
     Case(
@@ -170,13 +176,22 @@ def test_unknown_flags(world: World, bit: int) -> None:
     assert (fault_class, reason) == (ORDER, "unknown flag")
 
 
-def test_the_fourth_time_in_force_and_the_fourth_trigger_do_not_exist(world: World) -> None:
-    for bits, expected in ((3 << 1, "unknown flag"), (3 << 5, {"unknown flag", "trigger unsupported"})):
-        signed = world.signed(world.taker, "BUY")
-        terms, amounts, *signature = signed.words
-        odd = replace(signed, words=(terms, amounts | bits, *signature))
-        _, reason, _ = refused(world, odd, world.signed(world.maker, "SELL"))
-        assert reason in expected
+@pytest.mark.parametrize("bits", [3 << 1, 3 << 5], ids=["time in force", "trigger"])
+def test_the_fourth_time_in_force_and_the_fourth_trigger_do_not_exist(world: World, bits: int) -> None:
+    signed = world.signed(world.taker, "BUY", slot=0, revision=0)
+    terms, amounts, *signature = signed.words
+    odd = replace(signed, words=(terms, amounts | bits, *signature))
+    fault_class, reason, _ = refused(world, odd, world.signed(world.maker, "SELL"))
+    assert (fault_class, reason) == (ORDER, "unknown flag")
+
+
+def test_a_referrer_that_nobody_is_and_a_trigger_that_has_been_met_are_no_fault(world: World) -> None:
+    met = {"trigger": "AT_OR_BELOW", "trigger_price": PRICE[1]}
+    orders = [
+        world.signed(world.taker, "BUY", referrer=9, **met),
+        world.signed(world.maker, "SELL", referrer=2**32 - 1),
+    ]
+    assert rejections(world.settle(orders, [world.fill()])) == []
 
 
 def test_expired(world: World) -> None:
@@ -231,18 +246,52 @@ def test_stale_leg(world: World) -> None:
     assert world.position(world.taker, 2).size == 60
 
 
-def test_position_limit(world: World) -> None:
-    vast = replace(ETH, id=3, ticker="DUST-USD", max_open_interest=2**46, imf=10_000, mmf=5_000, tick=1)
-    world.exchange.send(world.governance).list_market(*vast.arguments())
-    world = World((BTC, ETH, vast), funds=2**60)
+DUST = replace(ETH, id=3, ticker="DUST-USD", max_open_interest=2**46, imf=10_000, mmf=5_000, tick=1)
+
+
+def test_position_limit() -> None:
+    """The longest is 2^46 - 1 lots, the shortest -2^46."""
+    world = World((BTC, ETH, DUST), funds=2**60)
+    world.system.fund(KEY.address, 2**60)
     world.push({3: 1})
-    fields = {"market": "DUST-USD", "limit_price": 1, "size": 2**46}
-    orders = [world.signed(world.taker, "BUY", **fields), world.signed(world.maker, "SELL", slot=2, **fields)]
-    assert rejections(world.settle(orders, [world.fill(1, 2**46)])) == []
-    one = {"market": "DUST-USD", "limit_price": 1, "size": 1}
-    more = [world.signed(world.taker, "BUY", slot=3, **one), world.signed(world.maker, "SELL", slot=4, **one)]
-    assert refused(world, *more, price=1, size=1)[:2] in {(ACCOUNT, "position limit"), (MARKET, "open interest cap")}
-    assert world.position(world.taker, 3).size == 2**46
+
+    def dust(taker: LocalAccount, side: str, maker: LocalAccount, other: str, size: int) -> list[Signed]:
+        fields = {"market": "DUST-USD", "limit_price": 1, "size": size}
+        return [world.signed(taker, side, **fields), world.signed(maker, other, slot=2, **fields)]
+
+    whole = dust(world.taker, "BUY", world.maker, "SELL", 2**46)
+    assert refused(world, *whole, price=1, size=2**46) == (ACCOUNT, "position limit", whole[0].id)
+    assert rejections(world.settle(whole, [world.fill(1, 2**46 - 1)])) == []
+    longer = dust(KEY, "SELL", world.taker, "BUY", 1)
+    assert refused(world, *longer, price=1, size=1) == (ACCOUNT, "position limit", longer[1].id)
+    assert rejections(world.settle(dust(KEY, "BUY", world.maker, "SELL", 1), [world.fill(1, 1)])) == []
+    assert (world.position(world.taker, 3).size, world.position(world.maker, 3).size) == (2**46 - 1, -(2**46))
+    shorter = dust(KEY, "BUY", world.maker, "SELL", 1)
+    assert refused(world, *shorter, price=1, size=1) == (ACCOUNT, "position limit", shorter[1].id)
+    # and back from there
+    assert rejections(world.settle(dust(KEY, "SELL", world.maker, "BUY", 1), [world.fill(1, 1)])) == []
+
+
+@pytest.mark.parametrize(("room", "fits"), [(0, True), (-1, False)])
+@pytest.mark.parametrize("lots", [-5, 5])
+def test_position_limit_of_the_quote(world: World, lots: int, room: int, fits: bool) -> None:
+    """From -2^126 to 2^126 - 1; no real money comes near it. Who owes 2^126 is refused for want of margin, though."""
+    world.trade(world.taker, world.maker, -20 * lots)
+    moved = -lots * PRICE[1] << 32
+    bound = 2**126 - 1 - room if lots < 0 else -(2**126) + room
+    held = PositionWord(-20 * lots, bound - moved, 0)
+    key = ((int(world.taker.address, 16) << 16) << 16) | 1
+    world.evm.set_mapping(world.exchange.address, storage_slot("Exchange", "accounts", "positions"), key, held.pack())
+    assert world.position(world.taker) == held
+    sides = ("BUY", "SELL") if lots > 0 else ("SELL", "BUY")
+    orders = [world.signed(world.taker, sides[0], slot=5), world.signed(world.maker, sides[1], slot=6)]
+    found = rejections(world.settle(orders, [world.fill(size=abs(lots))]))
+    if fits and lots < 0:
+        assert found == []
+        assert world.position(world.taker).q == bound
+    else:
+        reason = "margin" if fits else "position limit"
+        assert [(r.reason, r.order) for r in found] == [(reason, orders[0].id)]
 
 
 def test_too_many_positions() -> None:

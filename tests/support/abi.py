@@ -62,10 +62,22 @@ def _blank(kind: str) -> Any:
     if kind.endswith("]"):
         return []
     if kind.startswith("("):
-        return tuple(_blank(part) for part in kind[1:-1].split(","))
+        return tuple(_blank(part) for part in _parts(kind))
     if kind.startswith("bytes"):
         return bytes(32) if kind == "bytes32" else b""
     return {"address": "0x" + "00" * 20, "bool": False, "string": ""}.get(kind, 0)
+
+
+def _parts(kind: str) -> list[str]:
+    """Of a tuple's type, which may hold tuples."""
+    parts, depth = [""], 0
+    for letter in kind[1:-1]:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
 
 
 def _checksummed(kinds: Sequence[str], values: Sequence[Any]) -> tuple[Any, ...]:
@@ -74,7 +86,7 @@ def _checksummed(kinds: Sequence[str], values: Sequence[Any]) -> tuple[Any, ...]
         if kind == "address":
             value = to_checksum_address(value)
         elif kind.startswith("(") and kind.endswith(")"):
-            value = _checksummed(kind[1:-1].split(","), value)
+            value = _checksummed(_parts(kind), value)
         out.append(value)
     return tuple(out)
 
