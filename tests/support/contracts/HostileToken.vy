@@ -3,10 +3,12 @@
 """
 @title A token that misbehaves on demand
 @license GNU Affero General Public License v3.0 only
-@notice Takes a fee, answers false or nothing, refuses a recipient, or calls back while it moves.
+@notice Takes a fee of who receives or a tax of who sends, answers false or nothing, refuses a recipient, or calls back while it
+        moves. What it does not know it takes for granted, `permit` too.
 """
 
 fee_bps: public(uint256)
+tax_bps: public(uint256)
 answer: public(uint256)  # 0 true, 1 false, 2 nothing
 refused: public(HashMap[address, bool])
 hook: public(address)
@@ -19,6 +21,11 @@ allowance: public(HashMap[address, HashMap[address, uint256]])
 @external
 def set_fee(bps: uint256):
     self.fee_bps = bps
+
+
+@external
+def set_tax(bps: uint256):
+    self.tax_bps = bps
 
 
 @external
@@ -75,7 +82,7 @@ def _move(owner: address, to: address, amount: uint256) -> Bytes[32]:
         success, answer = raw_call(self.hook, self.hook_data, max_outsize=256, revert_on_failure=False)
         self.hook_answers.append(success)
     if self.answer == 0:
-        self.balanceOf[owner] -= amount
+        self.balanceOf[owner] -= amount + amount * self.tax_bps // 10_000
         self.balanceOf[to] += amount - amount * self.fee_bps // 10_000
         return abi_encode(True)
     if self.answer == 1:
@@ -83,3 +90,8 @@ def _move(owner: address, to: address, amount: uint256) -> Bytes[32]:
     self.balanceOf[owner] -= amount
     self.balanceOf[to] += amount
     return b""
+
+
+@external
+def __default__():
+    pass
