@@ -32,7 +32,8 @@ PAGE = ROOT / "docs" / "mutation-survivors.md"
 def drawn(mutants: list[Mutant], seed: int, only: str | None) -> list[Mutant]:
     """In the order in which they are tried."""
     if only is not None:
-        return [mutant for mutant in mutants if only in f"{mutant.file}:{mutant.line}:" or only == mutant.id]
+        place = f"{only}:" if only.rpartition(":")[2].isdigit() else only
+        return [mutant for mutant in mutants if place in f"{mutant.file}:{mutant.line}:" or only == mutant.id]
     order = list(mutants)
     random.Random(seed).shuffle(order)
     return order
@@ -78,13 +79,12 @@ def main() -> int:
     known = _known(log)
     before = len(known)
     wanted = len(order) if options.sample is None else options.sample
-    counted = 0
 
     def show(mutant: Mutant, one: Result) -> None:
-        nonlocal counted
         with log.open("a") as handle:
             handle.write(one.line() + "\n")
-        counted += one.verdict.counts
+        until = order[: order.index(mutant) + 1]  # results of before may lie beyond
+        counted = sum(known[other.id].verdict.counts for other in until if other.id in known)
         seconds = f"{one.compile_ms / 1000:.1f} + {one.test_ms / 1000:.1f} s"
         by = f" by {one.killer.split('::')[-1]}" if one.killer else ""
         place = f"{mutant.file}:{mutant.line}"

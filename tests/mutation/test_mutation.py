@@ -11,6 +11,7 @@ import pytest
 from eth_utils.crypto import keccak
 
 from tests.coverage.instrument import FIRST_PROBE, Instrumented, instrument
+from tests.mutation.__main__ import drawn
 from tests.mutation.campaign import Result
 from tests.mutation.mutants import Base, Changed, Verdict, Workshop
 from tests.mutation.operators import Mutant, mutants_of
@@ -246,6 +247,15 @@ def test_a_campaign(root: Path) -> None:
     out = json.loads((root / "out.json").read_text())
     assert [name.split("::")[1] for name in out["unable"]] == ["test_that_can_tell"]
     assert out["verdicts"] == chosen
+
+
+def test_mutants_are_drawn_by_the_seed_or_chosen_by_their_place(root: Path) -> None:
+    found = small(root)
+    assert drawn(found, 7, None) == drawn(found, 7, None) != drawn(found, 8, None)
+    assert set(drawn(found, 7, None)) == set(found)
+    assert {mutant.line for mutant in drawn(found, 7, "Small.vy:2")} <= {2}
+    assert {mutant.line for mutant in drawn(found, 7, "Small.vy:21")} == {21}
+    assert drawn(found, 7, "contracts/Small.vy") == found
 
 
 def test_the_score_counts_what_is_noticed(root: Path) -> None:
