@@ -18,6 +18,7 @@ lots: transient(uint256)
 fault: transient(uint256)  # of the first fill that has one
 faulty: transient(uint256)  # which one that is
 fills: transient(uint256[MAX_FILLS])
+rates: transient(int256[MAX_FILLS])  # taker and maker fee together, ppm
 takers: transient(execution.Side[MAX_FILLS])
 makers: transient(execution.Side[MAX_FILLS])
 
@@ -31,9 +32,10 @@ def _open(taker: uint256):
 
 
 @internal
-def _add(fill: uint256, fault: uint256, taker: execution.Side, maker: execution.Side):
+def _add(fill: uint256, rate: int256, fault: uint256, taker: execution.Side, maker: execution.Side):
     place: uint256 = self.count
     self.fills[place] = fill
+    self.rates[place] = rate
     self.takers[place] = taker
     # what the fills before it will have taken from the taker's order
     self.takers[place].filled = taker.filled + self.lots

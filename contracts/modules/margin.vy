@@ -35,50 +35,33 @@ struct Quote:
 
 # Quotes that this call has asked for. An epoch per outer call: a later one in the same transaction must not read them.
 epoch: transient(int256)
-quote_heads: transient(HashMap[uint256, int256])  # epoch << 104 | index 48 | imf 24 | mmf 24 | fresh 8
-quote_indices: transient(HashMap[uint256, int256])  # G_long int128 | G_short int128
+quotes: transient(HashMap[uint256, int256])
 
 
 @internal
 def _open_epoch():
-    self.epoch = unsafe_add(self.epoch, 1)
+    self.epoch = (self.epoch + 1) & slots.SIGNED_MASK_16
 
 
 @internal
-def _quote(market: uint256) -> Quote:
-    head: int256 = self.quote_heads[market]
-    if head >> 104 != self.epoch or head == 0:
-        return self._ask(market)
-    word: int256 = self.quote_indices[market]
-    return Quote(
-        market=convert(market, int256),
-        index=(head >> 56) & slots.SIGNED_MASK_48,
-        g_long=word >> 128,
-        g_short=(word << 128) >> 128,
-        imf=(head >> 32) & (2**24 - 1),
-        mmf=(head >> 8) & (2**24 - 1),
-        fresh=head & 1 == 1,
-    )
-
-
-@internal
-def _ask(market: uint256) -> Quote:
+def _quote_word(market: uint256) -> int256:
     """
-    @dev In a call of its own, so that the memory it takes is not part of the caller's.
+    @return The market's quote, packed.
     """
+    word: int256 = self.quotes[market]
+    if word & slots.SIGNED_MASK_16 == self.epoch and word != 0:
+        return word
+    # in a call of its own, so that the memory it takes is not part of the caller's
     response: Bytes[224] = raw_call(
         self,
         abi_encode(market, method_id=method_id("quote(uint256)")),
         max_outsize=224,
         is_static_call=True,
     )
-    quote: Quote = abi_decode(response, Quote)
-    head: int256 = (self.epoch << 104) | (quote.index << 56) | (quote.imf << 32) | (quote.mmf << 8)
-    if quote.fresh:
-        head = head | 1
-    self.quote_heads[market] = head
-    self.quote_indices[market] = (quote.g_long << 128) | (quote.g_short & slots.SIGNED_MASK_128)
-    return quote
+    q: Quote = abi_decode(response, Quote)
+    word = slots._quote_word(q.g_long, q.g_short, q.index, q.imf, q.mmf, q.fresh, self.epoch)
+    self.quotes[market] = word
+    return word
 
 
 @external
@@ -149,7 +132,49 @@ def _others(word: int256, account: uint256, except_market: int256) -> Health:
     """
     @return Health of the account without its position in one market.
     """
-    health: Health = self._cash_only(word)
+    health: Health = self._rest(word, account, except_market)
+    health.maintenance = self._maintenance_of_rest(word, account, except_market)
+    return health
+
+
+@internal
+def _rest(word: int256, account: uint256, except_market: int256) -> Health:
+    """
+    @dev What most trades need of the other positions: all but their maintenance margin, which is left zero.
+         Bounds: 2**126 + 2**46 * 2**78 + 2**46 * 2**40 * 2**32, eight times.
+    """
+    equity: int256 = (word >> 176) << units.SCALE_BITS
+    initial: int256 = 0
+    fresh: int256 = 1
+    instruments: int256 = (word >> 48) & slots.SIGNED_MASK_128
+    for i: uint256 in range(8):
+        if instruments == 0:
+            break
+        market: int256 = instruments & slots.SIGNED_MASK_16
+        instruments = instruments >> 16
+        if market != 0 and market != except_market:
+            id: uint256 = convert(market, uint256)
+            quote: int256 = self._quote_word(id)
+            held: int256 = accounts.positions[(account << 16) | id]
+            size: int256 = held >> 192
+            index: int256 = (quote >> 57) & slots.SIGNED_MASK_41
+            g: int256 = quote >> 177 if size > 0 else (quote << 79) >> 177
+            equity = unsafe_add(
+                equity,
+                unsafe_add(
+                    (held << 64) >> 128, unsafe_mul(size, unsafe_sub(unsafe_mul(index, units.SCALE), g))
+                ),
+            )
+            initial = unsafe_add(
+                initial, self._margin_of(size, index, (quote >> 37) & slots.SIGNED_MASK_20)
+            )
+            fresh = fresh & (quote >> 16)
+    return Health(equity=equity, initial=initial, maintenance=0, stale=fresh & 1 == 0)
+
+
+@internal
+def _maintenance_of_rest(word: int256, account: uint256, except_market: int256) -> int256:
+    maintenance: int256 = 0
     instruments: int256 = slots._instruments(word)
     for i: uint256 in range(8):
         if instruments == 0:
@@ -158,10 +183,11 @@ def _others(word: int256, account: uint256, except_market: int256) -> Health:
         instruments = instruments >> 16
         if market != 0 and market != except_market:
             id: uint256 = convert(market, uint256)
-            health = self._add_leg(
-                health, slots._position(accounts.positions[(account << 16) | id]), self._quote(id)
-            )
-    return health
+            quote: int256 = self._quote_word(id)
+            size: int256 = accounts.positions[(account << 16) | id] >> 192
+            index: int256 = (quote >> 57) & slots.SIGNED_MASK_41
+            maintenance += self._margin_of(size, index, (quote >> 17) & slots.SIGNED_MASK_20)
+    return maintenance
 
 
 @internal

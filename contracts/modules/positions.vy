@@ -58,21 +58,26 @@ def _trade(
         return Change(word=0, open_interest=0, fault=reasons.POSITION_LIMIT)
 
     if enforce_margin:
-        others: margin.Health = margin._cash_only(word)
-        instruments: int256 = slots._instruments(word)
+        others: margin.Health = margin.Health(
+            equity=(word >> 176) << units.SCALE_BITS, initial=0, maintenance=0, stale=False
+        )
+        instruments: int256 = (word >> 48) & slots.SIGNED_MASK_128
         if instruments != 0 and instruments != quote.market:
-            others = margin._others(word, account, quote.market)
+            others = margin._rest(word, account, quote.market)
         equity_1: int256 = unsafe_add(
             unsafe_add(others.equity, bare_1), unsafe_mul(unsafe_mul(size_1, quote.index), units.SCALE)
         )
         initial_1: int256 = unsafe_add(others.initial, margin._margin_of(size_1, quote.index, quote.imf))
         covered: bool = equity_1 >= unsafe_mul(initial_1, units.SCALE)
         if others.stale or not covered:
+            others.maintenance = margin._maintenance_of_rest(word, account, quote.market)
             if not self._is_improved(others, quote, size_0, bare_0, size_1, equity_1):
                 return Change(
                     word=0, open_interest=0, fault=reasons.STALE_LEG if covered else reasons.MARGIN
                 )
-    newest: int256 = max(one_shot << 16, held & ONE_SHOT_BITS)
+    newest: int256 = held & ONE_SHOT_BITS
+    if one_shot << 16 > newest:
+        newest = one_shot << 16
     word_1: int256 = (size_1 << 192) | ((quote_1 & slots.SIGNED_MASK_128) << 64) | newest
     key: uint256 = (account << 16) | convert(quote.market, uint256)
     if size_1 != 0:
@@ -88,10 +93,7 @@ def _trade(
             self._close(account, quote.market, word, quote_1 >> units.SCALE_BITS)
     return Change(
         word=word_1,
-        open_interest=unsafe_sub(
-            size_1 if size_1 > 0 else 0,
-            size_0 if size_0 > 0 else 0,
-        ),
+        open_interest=unsafe_sub(size_1 if size_1 > 0 else 0, size_0 if size_0 > 0 else 0),
         fault=0,
     )
 

@@ -35,7 +35,8 @@ MAX_FILLS: constant(uint256) = 32
 MAX_ORDERS: constant(uint256) = 64
 MAX_MARKETS: constant(uint256) = 8
 # More than the dearest step can use, so that no caller can starve one and frame its orders.
-STEP_GAS: constant(uint256) = 900_000
+STEP_GAS: constant(uint256) = 4_000_000
+GROUPED_STEP_GAS: constant(uint256) = 300_000  # for each fill of a group besides
 # bits of a fill's word that must be zero: the tail, and the flags that nobody knows
 FILL_ZEROS: constant(uint256) = (2**16 - 4) * 2**32 + 2**32 - 1
 GROUPED: constant(uint256) = 2**32
@@ -44,7 +45,6 @@ SPECIAL: constant(uint256) = 3 * 2**32
 MARKET_BITS: constant(uint256) = (2**16 - 1) * 2**64
 SIZE_BITS: constant(uint256) = (2**48 - 1) * 2**96
 MAX_VOLUME: constant(int256) = 2**62
-NOT_COUNTED: constant(int256) = 2**80
 
 
 struct SignedOrder:
@@ -81,11 +81,17 @@ def settle(
     collected: int256 = 0
     in_group: bool = False
 
+    # what the present market says of a price
+    closed: uint256 = 0
+    lowest: uint256 = 0
+    highest: uint256 = 0
+
     for fill: uint256 in fills:
         t: uint256 = (fill >> 88) & 255
         k: uint256 = (fill >> 80) & 255
-        taker_rate: int256 = (convert((fill >> 64) & slots.MASK_16, int256) << 240) >> 240
-        maker_rate: int256 = (convert((fill >> 48) & slots.MASK_16, int256) << 240) >> 240
+        price: uint256 = (fill >> 144) & slots.MASK_48
+        lots: int256 = convert((fill >> 96) & slots.MASK_48, int256)
+        rate: int256 = 0
         taker: execution.Side = empty(execution.Side)
         maker: execution.Side = empty(execution.Side)
         fault: uint256 = reasons.BAD_FILL
@@ -105,46 +111,60 @@ def settle(
                     loaded.append(markets._load(market))
                 m = loaded[at]
                 venue = self._venue_of(m)
+                closed, lowest, highest = self._prices_of(m)
             fault = reasons.MARKET_MISMATCH
             if (taken.terms ^ made.terms) & MARKET_BITS == 0:
                 # each order is verified once, at its first fill
-                if signers[t] == 0:
-                    hashes[t], signers[t] = self._verify(taken, m, domain)
-                if signers[k] == 0:
-                    hashes[k], signers[k] = self._verify(made, m, domain)
-                notional: int256 = convert(
-                    unsafe_mul((fill >> 144) & slots.MASK_48, (fill >> 96) & slots.MASK_48), int256
-                )
-                taker = execution.Side(
-                    terms=taken.terms,
-                    amounts=taken.amounts,
-                    hash=hashes[t],
-                    signer=signers[t],
-                    filled=filled[t],
-                    fee=self._fee(notional, taker_rate),
-                )
-                maker = execution.Side(
-                    terms=made.terms,
-                    amounts=made.amounts,
-                    hash=hashes[k],
-                    signer=signers[k],
-                    filled=0,
-                    fee=self._fee(notional, maker_rate),
-                )
-                fault = self._fault_of(fill, taker, maker, taker_rate, maker_rate)
-                if fault == 0:
-                    fault = self._fault_of_price((fill >> 144) & slots.MASK_48, m)
+                signer: uint256 = signers[t]
+                if signer == 0:
+                    hashes[t], signer = self._verify(taken, m.ticker_hash, m.state, m.index, domain)
+                    signers[t] = signer
+                taker.terms = taken.terms
+                taker.amounts = taken.amounts
+                taker.hash = hashes[t]
+                taker.signer = signer
+                taker.filled = filled[t]
+                fault = signer >> 160
+                if fault == 0 or (fault == reasons.BAD_SIGNATURE and fill & LIQUIDATION != 0):
+                    signer = signers[k]
+                    if signer == 0:
+                        hashes[k], signer = self._verify(made, m.ticker_hash, m.state, m.index, domain)
+                        signers[k] = signer
+                    maker.terms = made.terms
+                    maker.amounts = made.amounts
+                    maker.hash = hashes[k]
+                    maker.signer = signer
+                    fault = signer >> 160
+                    if fault != 0:
+                        fault = fault | reasons.MAKER
+                    elif taken.terms >> 80 == made.terms >> 80:
+                        fault = reasons.SELF_TRADE
+                    else:
+                        taker_rate: int256 = (convert((fill >> 64) & slots.MASK_16, int256) << 240) >> 240
+                        maker_rate: int256 = (convert((fill >> 48) & slots.MASK_16, int256) << 240) >> 240
+                        notional: int256 = unsafe_mul(convert(price, int256), lots)
+                        rate = unsafe_add(taker_rate, maker_rate)
+                        taker.fee = self._fee(notional, taker_rate)
+                        maker.fee = self._fee(notional, maker_rate)
+                        fault = self._fault_of(fill, taken.amounts, made.amounts, taker_rate, maker_rate)
+                        if fault == 0:
+                            if closed != 0:
+                                fault = closed
+                            elif price % m.tick != 0:
+                                fault = reasons.OFF_TICK
+                            elif price < lowest or price > highest:
+                                fault = reasons.PRICE_BAND
+        venue.headroom = unsafe_sub(m.max_open_interest, m.open_interest)
 
         if in_group or fill & GROUPED != 0:
             if not in_group:
                 groups._open(t)
             elif t != groups.taker:
                 fault = reasons.BAD_FILL
-            groups._add(fill, fault, taker, maker)
+            groups._add(fill, rate, fault, taker, maker)
             in_group = fill & GROUPED != 0
             if in_group:
                 continue
-            venue.headroom = unsafe_sub(m.max_open_interest, m.open_interest)
             growth: int256 = 0
             fault, growth = self._run_group(venue)
             if fault == 0:
@@ -152,34 +172,54 @@ def settle(
                 filled[t] += groups.lots
                 m.open_interest += growth
                 for i: uint256 in range(groups.count, bound=MAX_FILLS):
-                    kept: int256 = 0
-                    premium: int256 = 0
-                    kept, premium = self._account_for(
-                        groups.fills[i], groups.takers[i], groups.makers[i], m.index
+                    m.volume, m.premium, collected = self._count(
+                        groups.fills[i], groups.rates[i], groups.takers[i], groups.makers[i], m, collected
                     )
-                    collected += kept
-                    if premium != NOT_COUNTED and m.volume < MAX_VOLUME:
-                        lots: int256 = convert((groups.fills[i] >> 96) & slots.MASK_48, int256)
-                        m.volume += lots
-                        m.premium += lots * premium
             continue
 
         if fault == 0:
-            venue.headroom = unsafe_sub(m.max_open_interest, m.open_interest)
             growth: int256 = 0
-            fault, growth = self._step(fill, venue, taker, maker)
+            if (fill & LIQUIDATION) | (taker.amounts & slots.FOK) != 0:
+                fault, growth = self._special_step(fill, venue, taker, maker)
+            else:
+                assert msg.gas > STEP_GAS, "not enough gas"
+                # in a call of its own, so that whatever it did is undone when it fails
+                success: bool = False
+                response: Bytes[32] = b""
+                success, response = raw_call(
+                    self,
+                    abi_encode(
+                        fill,
+                        venue,
+                        taker,
+                        maker,
+                        method_id=method_id(
+                            "execute_fill(uint256,((int256,int256,int256,int256,int256,int256,bool),uint256,int256),(uint256,uint256,uint256,uint256,uint256,int256),(uint256,uint256,uint256,uint256,uint256,int256))"
+                        ),
+                    ),
+                    max_outsize=32,
+                    revert_on_failure=False,
+                )
+                if success:
+                    growth = convert(response, int256)
+                else:
+                    fault = self._code_in(response)
             if fault == 0:
                 settled = unsafe_add(settled, 1)
-                filled[t] = unsafe_add(filled[t], (fill >> 96) & slots.MASK_48)
+                filled[t] = unsafe_add(taker.filled, convert(lots, uint256))
                 m.open_interest = unsafe_add(m.open_interest, growth)
-                kept: int256 = 0
-                premium: int256 = 0
-                kept, premium = self._account_for(fill, taker, maker, m.index)
-                collected = unsafe_add(collected, kept)
-                if premium != NOT_COUNTED and m.volume < MAX_VOLUME:
-                    lots: int256 = convert((fill >> 96) & slots.MASK_48, int256)
-                    m.volume = unsafe_add(m.volume, lots)
-                    m.premium = unsafe_add(m.premium, unsafe_mul(lots, premium))
+                if (taker.terms | maker.terms) & slots.MASK_32 == 0:
+                    collected = unsafe_add(collected, unsafe_add(taker.fee, maker.fee))
+                    # premium that nobody can wash: between owners, for a fee
+                    if (
+                        rate >= units.FUNDING_MIN_FEE_PPM
+                        and taker.terms >> 96 != maker.terms >> 96
+                        and m.volume < MAX_VOLUME
+                    ):
+                        m.volume = unsafe_add(m.volume, lots)
+                        m.premium = unsafe_add(m.premium, unsafe_mul(lots, self._premium(price, m.index)))
+                else:
+                    m.volume, m.premium, collected = self._count(fill, rate, taker, maker, m, collected)
                 continue
         self._log_rejection(fill, fault, taker.hash, maker.hash)
     if in_group:
@@ -211,7 +251,13 @@ def execute_fill(
     @return By how many lots the open interest grows.
     """
     assert msg.sender == self, "only self"
-    return self._execute_both(fill, venue, taker, maker, 0)
+    taken: positions.Change = execution._execute(fill, venue, taker, 0)
+    made: positions.Change = execution._execute(fill, venue, maker, reasons.MAKER)
+    growth: int256 = unsafe_add(taken.open_interest, made.open_interest)
+    if growth > 0 and growth > venue.headroom:
+        reasons._reject(reasons.OPEN_INTEREST_CAP)
+    execution._log_fill(fill, venue.quote.market, taker, maker, taken.word, made.word)
+    return growth
 
 
 @external
@@ -224,24 +270,13 @@ def execute_group(venue: execution.Venue) -> int256:
     growth: int256 = 0
     rest: execution.Venue = venue
     for i: uint256 in range(groups.count, bound=MAX_FILLS):
-        more: int256 = self._execute_both(
-            groups.fills[i], rest, groups.takers[i], groups.makers[i], i * reasons.PLACE
-        )
+        fault: uint256 = 0
+        more: int256 = 0
+        fault, more = self._step(groups.fills[i], rest, groups.takers[i], groups.makers[i])
+        if fault != 0:
+            reasons._reject(fault + i * reasons.PLACE)
         rest.headroom -= more
         growth += more
-    return growth
-
-
-@internal
-def _execute_both(
-    fill: uint256, venue: execution.Venue, taker: execution.Side, maker: execution.Side, place: uint256
-) -> int256:
-    taken: positions.Change = execution._execute(fill, venue, taker, place)
-    made: positions.Change = execution._execute(fill, venue, maker, unsafe_add(place, reasons.MAKER))
-    growth: int256 = unsafe_add(taken.open_interest, made.open_interest)
-    if growth > 0 and growth > venue.headroom:
-        reasons._reject(unsafe_add(reasons.OPEN_INTEREST_CAP, place))
-    execution._log_fill(fill, venue.quote.market, taker, maker, taken.word, made.word)
     return growth
 
 
@@ -250,12 +285,9 @@ def _step(
     fill: uint256, venue: execution.Venue, taker: execution.Side, maker: execution.Side
 ) -> (uint256, int256):
     """
-    @dev Executes a fill in a call of its own, so that whatever it did is undone when it fails.
+    @dev Executes a fill in a call of its own, as `settle` does with plain ones.
     @return The reason why not, or 0; and by how many lots the open interest grows.
     """
-    if taker.amounts & slots.FOK != 0 and (fill >> 96) & slots.MASK_48 != taker.amounts >> 208:
-        return reasons.FILL_OR_KILL, 0
-    assert msg.gas > STEP_GAS, "not enough gas"
     success: bool = False
     response: Bytes[32] = b""
     if fill & LIQUIDATION == 0:
@@ -294,6 +326,16 @@ def _step(
 
 
 @internal
+def _special_step(
+    fill: uint256, venue: execution.Venue, taker: execution.Side, maker: execution.Side
+) -> (uint256, int256):
+    if taker.amounts & slots.FOK != 0 and (fill >> 96) & slots.MASK_48 != taker.amounts >> 208:
+        return reasons.FILL_OR_KILL, 0
+    assert msg.gas > STEP_GAS, "not enough gas"
+    return self._step(fill, venue, taker, maker)
+
+
+@internal
 def _run_group(venue: execution.Venue) -> (uint256, int256):
     """
     @dev Executes the group at hand, or logs why not.
@@ -303,7 +345,8 @@ def _run_group(venue: execution.Venue) -> (uint256, int256):
     if order & slots.FOK != 0 and groups.takers[0].filled + groups.lots != order >> 208:
         groups._fail(0, reasons.FILL_OR_KILL)
     if groups.fault == 0:
-        assert msg.gas > STEP_GAS * groups.count, "not enough gas"
+        # prices are asked for once in a group
+        assert msg.gas > STEP_GAS + groups.count * GROUPED_STEP_GAS, "not enough gas"
         success: bool = False
         response: Bytes[32] = b""
         success, response = raw_call(
@@ -337,39 +380,42 @@ def _log_group():
 
 
 @internal
-def _account_for(
-    fill: uint256, taker: execution.Side, maker: execution.Side, index: int256
-) -> (int256, int256):
+def _count(
+    fill: uint256,
+    rate: int256,
+    taker: execution.Side,
+    maker: execution.Side,
+    m: markets.Market,
+    collected: int256,
+) -> (int256, int256, int256):
     """
-    @dev What follows from a fill that is done.
-    @return What the exchange keeps of its fees, and the premium it counts with for funding (NOT_COUNTED: it does not count).
+    @dev What follows from a fill that is done, when somebody may have been referred.
+    @return The market's volume and premium, and the fees collected, all with this fill.
     """
-    net: int256 = unsafe_add(taker.fee, maker.fee)
-    kept: int256 = net
-    rate: int256 = self._rates_of(fill)
-    if (taker.terms | maker.terms) & slots.MASK_32 != 0:
-        others: int256 = max(referrers._share_of(taker.terms), referrers._share_of(maker.terms))
-        rate = rate * (units.PPM - others) // units.PPM
-        kept -= referrers._accrue(taker.terms & slots.MASK_32, taker.fee, net)
-        kept -= referrers._accrue(maker.terms & slots.MASK_32, maker.fee, net)
-    # premium that nobody can wash: between owners, for a fee
-    if rate < units.FUNDING_MIN_FEE_PPM or taker.terms >> 96 == maker.terms >> 96:
-        return kept, NOT_COUNTED
-    premium: int256 = unsafe_div(
-        unsafe_mul(unsafe_sub(convert((fill >> 144) & slots.MASK_48, int256), index), units.RATE_UNIT),
-        index,
-    )
-    return kept, max(-units.PREMIUM_CLAMP, min(units.PREMIUM_CLAMP, premium))
+    net: int256 = taker.fee + maker.fee
+    counting: int256 = rate * (
+        units.PPM - max(referrers._share_of(taker.terms), referrers._share_of(maker.terms))
+    ) // units.PPM
+    kept: int256 = net - referrers._accrue(taker.terms & slots.MASK_32, taker.fee, net)
+    kept -= referrers._accrue(maker.terms & slots.MASK_32, maker.fee, net)
+    if (
+        counting < units.FUNDING_MIN_FEE_PPM
+        or taker.terms >> 96 == maker.terms >> 96
+        or m.volume >= MAX_VOLUME
+    ):
+        return m.volume, m.premium, collected + kept
+    lots: int256 = convert((fill >> 96) & slots.MASK_48, int256)
+    premium: int256 = self._premium((fill >> 144) & slots.MASK_48, m.index)
+    return m.volume + lots, m.premium + lots * premium, collected + kept
 
 
 @internal
 @pure
-def _rates_of(fill: uint256) -> int256:
-    """
-    @return Taker and maker fee together, ppm.
-    """
-    word: int256 = convert(fill >> 1, int256)
-    return ((word << 177) >> 240) + ((word << 193) >> 240)
+def _premium(price: uint256, index: int256) -> int256:
+    premium: int256 = unsafe_div(
+        unsafe_mul(unsafe_sub(convert(price, int256), index), units.RATE_UNIT), index
+    )
+    return max(-units.PREMIUM_CLAMP, min(units.PREMIUM_CLAMP, premium))
 
 
 @internal
@@ -380,6 +426,20 @@ def _venue_of(m: markets.Market) -> execution.Venue:
         reduce_only=slots.REDUCE_ONLY if m.state == markets.REDUCE_ONLY else 0,
         headroom=0,
     )
+
+
+@internal
+@pure
+def _prices_of(m: markets.Market) -> (uint256, uint256, uint256):
+    """
+    @return Why the market takes no price, or 0; and the lowest and the highest that it takes.
+    """
+    if m.state >= markets.HALTED:
+        return reasons.MARKET_HALTED, 0, 0
+    if not m.fresh:
+        return reasons.STALE_PRICE, 0, 0
+    distance: int256 = m.band * m.index // units.PPM
+    return 0, convert(m.index - distance, uint256), convert(m.index + distance, uint256)
 
 
 @internal
@@ -399,55 +459,43 @@ def _code_in(response: Bytes[32]) -> uint256:
 
 @internal
 @view
-def _verify(order: SignedOrder, m: markets.Market, domain: bytes32) -> (uint256, uint256):
+def _verify(
+    order: SignedOrder, ticker_hash: bytes32, state: uint256, index: int256, domain: bytes32
+) -> (uint256, uint256):
     """
     @return The order's hash; and who signed it, with the reason why it cannot trade in the bits above.
     """
-    hash: bytes32 = orders._hash(order.terms, order.amounts, m.ticker_hash, domain)
-    id: uint256 = convert(hash, uint256)
-    if m.state == 0:
-        return id, reasons.BAD_MARKET << 160
-    fault: uint256 = orders._fault(order.terms, order.amounts, m.index)
+    hash: bytes32 = orders._hash(order.terms, order.amounts, ticker_hash, domain)
+    fault: uint256 = orders._fault(order.terms, order.amounts, index)
+    if state == 0:
+        fault = reasons.BAD_MARKET
     if fault != 0:
-        return id, fault << 160
+        return convert(hash, uint256), fault << 160
     signer: uint256 = orders._signer(hash, order.r, order.vs)
-    owner: uint256 = order.terms >> 96
-    if signer != owner or owner == 0:
-        return id, signer | (sessions._fault(owner, signer, m.id) << 160)
-    return id, signer
+    if signer != order.terms >> 96 or signer == 0:
+        market: uint256 = (order.terms >> 64) & slots.MASK_16
+        return convert(hash, uint256), signer | (sessions._fault(order.terms >> 96, signer, market) << 160)
+    return convert(hash, uint256), signer
 
 
 @internal
 @pure
 def _fault_of(
-    fill: uint256, taker: execution.Side, maker: execution.Side, taker_rate: int256, maker_rate: int256
+    fill: uint256, taker: uint256, maker: uint256, taker_rate: int256, maker_rate: int256
 ) -> uint256:
     """
-    @dev What the two orders say of the fill. The maker's faults have MAKER added.
+    @dev What the amounts of the two orders say of the fill. The maker's faults have MAKER added.
     """
-    if (taker.signer | maker.signer) >> 160 != 0:
-        fault: uint256 = taker.signer >> 160
-        if fault == reasons.BAD_SIGNATURE and fill & LIQUIDATION != 0:
-            fault = 0  # it stands for an account that is not asked
-        if fault != 0:
-            return fault
-        fault = maker.signer >> 160
-        if fault != 0:
-            return fault + reasons.MAKER
     price: uint256 = (fill >> 144) & slots.MASK_48
     if price == 0 or fill & SIZE_BITS == 0 or fill & SPECIAL == SPECIAL:
         return reasons.BAD_FILL
-    if taker.terms >> 80 == maker.terms >> 80:
-        return reasons.SELF_TRADE
-    if (taker.amounts ^ maker.amounts) & slots.SELL == 0:
+    if (taker ^ maker) & slots.SELL == 0:
         return reasons.SAME_SIDE
-    if maker.amounts & slots.ONE_SHOT != 0:
-        return reasons.ONE_SHOT_MAKER
-    if taker.amounts & slots.POST_ONLY != 0:
-        return reasons.POST_ONLY_TAKER
-    taker_limit: uint256 = (taker.amounts >> 160) & slots.MASK_48
-    maker_limit: uint256 = (maker.amounts >> 160) & slots.MASK_48
-    if taker.amounts & slots.SELL == 0:
+    if (maker & slots.ONE_SHOT) | (taker & slots.POST_ONLY) != 0:
+        return reasons.ONE_SHOT_MAKER if maker & slots.ONE_SHOT != 0 else reasons.POST_ONLY_TAKER
+    taker_limit: uint256 = (taker >> 160) & slots.MASK_48
+    maker_limit: uint256 = (maker >> 160) & slots.MASK_48
+    if taker & slots.SELL == 0:
         if price > taker_limit:
             return reasons.PAST_LIMIT
         if price < maker_limit:
@@ -459,28 +507,10 @@ def _fault_of(
             return reasons.PAST_LIMIT + reasons.MAKER
     if unsafe_add(taker_rate, maker_rate) < 0:
         return reasons.NEGATIVE_FEES
-    if taker_rate > convert((taker.amounts >> 16) & slots.MASK_16, int256):
+    if taker_rate > convert((taker >> 16) & slots.MASK_16, int256):
         return reasons.FEE_ABOVE_CAP
-    if maker_rate > convert((maker.amounts >> 16) & slots.MASK_16, int256):
+    if maker_rate > convert((maker >> 16) & slots.MASK_16, int256):
         return reasons.FEE_ABOVE_CAP + reasons.MAKER
-    return 0
-
-
-@internal
-@pure
-def _fault_of_price(price: uint256, m: markets.Market) -> uint256:
-    """
-    @dev Bounds: prices are below 2**48, the band below 2**24.
-    """
-    if m.state >= markets.HALTED:
-        return reasons.MARKET_HALTED
-    if not m.fresh:
-        return reasons.STALE_PRICE
-    if price % m.tick != 0:
-        return reasons.OFF_TICK
-    distance: int256 = unsafe_sub(convert(price, int256), m.index)
-    if unsafe_mul(max(distance, unsafe_sub(0, distance)), units.PPM) > unsafe_mul(m.band, m.index):
-        return reasons.PRICE_BAND
     return 0
 
 

@@ -14,6 +14,7 @@ MASK_48: constant(uint256) = 2**48 - 1
 MASK_64: constant(uint256) = 2**64 - 1
 MASK_88: constant(uint256) = 2**88 - 1
 SIGNED_MASK_16: constant(int256) = 2**16 - 1
+SIGNED_MASK_20: constant(int256) = 2**20 - 1
 SIGNED_MASK_23: constant(int256) = 2**23 - 1
 SIGNED_MASK_40: constant(int256) = 2**40 - 1
 SIGNED_MASK_41: constant(int256) = 2**41 - 1
@@ -208,3 +209,23 @@ def _bits(word: int256) -> uint256:
     @return The same 256 bits: `convert` would refuse a word whose topmost field is negative.
     """
     return convert(convert(word, bytes32), uint256)
+
+
+# quote of a market, in transient storage: G_long int79 | G_short int79 | index price 41 | initial margin 20 | maintenance
+# margin 20 | fresh 1 | epoch 16
+
+
+@internal
+@pure
+def _quote_word(
+    g_long: int256, g_short: int256, index: int256, imf: int256, mmf: int256, fresh: bool, epoch: int256
+) -> int256:
+    return (
+        (g_long << 177)
+        | ((g_short & (2**79 - 1)) << 98)
+        | (index << 57)
+        | (imf << 37)
+        | (mmf << 17)
+        | (65_536 if fresh else 0)
+        | epoch
+    )

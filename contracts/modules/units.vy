@@ -14,7 +14,7 @@ PPM: constant(int256) = 1_000_000
 # Bounds from which the unchecked arithmetic of the hot path is proven (see docs/architecture.md, "Bounds").
 MAX_SIZE: constant(int256) = 2**46  # lots of one position, and of a market's open interest
 MAX_PRICE: constant(uint256) = 2**40  # micro-USDC per lot
-MAX_INDEX: constant(int256) = 2**78  # absolute value of a side's cumulative index
+MAX_INDEX: constant(int256) = 2**78 - 1  # absolute value of a side's cumulative index
 MAX_QUOTE: constant(int256) = 2**126  # absolute value of a normalised quote
 MAX_CASH: constant(int256) = 2**78
 
