@@ -131,7 +131,8 @@ def _digest(
     return keccak256(
         concat(
             x"1901",
-            orders._domain(),
+            # not the one that is kept: it is of the contract whose code this is
+            orders._domain_on(chain.id),
             keccak256(
                 abi_encode(SESSION_KEY_TYPE, account, key, listed, budget, expiry, nonce)
             ),
@@ -151,7 +152,8 @@ def _is_signed(account: address, digest: bytes32, signature: Bytes[512]) -> bool
         s: uint256 = convert(slice(signature, 32, 32), uint256)
         v: uint256 = convert(slice(signature, 64, 1), uint256)
         if v == 27 or v == 28:
-            if orders._signer(digest, r, s | ((v - 27) << 255)) == convert(account, uint256) and s >> 255 == 0:
+            signer: uint256 = orders._signer(digest, r, s | ((v - 27) << 255))
+            if signer == convert(account, uint256) and signer != 0 and s >> 255 == 0:
                 return True
     if not account.is_contract:
         return False

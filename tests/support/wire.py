@@ -28,6 +28,7 @@ ORDER_TYPE = (
 )
 WITHDRAWAL_TYPE = "Withdrawal(address account,uint16 subaccount,uint64 amount,address to,uint64 nonce,uint32 deadline)"
 PRICE_TYPE = "Price(uint16 market,uint48 price,uint40 publishedAt)"
+SESSION_KEY_TYPE = "SessionKey(address account,address key,string[] markets,uint64 budget,uint32 expiry,uint64 nonce)"
 CANCEL_ALL_TYPE = "CancelAll(address account,uint16 subaccount,string market,uint64 nonce)"
 
 SIDES = ("BUY", "SELL")
@@ -89,6 +90,8 @@ def typed_data(domain: Domain, kind: str, message: Mapping[str, Any]) -> dict[st
 def _word(kind: str, value: Any) -> bytes:
     if kind == "string":
         return keccak(text=value)
+    if kind == "string[]":
+        return keccak(b"".join(keccak(text=part) for part in value))
     if kind == "address":
         return bytes.fromhex(value[2:]).rjust(32, b"\0")
     if kind == "bytes32":

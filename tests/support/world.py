@@ -11,6 +11,7 @@ from tests.support.chain import deploy
 from tests.support.evm import Evm
 from tests.support.system import BTC, ETH, Keys, Listing, System, deploy_system
 from tests.support.wire import (
+    SESSION_KEY_TYPE,
     WITHDRAWAL_TYPE,
     Domain,
     Fill,
@@ -122,6 +123,33 @@ class World:
 
     def settle(self, orders: list[Signed], fills: list[Fill]) -> list[Log]:
         return self.system.settle(orders, fills)
+
+    # Session keys
+
+    def session_key(self, account: str, key: str, **fields: Any) -> tuple[Any, ...]:
+        """The arguments of `register_session_key` without a signature: any market, a million USDC, a day, the next nonce."""
+        base = {
+            "account": account,
+            "key": key,
+            "markets": [],
+            "budget": 10**6 * USDC,
+            "expiry": self.now + 86_400,
+            "nonce": self.exchange.call.session_nonce(account) + 1,
+        }
+        return tuple((base | fields).values())
+
+    def sign_session_key(self, key: LocalAccount, arguments: tuple[Any, ...], domain: Domain | None = None) -> bytes:
+        names = ("account", "key", "markets", "budget", "expiry", "nonce")
+        tickers = {id_: ticker for ticker, id_ in self._tickers.items()}
+        message = dict(zip(names, arguments, strict=True))
+        message["markets"] = [tickers[id_] for id_ in message["markets"]]
+        return sign(key, domain or self.domain, SESSION_KEY_TYPE, message).bytes65
+
+    def register_key(self, owner: LocalAccount, key: LocalAccount, **fields: Any) -> Log:
+        """By the owner's own transaction."""
+        arguments = self.session_key(owner.address, key.address, **fields)
+        [log] = self.exchange.send(owner.address).register_session_key(*arguments, b"").logs
+        return log
 
     def trade(
         self,
