@@ -42,10 +42,8 @@ class AccountWatch:
             self.rebuilds += 1
         while self._next <= head.number:
             last = min(head.number, self._next + BLOCKS_PER_REQUEST - 1)
-            for log in self.chain.logs(self._addresses, self._next, last):
-                event = events.decode_log(log)
-                if event is not None:
-                    self.ledger.apply(event)
+            decoded = map(events.decode_log, self.chain.logs(self._addresses, self._next, last))
+            self.ledger.apply_all(event for event in decoded if event is not None)
             self._next = last + 1
         self._seen = head
         return head
@@ -69,7 +67,7 @@ class AccountWatch:
         return sorted(market_id for market_id, word in positions.items() if word.size)
 
     def _is_near(self, account: Account) -> bool:
-        margin = self.ledger.margin(*account)
+        margin = self.ledger.margin(*account, self._seen.time_s if self._seen else 0)
         return margin.equity_scaled * PPM < margin.mm_scaled * self.near_ppm
 
     def _start(self) -> None:

@@ -98,6 +98,12 @@ def unpack_order(terms: int, amounts: int, tickers: Mapping[int, str]) -> Order:
     )
 
 
+GROUPED = 1
+"""Flag of a fill: settled together with the next one, or not at all."""
+LIQUIDATION = 2
+"""Flag of a fill: the taker is an account below maintenance, which signs nothing."""
+
+
 class FillWord(msgspec.Struct, frozen=True):
     """One fill of a batch; `taker` and `maker` index its orders, fees are ppm of notional."""
 
@@ -108,6 +114,7 @@ class FillWord(msgspec.Struct, frozen=True):
     maker: int
     taker_fee_ppm: int
     maker_fee_ppm: int
+    flags: int = 0
 
 
 def pack_fill(fill: FillWord) -> int:
@@ -117,6 +124,8 @@ def pack_fill(fill: FillWord) -> int:
             raise ValueError(f"{name} of fill {fill.fill_id} does not fit {bits} bits")
     if not (-0x8000 <= fill.taker_fee_ppm < 0x8000 and -0x8000 <= fill.maker_fee_ppm < 0x8000):
         raise ValueError(f"a fee of fill {fill.fill_id} does not fit 16 signed bits")
+    if not 0 <= fill.flags <= GROUPED | LIQUIDATION:
+        raise ValueError(f"fill {fill.fill_id} has unknown flags")
     return (
         fill.fill_id << 192
         | fill.price << 144
@@ -125,6 +134,7 @@ def pack_fill(fill: FillWord) -> int:
         | fill.maker << 80
         | (fill.taker_fee_ppm & 0xFFFF) << 64
         | (fill.maker_fee_ppm & 0xFFFF) << 48
+        | fill.flags << 32
     )
 
 
@@ -140,6 +150,7 @@ class FillDetail(msgspec.Struct, frozen=True):
     taker_fee_ppm: int
     maker_fee_ppm: int
     taker_sold: bool
+    is_liquidation: bool = False
 
 
 def unpack_detail(word: int) -> FillDetail:
@@ -155,6 +166,7 @@ def unpack_detail(word: int) -> FillDetail:
         taker_fee - 0x10000 if taker_fee >= 0x8000 else taker_fee,
         maker_fee - 0x10000 if maker_fee >= 0x8000 else maker_fee,
         word & 1 == 1,
+        word & 2 == 2,
     )
 
 
@@ -186,6 +198,41 @@ class AccountWord(msgspec.Struct, frozen=True):
 def unpack_account(word: int) -> AccountWord:
     lanes = (_bits(word, 48 + 16 * lane, 16) for lane in range(8))
     return AccountWord(_signed(word, 176, 80), tuple(market for market in lanes if market), _bits(word, 8, 40))
+
+
+class KeyWord(msgspec.Struct, frozen=True):
+    """What is remembered of a session key: its last second, when a revocation takes effect (0: none), budget left in
+    micro-USDC, ids of its markets (none: all).
+    """
+
+    expiry: int
+    revoked_at: int
+    budget: int
+    markets: tuple[int, ...]
+
+
+def unpack_key_markets(packed: int) -> tuple[int, ...]:
+    """The ids in the order in which they were signed: 16 bits each, the last one lowest."""
+    lanes = (_bits(packed, shift, 16) for shift in (48, 32, 16, 0))
+    return tuple(market for market in lanes if market)
+
+
+def unpack_key(word: int) -> KeyWord:
+    return KeyWord(
+        _bits(word, 216, 40), _bits(word, 176, 40), _bits(word, 112, 64), unpack_key_markets(_bits(word, 48, 64))
+    )
+
+
+class FeeTier(msgspec.Struct, frozen=True):
+    """A step of the fee schedule: the volume of 30 days, USDC, from which these fees (ppm) hold."""
+
+    volume: int
+    taker_ppm: int
+    maker_ppm: int
+
+
+def unpack_tier(word: int) -> FeeTier:
+    return FeeTier(_bits(word, 32, 64), _bits(word, 16, 16), _signed(word, 0, 16))
 
 
 class SlotWord(msgspec.Struct, frozen=True):

@@ -13,7 +13,15 @@ from typing import Any, Final
 import msgspec
 
 from ouro import addresses
-from ouro.codec import FillDetail, PositionWord, unpack_detail, unpack_position
+from ouro.codec import (
+    FeeTier,
+    FillDetail,
+    PositionWord,
+    unpack_detail,
+    unpack_key_markets,
+    unpack_position,
+    unpack_tier,
+)
 from ouro.eip712 import keccak
 from ouro.errors import OuroError
 
@@ -48,6 +56,7 @@ class BatchSettled(Event, frozen=True):
     next: bytes
     settled: int
     rejected: int
+    fees: int
 
 
 class Fill(Event, frozen=True):
@@ -80,6 +89,8 @@ class PositionClosed(Event, frozen=True):
 
 
 class FundingAccrued(Event, frozen=True):
+    """An hour was opened: indices are those at its start, `at`; `index_price` makes its slope."""
+
     market: int
     g_long: int
     g_short: int
@@ -137,16 +148,96 @@ class InsuranceChanged(Event, frozen=True):
     balance: int
 
 
+class BackstopChanged(Event, frozen=True):
+    """The cash of the backstop's account 0 after it paid (negative) or earned."""
+
+    delta: int
+    cash: int
+
+
+class BackstopSet(Event, frozen=True):
+    backstop: str
+
+
+class Deleveraged(Event, frozen=True):
+    """`size` is what the account gave away: positive for a long. `HandedOver` events say who took it."""
+
+    account: str
+    subaccount: int
+    market: int
+    size: int
+    price: int
+    insurance_fee: int
+    covered: int
+    position: PositionWord
+
+
+class CloseRequested(Event, frozen=True):
+    account: str
+    subaccount: int
+    market: int
+    size: int
+    ready_at: int
+
+
+class CloseExecuted(Event, frozen=True):
+    """As `Deleveraged`; `left` lots of the request are still to be closed."""
+
+    account: str
+    subaccount: int
+    market: int
+    size: int
+    price: int
+    left: int
+    position: PositionWord
+
+
+class HandedOver(Event, frozen=True):
+    """`size` is what the counterparty was given: positive when it was a long one."""
+
+    counterparty: str
+    subaccount: int
+    market: int
+    size: int
+    price: int
+    position: PositionWord
+
+
+class SettlingBegun(Event, frozen=True):
+    market: int
+    settle_at: int
+
+
+class SettlementFixed(Event, frozen=True):
+    market: int
+    price: int
+    everyone_from: int
+
+
+class PositionSettled(Event, frozen=True):
+    """The position of `size` lots is closed at the settlement price."""
+
+    account: str
+    subaccount: int
+    market: int
+    size: int
+    covered: int
+
+
+class DebtCovered(Event, frozen=True):
+    account: str
+    subaccount: int
+    amount: int
+    cash: int
+
+
 class LossSpread(Event, frozen=True):
+    """`g` is the side's index as of the start of the market's hour."""
+
     market: int
     longs: bool
     per_lot_scaled: int
     g: int
-
-
-class FeesCollected(Event, frozen=True):
-    amount: int
-    balance: int
 
 
 class FeesWithdrawn(Event, frozen=True):
@@ -186,6 +277,72 @@ class GuardianSet(Event, frozen=True):
 
 class OracleSet(Event, frozen=True):
     oracle: str
+
+
+class SessionKeyRegistered(Event, frozen=True):
+    """`markets` are ids, none: all; `budget` is micro-USDC."""
+
+    account: str
+    key: str
+    markets: tuple[int, ...]
+    budget: int
+    expiry: int
+    nonce: int
+
+
+class SessionKeyRevoked(Event, frozen=True):
+    account: str
+    key: str
+    effective_at: int
+
+
+class ReferrerRegistered(Event, frozen=True):
+    number: int
+    account: str
+    subaccount: int
+
+
+class ReferralAccrued(Event, frozen=True):
+    """`balance` is what waits for the referrer."""
+
+    number: int
+    amount: int
+    balance: int
+
+
+class ReferralClaimed(Event, frozen=True):
+    number: int
+    account: str
+    subaccount: int
+    amount: int
+
+
+class ReferrerShareSet(Event, frozen=True):
+    share_ppm: int
+
+
+class FeeTiersSet(Event, frozen=True):
+    tiers: tuple[FeeTier, ...]
+
+
+class MarginScaleSet(Event, frozen=True):
+    """Units of 10,000 USDC."""
+
+    market: int
+    scale_from: int
+    scale_to: int
+
+
+class Announced(Event, frozen=True):
+    """`call` may be made from `ready_at` on; its hash names it."""
+
+    hash: bytes
+    call: bytes
+    ready_at: int
+
+
+class NoticeWithdrawn(Event, frozen=True):
+    hash: bytes
 
 
 # Vault
@@ -241,7 +398,7 @@ class PricePushed(Event, frozen=True):
 
 
 SIGNATURES: Final = (
-    "BatchSettled(address indexed operator,bytes32 prev,bytes32 next,uint256 settled,uint256 rejected)",
+    "BatchSettled(address indexed operator,bytes32 prev,bytes32 next,uint256 settled,uint256 rejected,int256 fees)",
     (
         "Fill(address indexed taker,address indexed maker,uint256 detail,bytes32 taker_order,bytes32 maker_order,"
         "uint256 taker_position,uint256 maker_position)"
@@ -259,8 +416,26 @@ SIGNATURES: Final = (
         "uint256 position,uint256 liquidator_position)"
     ),
     "InsuranceChanged(int256 delta,uint256 balance)",
+    "BackstopChanged(int256 delta,int256 cash)",
+    "BackstopSet(address indexed backstop)",
+    (
+        "Deleveraged(address indexed account,uint256 subaccount,uint256 indexed market,int256 size,uint256 price,"
+        "uint256 insurance_fee,uint256 covered,uint256 position)"
+    ),
+    "CloseRequested(address indexed account,uint256 subaccount,uint256 indexed market,int256 size,uint256 ready_at)",
+    (
+        "CloseExecuted(address indexed account,uint256 subaccount,uint256 indexed market,int256 size,uint256 price,"
+        "uint256 left,uint256 position)"
+    ),
+    (
+        "HandedOver(address indexed counterparty,uint256 subaccount,uint256 indexed market,int256 size,uint256 price,"
+        "uint256 position)"
+    ),
+    "SettlingBegun(uint256 indexed market,uint256 settle_at)",
+    "SettlementFixed(uint256 indexed market,uint256 price,uint256 everyone_from)",
+    "PositionSettled(address indexed account,uint256 subaccount,uint256 indexed market,int256 size,uint256 covered)",
+    "DebtCovered(address indexed account,uint256 subaccount,uint256 amount,int256 cash)",
     "LossSpread(uint256 indexed market,bool longs,uint256 per_lot_scaled,int256 g)",
-    "FeesCollected(int256 amount,uint256 balance)",
     "FeesWithdrawn(address indexed account,uint256 subaccount,uint256 amount)",
     "MarketListed(uint256 indexed market,string ticker,uint256 size_decimals,uint256 price_decimals,uint256 tick)",
     (
@@ -270,6 +445,19 @@ SIGNATURES: Final = (
     "OperatorSet(address indexed operator,bool allowed)",
     "GuardianSet(address indexed guardian)",
     "OracleSet(address indexed oracle)",
+    (
+        "SessionKeyRegistered(address indexed account,address indexed key,uint256 markets,uint256 budget,"
+        "uint256 expiry,uint256 nonce)"
+    ),
+    "SessionKeyRevoked(address indexed account,address indexed key,uint256 effective_at)",
+    "ReferrerRegistered(uint256 indexed number,address indexed account,uint256 subaccount)",
+    "ReferralAccrued(uint256 indexed number,uint256 amount,uint256 balance)",
+    "ReferralClaimed(uint256 indexed number,address indexed account,uint256 subaccount,uint256 amount)",
+    "ReferrerShareSet(uint256 share_ppm)",
+    "FeeTiersSet(uint256[] tiers)",
+    "MarginScaleSet(uint256 indexed market,uint256 scale_from,uint256 scale_to)",
+    "Announced(bytes32 indexed hash,bytes call,uint256 ready_at)",
+    "NoticeWithdrawn(bytes32 indexed hash)",
     "Deposited(address indexed account,uint256 subaccount,uint256 amount,address indexed payer)",
     "Donated(address indexed payer,uint256 amount)",
     (
@@ -314,12 +502,25 @@ def _address(words: bytes, at: int) -> str:
     return addresses.checksum(words[at + 12 : at + 32])
 
 
-def _text(data: bytes, at: int) -> str:
+def _raw(data: bytes, at: int, item_length: int = 1) -> bytes:
     start = _uint(data, at) + 32
-    length = _uint(data, start - 32)
+    length = _uint(data, start - 32) * item_length
     if start + length > len(data):
-        raise LogError("a text of the log reaches beyond its data")
-    return data[start : start + length].decode("utf-8", "replace")
+        raise LogError("a field of the log reaches beyond its data")
+    return data[start : start + length]
+
+
+def _text(data: bytes, at: int) -> str:
+    return _raw(data, at).decode("utf-8", "replace")
+
+
+def _tiers(data: bytes, at: int) -> tuple[FeeTier, ...]:
+    words = _raw(data, at, 32)
+    return tuple(unpack_tier(_uint(words, place)) for place in range(0, len(words), 32))
+
+
+def _markets(words: bytes, at: int) -> tuple[int, ...]:
+    return unpack_key_markets(_uint(words, at))
 
 
 def _detail(words: bytes, at: int) -> FillDetail:
@@ -337,6 +538,8 @@ _READERS: Final[Mapping[str, Reader]] = {
     "bytes32": _word,
     "address": _address,
     "string": _text,
+    "bytes": _raw,
+    "uint256[]": _tiers,
 }
 _PACKED: Final[Mapping[str, Reader]] = {
     "Fill.detail": _detail,
@@ -344,6 +547,10 @@ _PACKED: Final[Mapping[str, Reader]] = {
     "Fill.maker_position": _position,
     "Liquidated.position": _position,
     "Liquidated.liquidator_position": _position,
+    "Deleveraged.position": _position,
+    "CloseExecuted.position": _position,
+    "HandedOver.position": _position,
+    "SessionKeyRegistered.markets": _markets,
 }
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum
 
+from ouro.maths.margin import scaled_imf
 from ouro.units import scaled
 
 
@@ -15,11 +16,18 @@ class MarketState(IntEnum):
     ACTIVE = 1
     REDUCE_ONLY = 2
     HALTED = 3
+    SETTLING = 4
+    """Trading has ended for ever; the price of the end is awaited."""
+    SETTLED = 5
+    """Counts at a fixed price for ever."""
 
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """One listed market. Fractions are ppm, sizes lots, prices micro-USDC per lot, ages seconds."""
+    """One listed market. Fractions are ppm, sizes lots, prices micro-USDC per lot, ages seconds.
+
+    Initial margin grows with open interest between `scale_from` and `scale_to`, units of 10,000 USDC (0: it does not).
+    """
 
     id: int
     ticker: str
@@ -33,6 +41,12 @@ class Market:
     max_price_age_s: int
     liquidation_floor_ppm: int
     state: int = MarketState.ACTIVE
+    scale_from: int = 0
+    scale_to: int = 0
+
+    def scaled_imf_ppm(self, open_interest: int, index_price: int) -> int:
+        """The initial margin fraction at an open interest of so many lots."""
+        return scaled_imf(self.imf_ppm, self.scale_from, self.scale_to, open_interest * index_price)
 
     def lots(self, size: Decimal) -> int:
         """A human size in lots; `ValueError` when it is finer than a lot."""

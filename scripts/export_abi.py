@@ -22,7 +22,7 @@ SOURCES = {
     "TestUSDC": ("TestUSDC",),
 }
 # Answers to nobody but the contract itself.
-INTERNAL = {"execute_fill"}
+INTERNAL = {"execute_fill", "execute_group", "execute_liquidation"}
 
 
 def _abi(contract: str) -> list[dict[str, Any]]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fees (protocol, section 4)."""
+"""Fees and what referrers get of them (protocol, section 4)."""
 
 from ouro.units import PPM, ceil_div
 
@@ -7,3 +7,10 @@ from ouro.units import PPM, ceil_div
 def fee(notional: int, rate_ppm: int) -> int:
     """ceil(notional * rate / 1e6), micro-USDC: a fee rounds up, a rebate (negative) towards zero."""
     return ceil_div(notional * rate_ppm, PPM)
+
+
+def referral(fee_: int, both_fees: int, share_ppm: int) -> int:
+    """What a registered referrer gets of the fee that one order of a fill pays, micro-USDC: no more than the share of
+    what taker and maker pay together.
+    """
+    return max(0, min(fee_, both_fees)) * share_ppm // PPM

@@ -28,6 +28,20 @@ class Margin:
     mm_scaled: int
 
 
+SCALE_UNIT = 10_000 * 1_000_000
+"""The bounds between which open interest scales initial margin count 10,000 USDC."""
+
+
+def scaled_imf(imf_ppm: int, scale_from: int, scale_to: int, open_interest_notional: int) -> int:
+    """The initial margin fraction, ppm, at an open interest of `open_interest_notional` micro-USDC: it grows to 100%
+    between two bounds; `scale_to` 0 lets it be.
+    """
+    if scale_to == 0:
+        return imf_ppm
+    above = max(0, open_interest_notional - scale_from * SCALE_UNIT)
+    return min(PPM, imf_ppm + above * (PPM - imf_ppm) // ((scale_to - scale_from) * SCALE_UNIT))
+
+
 def requirement(size: int, price: int, fraction_ppm: int) -> int:
     """ceil(|size| * price * fraction), micro-USDC."""
     return ceil_div(abs(size) * price * fraction_ppm, PPM)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from ouro import events
-from ouro.ledger import Ledger
+from ouro.ledger import Ledger, in_effect_order
 from ouro.markets import Market
 from relayer.core.accounts import AccountKey
 from relayer.core.errors import InputRefusedError
@@ -78,7 +78,7 @@ class ChainState:
 
 
 class Block:
-    """An unfinal block with its decoded events."""
+    """An unfinal block with its decoded events, in the order in which they took effect."""
 
     __slots__ = ("events", "hash", "number", "time_s")
 
@@ -124,10 +124,11 @@ class Chain:
             )
         decoded: list[events.Event] = []
         for log in block.logs:
-            event = events.decode_log(log.to_rpc(block.number, block.hash))
+            event = events.decode_log(log.to_rpc(block.number, block.hash, block.time_s))
             # Anyone can emit an event that looks like ours from a contract of his own.
             if event is not None and event.where.address in self._contracts:
                 decoded.append(event)
+        decoded = list(in_effect_order(decoded))
         for event in decoded:
             self.head.apply(event)
         self.blocks.append(Block(block.number, block.hash, block.time_s, decoded))

@@ -8,7 +8,7 @@ import msgspec
 from ouro.markets import Market
 from ouro.units import SETTLE_WINDOW_S
 
-CORE_VERSION = 1
+CORE_VERSION = 2
 
 
 class CoreConfig(msgspec.Struct, frozen=True, kw_only=True):

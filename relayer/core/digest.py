@@ -68,13 +68,10 @@ def _chain(chain: Chain) -> Iterator[object]:
         figures = ledger.markets_state[market_id]
         yield (
             market_id,
-            figures.g_long,
-            figures.g_short,
-            figures.index_price,
-            figures.published_at,
-            figures.open_interest,
+            figures,
             ledger.markets[market_id],
         )
+    yield (ledger.backstop, ledger.referrer_share_ppm, sorted(ledger.referrals.items()))
 
 
 def _order(order: LiveOrder) -> object:

@@ -9,10 +9,13 @@ from enum import StrEnum
 
 import msgspec
 
-from ouro.codec import FillWord, PackedOrder
+from ouro.codec import GROUPED, FillWord, PackedOrder
 from ouro.units import MAX_BATCH_FILLS, MAX_BATCH_ORDERS
 from relayer.core.orders import LiveOrder
 from relayer.core.venue import Venue
+
+_ALONE_FROM = 9
+"""Fills of a group that is not sent with others: the contract wants gas for all of them at hand at once."""
 
 
 class FillStatus(StrEnum):
@@ -98,6 +101,15 @@ class NextBatch(msgspec.Struct, frozen=True):
         """For `BatchBuilt`."""
         return tuple(fill.fill_id for fill in self.fills)
 
+    @property
+    def largest_group(self) -> int:
+        """How many fills the largest group has; 1 when none are joined."""
+        largest = count = 1
+        for fill in self.fills:
+            count = count + 1 if fill.flags & GROUPED else 1
+            largest = max(largest, count)
+        return largest
+
 
 class Batch:
     """A batch that was built and not dropped. `block` is where its BatchSettled event is, 0 while it is pending."""
@@ -145,7 +157,7 @@ class FillQueue:
         """The first fills that fit into one batch, in order of their ids; None when nothing waits.
 
         A one-shot taker's fills follow one another and are taken all or none: the contract accepts them in one batch
-        only.
+        only, and those of a fill-or-kill order in one group.
         """
         orders: dict[bytes, int] = {}
         packed: list[LiveOrder] = []
@@ -159,7 +171,10 @@ class FillQueue:
                 while end < len(waiting) and waiting[end].taker is taker:
                     end += 1
             group = waiting[at:end]
+            is_joined = taker.fill_or_kill and len(group) > 1
             if len(fills) + len(group) > MAX_BATCH_FILLS:
+                break
+            if is_joined and len(group) >= _ALONE_FROM and fills:
                 break
             fresh = {order.id: order for fill in group for order in (fill.taker, fill.maker) if order.id not in orders}
             if len(orders) + len(fresh) > MAX_BATCH_ORDERS:
@@ -176,10 +191,13 @@ class FillQueue:
                     maker=orders[fill.maker.id],
                     taker_fee_ppm=fill.taker_fee_ppm,
                     maker_fee_ppm=fill.maker_fee_ppm,
+                    flags=GROUPED if is_joined and fill is not group[-1] else 0,
                 )
                 for fill in group
             )
             at = end
+            if is_joined and len(group) >= _ALONE_FROM:
+                break
         if not fills:
             return None
         return NextBatch(

@@ -98,7 +98,7 @@ class Log(msgspec.Struct, frozen=True, array_like=True):
             log_index=_int(log["logIndex"]),
         )
 
-    def to_rpc(self, number: int, block_hash: bytes) -> dict[str, Any]:
+    def to_rpc(self, number: int, block_hash: bytes, time_s: int) -> dict[str, Any]:
         """The JSON-RPC form again, with the block it is in."""
         return {
             "address": self.address,
@@ -106,6 +106,7 @@ class Log(msgspec.Struct, frozen=True, array_like=True):
             "data": "0x" + self.data.hex(),
             "blockNumber": hex(number),
             "blockHash": "0x" + block_hash.hex(),
+            "blockTimestamp": hex(time_s),
             "transactionHash": "0x" + self.transaction_hash.hex(),
             "logIndex": hex(self.log_index),
         }

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from ouro.markets import MarketState
 from ouro.maths import fees
-from ouro.units import MAX_BATCH_FILLS
+from ouro.units import MAX_BATCH_FILLS, MAX_GROUP_FILLS
 from relayer.core.accounts import AccountEntry
 from relayer.core.orders import LiveOrder
 from relayer.core.shadow import Shadow, ShadowAccount
@@ -59,7 +59,8 @@ class Matcher:
     def plan(self, taker: LiveOrder, fill_room: int) -> Plan:
         """The fills an order gets now, in price-time priority."""
         plan = Plan(taker.remaining)
-        limit = min(fill_room, MAX_BATCH_FILLS) if taker.one_shot else fill_room
+        most = MAX_GROUP_FILLS if taker.fill_or_kill else MAX_BATCH_FILLS
+        limit = min(fill_room, most) if taker.one_shot else fill_room
         reduce_only_market = taker.venue.state is MarketState.REDUCE_ONLY
         for maker in _opposite(taker):
             if plan.remaining == 0:
@@ -78,7 +79,8 @@ class Matcher:
 
     def _stop(self, taker: LiveOrder, maker: LiveOrder, plan: Plan, limit: int) -> str:
         if len(plan.fills) >= limit:
-            return "batch_limit" if taker.one_shot and limit == MAX_BATCH_FILLS else "settlement_backlog"
+            at_most = MAX_GROUP_FILLS if taker.fill_or_kill else MAX_BATCH_FILLS
+            return "batch_limit" if taker.one_shot and limit == at_most else "settlement_backlog"
         if not taker.venue.in_band(maker.limit_price):
             return "price_band"
         return ""

@@ -36,6 +36,7 @@ class LiveOrder:
         "before",
         "client_id",
         "expiry",
+        "fill_or_kill",
         "filled",
         "first_answer",
         "generation",
@@ -93,6 +94,7 @@ class LiveOrder:
         self.limit_price = limit_price
         self.time_in_force = time_in_force
         self.one_shot = time_in_force != "GTT"
+        self.fill_or_kill = time_in_force == "FOK"
         self.post_only = post_only
         self.reduce_only = reduce_only
         self.max_fee_ppm = max_fee_ppm

@@ -61,7 +61,7 @@ def enter(state: State, order: LiveOrder) -> None:
         # Reductions pass whatever the backlog, a batch at a time.
         room = max(room, MAX_BATCH_FILLS)
     plan = state.matcher.plan(order, room)
-    if order.time_in_force == "FOK" and plan.remaining:
+    if order.fill_or_kill and plan.remaining:
         state.cancel(order, f"fok_unfillable: {plan.stop}" if plan.stop else "fok_unfillable")
         return
     state.recorder.order(order)

@@ -150,6 +150,10 @@ def check_market(order: LiveOrder, state: State) -> None:
     venue = order.venue
     if venue.state in (MarketState.HALTED, MarketState.UNLISTED):
         raise RefusedError(422, "market_halted", f"{venue.ticker} is halted: no orders are taken", "market")
+    if venue.state in (MarketState.SETTLING, MarketState.SETTLED):
+        raise RefusedError(
+            422, "market_settling", f"{venue.ticker} is being wound up: trading in it has ended", "market"
+        )
     if venue.is_stale(state.time_s):
         raise RefusedError(
             503,

@@ -7,6 +7,7 @@ After every change the accounts are computed again and orders that no longer fit
 from __future__ import annotations
 
 from ouro import events
+from ouro.markets import MarketState
 from relayer.core import cancelling
 from relayer.core.accounts import AccountEntry
 from relayer.core.chain_state import Block
@@ -104,6 +105,7 @@ def block(state: State, item: ChainBlock) -> None:
         cancelling.on_chain_cancels(state)
     if any(isinstance(event, events.MarketChanged) for event in added.events):
         _cancel_off_tick(state)
+        _cancel_in_settling_markets(state)
     _settle_aftermath(state, after)
     cancelling.on_time(state)
     if added.events:
@@ -176,6 +178,13 @@ def _cancel_off_tick(state: State) -> None:
             state.cancel(order, "off_tick")
 
 
+def _cancel_in_settling_markets(state: State) -> None:
+    """Trading in a market that is being wound up never comes back."""
+    for order in [order for entry in state.accounts.values() for order in entry.open_orders.values()]:
+        if order.venue.state in (MarketState.SETTLING, MarketState.SETTLED):
+            state.cancel(order, "market_settling")
+
+
 def _opens(state: State, entry: AccountEntry, order: LiveOrder) -> bool:
     """Whether the open orders on this order's side go beyond closing the position."""
     size = state.shadow.of(entry).size(order.venue.id)
@@ -226,7 +235,7 @@ def _reject(state: State, event: events.FillRejected, number: int, after: _After
 
 def _may_retry(state: State, fill: MatchedFill) -> bool:
     """Within the window, not too often, and only if a one-shot taker has no fill on chain: all of its fills go in one
-    batch.
+    batch. Of a fill-or-kill order none can do without the others.
     """
     if fill.attempts >= state.config.max_attempts:
         return False
@@ -234,7 +243,8 @@ def _may_retry(state: State, fill: MatchedFill) -> bool:
         return False
     if not fill.taker.one_shot:
         return True
-    return all(other.status is not FillStatus.CONFIRMED for other in state.fills.values() if other.taker is fill.taker)
+    past = (FillStatus.CONFIRMED, FillStatus.REJECTED) if fill.taker.fill_or_kill else (FillStatus.CONFIRMED,)
+    return all(other.status not in past for other in state.fills.values() if other.taker is fill.taker)
 
 
 def _undo(state: State, fill: MatchedFill, after: _Aftermath) -> None:
@@ -247,6 +257,9 @@ def _undo(state: State, fill: MatchedFill, after: _Aftermath) -> None:
         order.filled -= fill.size
         after.bereft[order.id] = order
     state.recorder.fill(fill)
+    if fill.taker.fill_or_kill:
+        for other in [other for other in state.fills.values() if other.taker is fill.taker and other.retry]:
+            _undo(state, other, after)
 
 
 def _settle_aftermath(state: State, after: _Aftermath) -> None:

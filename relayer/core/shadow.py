@@ -61,8 +61,7 @@ class ShadowAccount:
             legs = []
             for market_id, (size, q) in self.positions.items():
                 venue = venues[market_id]
-                market = venue.market
-                legs.append(margin.Leg(size, q, venue.g(size), venue.index_price, market.imf_ppm, market.mmf_ppm))
+                legs.append(margin.Leg(size, q, venue.g(size), venue.index_price, venue.imf_ppm, venue.market.mmf_ppm))
             found = self._margin = margin.evaluate(self.cash, legs)
         return found
 
@@ -153,7 +152,7 @@ class Shadow:
                     buys += lots
                     buy_notional += lots * price
                     buy_loss += max(0, lots * (price - index))
-            imf = venue.market.imf_ppm
+            imf = venue.imf_ppm
             long = margin.requirement(size + buys, index, imf) + buy_loss
             short = margin.requirement(size - sells, index, imf) + sell_loss
             if self._fee_ppm > 0:

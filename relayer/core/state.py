@@ -178,14 +178,17 @@ class State:
                 continue
             figures = ledger.markets_state[venue.id]
             venue.market = ledger.markets[venue.id]
-            venue.g_long = figures.g_long
-            venue.g_short = figures.g_short
+            venue.g_long, venue.g_short = ledger.indices(venue.id, self.time_s)
             venue.index_price = figures.index_price
             venue.published_at = figures.published_at
             venue.open_interest = figures.open_interest
             venue.unsettled_open_interest = 0
         for fill in self.unsettled.values():
             fill.venue.unsettled_open_interest += fill.open_interest_delta
+        for venue in self.venues.values():
+            # The chain counts the open interest at the start of a batch: by then some of what is matched has settled.
+            most = venue.open_interest + max(0, venue.unsettled_open_interest)
+            venue.imf_ppm = venue.market.scaled_imf_ppm(most, venue.index_price)
         pending = self.chain.unconfirmed_credits(self.config.credit_confirmations)
         for withdrawal in head.withdrawals.values():
             key = (withdrawal.account, withdrawal.subaccount)

@@ -6,13 +6,16 @@ from relayer.core.book import Book
 
 
 class Venue:
-    """Everything here but the book is overwritten from the chain state after each block."""
+    """Everything here but the book is overwritten from the chain state after each block: indices as of then,
+    `imf_ppm` as open interest scales it.
+    """
 
     __slots__ = (
         "book",
         "g_long",
         "g_short",
         "id",
+        "imf_ppm",
         "index_price",
         "market",
         "open_interest",
@@ -28,6 +31,7 @@ class Venue:
         self.book = Book()
         self.g_long = 0
         self.g_short = 0
+        self.imf_ppm = market.imf_ppm
         self.index_price = 0
         self.published_at = 0
         self.open_interest = 0
@@ -35,11 +39,15 @@ class Venue:
 
     @property
     def state(self) -> MarketState:
-        """Active, reduce-only, halted or unlisted."""
+        """What it lets through."""
         return MarketState(self.market.state)
 
     def is_stale(self, time_s: int) -> bool:
-        """Whether the chain would call the index price too old at that time (or has none)."""
+        """Whether the chain would call the index price too old at that time (or has none). That of a settled market is
+        fixed.
+        """
+        if self.market.state == MarketState.SETTLED:
+            return False
         return self.index_price == 0 or time_s - self.published_at > self.market.max_price_age_s
 
     def is_open(self, time_s: int) -> bool:

@@ -11,8 +11,13 @@ from ouro.units import ceil_div
 BATCH_GAS = 200_000
 FILL_GAS = 160_000
 ORDER_GAS = 12_000
-STEP_RESERVE_GAS = 1_050_000
-"""The contract wants 900,000 gas left before each fill, so that none can be starved; what is left over is not paid."""
+STEP_GAS = 900_000
+"""What the contract wants at hand for a fill before it executes it, so that none can be starved, and for all the fills
+of a group at once; what is left over is not paid.
+"""
+RESERVE_GAS = 150_000
+GROUPED_FILL_GAS = 30_000
+"""What a fill of a group takes before the group is executed."""
 
 BUMP_PER_CENT = 25
 """A node takes a replacement from 10% above on; less than that is refused."""
@@ -54,9 +59,12 @@ def fees_of_history(history: dict[str, Any], cap_wei: int) -> Fees:
     return market_fees(base, tip, cap_wei)
 
 
-def gas_limit(orders: int, fills: int) -> int:
-    """More than a batch can use; what is not used costs nothing."""
-    return BATCH_GAS + ORDER_GAS * orders + FILL_GAS * fills + STEP_RESERVE_GAS
+def gas_limit(orders: int, fills: int, group: int = 1) -> int:
+    """More than a batch can use, or asks for; what is not used costs nothing. `group` is how many fills the largest
+    group has (1: none are grouped): what is kept at hand for them pays for them, too.
+    """
+    before = BATCH_GAS + ORDER_GAS * orders + FILL_GAS * (fills - group) + GROUPED_FILL_GAS * group
+    return before + STEP_GAS * group + (FILL_GAS if group == 1 else 0) + RESERVE_GAS
 
 
 def _raised(fee_wei: int) -> int:

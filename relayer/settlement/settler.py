@@ -256,7 +256,7 @@ class Settler:
             to=self._config.exchange,
             data=calldata(prev, head, batch),
             nonce=nonce,
-            gas=gas_limit(len(batch.orders), len(batch.fills)),
+            gas=gas_limit(len(batch.orders), len(batch.fills), batch.largest_group),
             max_fee_wei=fees.max_fee_wei,
             priority_fee_wei=fees.priority_fee_wei,
         )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from web3.datastructures import AttributeDict
 
 from ouro import addresses, events
-from ouro.codec import FillDetail, PositionWord, unpack_detail, unpack_position
+from ouro.codec import FillDetail, PositionWord, unpack_detail, unpack_key_markets, unpack_position, unpack_tier
 from ouro.events import LogError, LogPosition
 from tests.unit.ouro.logs import BLOCK_HASH, EXCHANGE, TRANSACTION_HASH, abi_events, detail_word, position_word, raw_log
 
@@ -23,6 +23,11 @@ WORDS = {
     ("Fill", "maker_position"): unpack_position,
     ("Liquidated", "position"): unpack_position,
     ("Liquidated", "liquidator_position"): unpack_position,
+    ("Deleveraged", "position"): unpack_position,
+    ("CloseExecuted", "position"): unpack_position,
+    ("HandedOver", "position"): unpack_position,
+    ("SessionKeyRegistered", "markets"): unpack_key_markets,
+    ("FeeTiersSet", "tiers"): lambda words: tuple(map(unpack_tier, words)),
 }
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "uint256": st.integers(0, 2**256 - 1),
@@ -30,9 +35,15 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "bool": st.booleans(),
     "bytes32": st.binary(min_size=32, max_size=32),
     "address": st.binary(min_size=20, max_size=20).map(addresses.checksum),
+    "bytes": st.binary(max_size=300),
+    "uint256[]": st.lists(st.integers(0, 2**256 - 1), max_size=8),
     "string": st.text(st.characters(codec="utf-8"), max_size=100),
 }
 TAKER, MAKER = "0x" + "aA" * 20, "0x" + "bB" * 20
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def by_web3(log: dict[str, Any]) -> AttributeDict[str, Any]:
@@ -64,7 +75,7 @@ def test_fields_are_those_of_the_abi(name: str, data: st.DataObject) -> None:
     assert type(event).__name__ == name
     assert event is not None
     for field, value in values.items():
-        expected = WORDS.get((name, field), lambda same: same)(value)
+        expected = WORDS.get((name, field), _same)(value)
         assert getattr(event, field) == expected, field
     assert event.__struct_fields__ == ("where", *values)
     assert event.where == LogPosition(16, BLOCK_HASH, TRANSACTION_HASH, 300, EXCHANGE)
@@ -108,6 +119,12 @@ def test_a_cut_log_is_noticed() -> None:
         events.decode_log(log | {"data": log["data"][:-64]})
     with pytest.raises(LogError, match="Credited but another shape"):
         events.decode_log(log | {"topics": log["topics"][:1]})
+
+
+def test_a_cut_list_is_noticed() -> None:
+    log = raw_log("FeeTiersSet", tiers=[350 << 16, 1 << 32])
+    with pytest.raises(LogError, match="beyond its data"):
+        events.decode_log(log | {"data": log["data"][:-64]})
 
 
 def test_a_cut_text_is_noticed() -> None:

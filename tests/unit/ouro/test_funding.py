@@ -1,42 +1,72 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """What vectors cannot show of funding and liquidation."""
 
+from dataclasses import replace
+
 import pytest
 
 from ouro.maths import funding, liquidation
-from ouro.maths.funding import MAX_INDEX, RATE_CAP, FundingState
+from ouro.maths.funding import MAX_INDEX, FundingState
 from ouro.maths.margin import Margin
 from ouro.units import SCALE
 
 HOUR = 490_152
 START = HOUR * 3_600
+PRICE = 9_500_000
 
 
 def state(**changes: int) -> FundingState:
     values = {
         "g_long": 0,
         "g_short": 0,
-        "last_s": START,
-        "rate": RATE_CAP,
-        "premium_sum": 0,
-        "volume_sum": 0,
+        "slope": 0,
+        "rate": 0,
         "hour": HOUR,
+        "premium_sum": 10**9,
+        "volume_sum": 0,
         "open_interest": 1_000,
     }
     return FundingState(**values | changes)
 
 
 @pytest.mark.parametrize("side", ["g_long", "g_short"])
-def test_an_index_at_its_bound_stands_still_while_time_goes_on(side: str) -> None:
-    before = state(**{side: MAX_INDEX - 1})
-    after = funding.accrue(before, START + 60, 9_500_000)
-    assert (after.g_long, after.g_short, after.last_s) == (before.g_long, before.g_short, START + 60)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_index_at_its_bound_stands_still_while_time_goes_on(side: str, sign: int) -> None:
+    before = state(**{side: sign * (MAX_INDEX - 1)})
+    after = funding.touch(before, START + 3_600, PRICE)
+    assert (after.rate, after.slope, after.hour) == (2_500, 0, HOUR + 1)
+    assert funding.indices(after, START + 5_000) == (before.g_long, before.g_short)
 
 
 def test_both_indices_move_alike() -> None:
-    after = funding.accrue(state(g_long=-5, g_short=8), START + 60, 9_500_000)
-    assert after.g_short - after.g_long == 13
-    assert after.g_long > -5
+    opened = funding.touch(state(g_long=-5, g_short=8), START + 3_600, PRICE)
+    g_long, g_short = funding.indices(opened, START + 3_660)
+    assert g_short - g_long == 13
+    assert g_long == -5 + 60 * opened.slope > -5
+
+
+def test_an_hour_ends_with_the_hour() -> None:
+    opened = funding.touch(state(), START + 5_000, PRICE)
+    whole = 3_600 * opened.slope
+    assert funding.indices(opened, START + 7_200)[0] == whole
+    assert funding.indices(opened, START + 70_000)[0] == whole
+
+
+def test_touches_within_an_hour_change_nothing() -> None:
+    opened = funding.touch(state(), START + 3_600, PRICE)
+    assert funding.touch(opened, START + 7_199, 2 * PRICE) == opened
+    assert funding.touch(opened, START + 10, 2 * PRICE) == opened
+
+
+def test_a_rate_leaves_zero_slowly_and_comes_back_at_once() -> None:
+    rates = []
+    now = state()
+    for hour in range(1, 4):
+        now = replace(funding.touch(now, START + 3_600 * hour, PRICE), premium_sum=10**9)
+        rates.append(now.rate)
+    assert rates == [2_500, 5_000, 7_500]
+    assert funding.next_rate(5_000, 0, 0, 1_000) == 0
+    assert funding.next_rate(5_000, -(10**9), 0, 1_000) == -2_500
 
 
 @pytest.mark.parametrize(
@@ -52,9 +82,14 @@ def test_which_fills_count(taker: str, maker: str, fees_ppm: tuple[int, int], is
     assert funding.counts(*fees_ppm, taker, maker) is is_counted
 
 
+def test_a_referrer_is_not_a_way_to_wash_for_less() -> None:
+    assert funding.counts(350, 0, "0xA", "0xB", 0)
+    assert not funding.counts(350, 0, "0xA", "0xB", 500_000)
+
+
 def test_washing_prints_costs_more_than_it_moves() -> None:
-    """The cap per hour is no more than the least fee on the open interest that must be traded."""
-    assert RATE_CAP * 10**6 <= funding.MIN_FEE_PPM * 10**8 // 2
+    """What a lot can move, on twice as many lots of open interest, is no more than half the least fee that it pays."""
+    assert 2 * funding.PREMIUM_CLAMP * 10**6 <= funding.MIN_FEE_PPM * 10**8 // 2
 
 
 def test_a_healthy_account_has_no_quote() -> None:

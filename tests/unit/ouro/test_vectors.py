@@ -39,7 +39,7 @@ def legs_of(records: list[dict[str, str]]) -> list[Leg]:
 
 
 def state_of(record: dict[str, str]) -> FundingState:
-    names = ("gLong", "gShort", "last", "rate", "premiumSum", "volumeSum", "hour", "openInterest")
+    names = ("gLong", "gShort", "slope", "rate", "hour", "premiumSum", "volumeSum", "openInterest")
     return FundingState(*(int(record[name]) for name in names))
 
 
@@ -119,6 +119,16 @@ def test_words(vectors: Vectors) -> None:
         fields = ("fillId", "price", "size", "taker", "maker", "takerFeePpm", "makerFeePpm")
         fill = codec.FillWord(*(int(vector[name]) for name in fields))
         assert f"0x{codec.pack_fill(fill):064x}" == vector["word"]
+    for vector in file["flags"]:
+        fill = codec.FillWord(7, 0, 0, 0, 0, 0, 0, vector["flags"])
+        assert f"0x{codec.pack_fill(fill):064x}" == vector["word"]
+    for vector in file["keys"]:
+        fields = (int(vector[name]) for name in ("expiry", "revokedAt", "budget"))
+        assert codec.unpack_key(int(vector["word"], 16)) == codec.KeyWord(*fields, tuple(vector["markets"]))
+        assert codec.unpack_key_markets(int(vector["packedMarkets"], 16)) == tuple(vector["markets"])
+    for vector in file["tiers"]:
+        tier = codec.FeeTier(int(vector["volume"]), int(vector["takerPpm"]), int(vector["makerPpm"]))
+        assert codec.unpack_tier(int(vector["word"], 16)) == tier
 
 
 def test_settle(vectors: Vectors) -> None:
@@ -140,12 +150,24 @@ def test_funding(vectors: Vectors) -> None:
         assert funding.premium(vector["price"], vector["indexPrice"]) == vector["premium"]
     for vector in file["rates"]:
         sums = (int(vector[name]) for name in ("premiumSum", "volumeSum", "openInterest"))
-        assert funding.next_rate(*sums) == vector["rate"]
-    for vector in file["accruals"]:
-        assert funding.accrual(vector["rate"], vector["price"], vector["seconds"]) == int(vector["accrued"])
+        assert funding.next_rate(vector["rateBefore"], *sums) == vector["rate"]
+    for vector in file["slopes"]:
+        assert funding.slope(vector["rate"], int(vector["indexPrice"])) == int(vector["slope"])
+    for vector in file["growths"]:
+        assert funding.growth(int(vector["slope"]), vector["hour"], vector["now"]) == int(vector["growth"])
     for vector in file["touches"]:
-        after = funding.accrue(state_of(vector["before"]), vector["now"], vector["indexPrice"])
+        after = funding.touch(state_of(vector["before"]), vector["now"], vector["indexPrice"])
         assert after == state_of(vector["after"])
+
+
+def test_referrals(vectors: Vectors) -> None:
+    file = vectors("referrals")
+    for vector in file["shares"]:
+        fee, both = int(vector["fee"]), int(vector["bothFees"])
+        assert fees.referral(fee, both, vector["sharePpm"]) == int(vector["amount"])
+    for vector in file["countsForFunding"]:
+        rates = vector["takerFeePpm"], vector["makerFeePpm"]
+        assert funding.pays_enough(*rates, vector["sharePpm"]) is vector["counts"], vector
 
 
 def test_margin(vectors: Vectors) -> None:
@@ -158,6 +180,10 @@ def test_margin(vectors: Vectors) -> None:
         before, after = margin_of(vector["before"]), margin_of(vector["after"])
         assert margin.improves(before, after) is vector["improves"], vector["name"]
         assert margin.allowed(before, after) is vector["allowed"], vector["name"]
+    for vector in file["scaledImf"]:
+        notional = int(vector["openInterest"]) * int(vector["indexPrice"])
+        scaled = margin.scaled_imf(vector["imfPpm"], vector["scaleFrom"], vector["scaleTo"], notional)
+        assert scaled == vector["scaledPpm"], vector
 
 
 def test_liquidation(vectors: Vectors) -> None:

@@ -3,7 +3,6 @@
 
 import copy
 import json
-from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from relayer.core.inputs import (
 from relayer.core.outputs import Ack, BookOutput, FillOutput, OrderOutput, Output
 from tests.reference.exchange import Exchange, Executed, Fault, RefusedError
 from tests.reference.market import Terms
+from tests.reference.settlement import GROUP_FAILED, GROUPED
 from tests.support.wire import Domain, Fill, Order, PositionWord, Signed
 
 START_MS = 1_700_000_000_000
@@ -122,9 +122,11 @@ class Venue:
         self._nonce = 0
         self._slots: dict[str, int] = {}
         self.signed: dict[bytes, Signed] = {}
-        self.model.list_market(BTC)
-        self.model.list_market(ETH)
         self.tick(0)
+        for terms in (BTC, ETH):
+            self.model.list_market(terms)
+            decimals = {"size_decimals": terms.size_decimals, "price_decimals": terms.price_decimals}
+            self.log(EXCHANGE, "MarketListed", market=terms.id, ticker=terms.ticker, tick=terms.tick, **decimals)
         self.push(1, BTC_PRICE)
         self.push(2, ETH_PRICE)
         self.mine()
@@ -223,7 +225,8 @@ class Venue:
         )
         self.orders = [self.signed[_id_of(self.signed, terms, amounts)] for terms, amounts, _, _ in batch.orders]
         self.fills = [
-            Fill(f.fill_id, f.price, f.size, f.taker, f.maker, f.taker_fee_ppm, f.maker_fee_ppm) for f in batch.fills
+            Fill(f.fill_id, f.price, f.size, f.taker, f.maker, f.taker_fee_ppm, f.maker_fee_ppm, f.flags)
+            for f in batch.fills
         ]
         self.apply(built)
         return built
@@ -233,28 +236,30 @@ class Venue:
     ) -> list[Executed | set[Fault]]:
         """Executes a batch in the model and logs what the contract would."""
         orders, fills = orders or self.orders, fills or self.fills
-        before = {id_: market.funding for id_, market in self.model.markets.items()}
-        outcomes = []
-        filled: dict[int, int] = defaultdict(int)
-        for fill in fills:
-            outcome = self.model._settle_one(orders, fill, filled)
-            outcomes.append(outcome)
-            taker, maker = orders[fill.taker], orders[fill.maker]
-            self._log_funding(before)
+        fees, hours = self.model.fees, {id_: market.funding.hour for id_, market in self.model.markets.items()}
+        outcomes = self.model.settle(orders, fills)
+        named_in_group = False
+        for fill, outcome in zip(fills, outcomes, strict=True):
             if isinstance(outcome, Executed):
-                self._log_fill(outcome, taker, maker)
-            else:
-                fault = min(outcome, key=lambda each: (each.fault_class, each.reason))
-                self.reject(fill.fill_id, fault.fault_class, fault.reason, fault.order)
+                self._log_fill(outcome, orders[fill.taker], orders[fill.maker])
+                continue
+            own = outcome - {GROUP_FAILED}
+            # Of a group that fails one fill names its own fault.
+            is_guilty = bool(own) and not named_in_group
+            found = own if is_guilty else {GROUP_FAILED}
+            named_in_group = (named_in_group or is_guilty) and bool(fill.flags & GROUPED)
+            fault = min(found, key=lambda each: (each.fault_class, each.reason))
+            self.reject(fill.fill_id, fault.fault_class, fault.reason, fault.order)
+        self._log_funding(hours)
         settled = sum(isinstance(outcome, Executed) for outcome in outcomes)
-        self.batch_settled(built, settled, len(outcomes) - settled)
+        self.batch_settled(built, settled, len(outcomes) - settled, self.model.fees - fees)
         return outcomes
 
     def reject(self, fill_id: int, fault_class: int, reason: str, order_id: bytes = bytes(32)) -> None:
         """A FillRejected."""
         self.log(EXCHANGE, "FillRejected", fill_id=fill_id, order_id=order_id, fault_class=fault_class, reason=reason)
 
-    def batch_settled(self, built: BatchBuilt, settled: int, rejected: int) -> None:
+    def batch_settled(self, built: BatchBuilt, settled: int, rejected: int, fees: int = 0) -> None:
         """A BatchSettled."""
         self.head = built.next
         self.log(
@@ -265,12 +270,12 @@ class Venue:
             next=built.next,
             settled=settled,
             rejected=rejected,
+            fees=fees,
         )
 
-    def _log_funding(self, before: dict[int, Any]) -> None:
+    def _log_funding(self, hours: dict[int, int]) -> None:
         for id_, market in self.model.markets.items():
-            if (market.funding.g_long, market.funding.g_short) != (before[id_].g_long, before[id_].g_short):
-                before[id_] = market.funding
+            if market.funding.hour != hours[id_]:
                 self.log(
                     EXCHANGE,
                     "FundingAccrued",
@@ -279,7 +284,7 @@ class Venue:
                     g_short=market.funding.g_short,
                     rate=market.funding.rate,
                     index_price=market.price,
-                    at=self.model.now,
+                    at=market.funding.hour * 3_600,
                 )
 
     def _log_fill(self, done: Executed, taker: Signed, maker: Signed) -> None:

@@ -95,6 +95,7 @@ def test_88_the_fills_of_another_operator_are_not_taken_for_ours(venue: Venue) -
         next=foreign.next,
         settled=1,
         rejected=0,
+        fees=0,
     )
     venue.mine()
     assert venue.fills_said()[1] == ["matched", "submitted"]
