@@ -30,7 +30,7 @@ struct Quote:
     g_short: int256
     imf: int256
     mmf: int256
-    fresh: bool
+    fresh: int256  # 1, or 0 for a stale price
 
 
 # Quotes that this call has asked for. An epoch per outer call: a later one in the same transaction must not read them.
@@ -84,7 +84,7 @@ def _quote_of(m: markets.Market) -> Quote:
         g_short=m.g_short,
         imf=m.imf,
         mmf=m.mmf,
-        fresh=m.fresh,
+        fresh=1 if m.fresh else 0,
     )
 
 
@@ -117,7 +117,7 @@ def _add_leg(health: Health, position: slots.Position, quote: Quote) -> Health:
         ),
         initial=unsafe_add(health.initial, self._margin_of(position.size, quote.index, quote.imf)),
         maintenance=unsafe_add(health.maintenance, self._margin_of(position.size, quote.index, quote.mmf)),
-        stale=health.stale or not quote.fresh,
+        stale=health.stale or quote.fresh == 0,
     )
 
 

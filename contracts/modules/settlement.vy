@@ -194,7 +194,7 @@ def settle(
                         taker,
                         maker,
                         method_id=method_id(
-                            "execute_fill(uint256,((int256,int256,int256,int256,int256,int256,bool),uint256,int256),(uint256,uint256,uint256,uint256,uint256,int256),(uint256,uint256,uint256,uint256,uint256,int256))"
+                            "execute_fill(uint256,((int256,int256,int256,int256,int256,int256,int256),uint256,int256),(uint256,uint256,uint256,uint256,uint256,int256),(uint256,uint256,uint256,uint256,uint256,int256))"
                         ),
                     ),
                     max_outsize=32,
@@ -299,7 +299,7 @@ def _step(
                 taker,
                 maker,
                 method_id=method_id(
-                    "execute_fill(uint256,((int256,int256,int256,int256,int256,int256,bool),uint256,int256),(uint256,uint256,uint256,uint256,uint256,int256),(uint256,uint256,uint256,uint256,uint256,int256))"
+                    "execute_fill(uint256,((int256,int256,int256,int256,int256,int256,int256),uint256,int256),(uint256,uint256,uint256,uint256,uint256,int256),(uint256,uint256,uint256,uint256,uint256,int256))"
                 ),
             ),
             max_outsize=32,
@@ -314,7 +314,7 @@ def _step(
                 taker,
                 maker,
                 method_id=method_id(
-                    "execute_liquidation(uint256,((int256,int256,int256,int256,int256,int256,bool),uint256,int256),(uint256,uint256,uint256,uint256,uint256,int256),(uint256,uint256,uint256,uint256,uint256,int256))"
+                    "execute_liquidation(uint256,((int256,int256,int256,int256,int256,int256,int256),uint256,int256),(uint256,uint256,uint256,uint256,uint256,int256),(uint256,uint256,uint256,uint256,uint256,int256))"
                 ),
             ),
             max_outsize=32,
@@ -354,7 +354,7 @@ def _run_group(venue: execution.Venue) -> (uint256, int256):
             abi_encode(
                 venue,
                 method_id=method_id(
-                    "execute_group(((int256,int256,int256,int256,int256,int256,bool),uint256,int256))"
+                    "execute_group(((int256,int256,int256,int256,int256,int256,int256),uint256,int256))"
                 ),
             ),
             max_outsize=32,

@@ -218,7 +218,7 @@ def _bits(word: int256) -> uint256:
 @internal
 @pure
 def _quote_word(
-    g_long: int256, g_short: int256, index: int256, imf: int256, mmf: int256, fresh: bool, epoch: int256
+    g_long: int256, g_short: int256, index: int256, imf: int256, mmf: int256, fresh: int256, epoch: int256
 ) -> int256:
     return (
         (g_long << 177)
@@ -226,6 +226,6 @@ def _quote_word(
         | (index << 57)
         | (imf << 37)
         | (mmf << 17)
-        | (65_536 if fresh else 0)
+        | (fresh << 16)
         | epoch
     )
