@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Attacks 49 to 62: tokens that misbehave, claims on money that is not there, and everybody leaving at once.
 
-54 (depeg) and 56, 57 (vault shares) have no place yet: one collateral, no shares.
+56 and 57 as they concern accounts; shares of the Backstop have attacks of their own.
 """
 
 from random import Random
@@ -9,11 +9,14 @@ from random import Random
 import pytest
 from eth_account.signers.local import LocalAccount
 
-from tests.support.abi import RevertError
+from tests.support.abi import RevertError, abi_of
+from tests.support.chain import Contract, deploy
 from tests.support.system import BTC, ETH
 from tests.support.twin import Twin
 from tests.support.wire import wallet
 from tests.support.world import KEYS, PRICE, USDC, World
+
+TIGHTEST = (25_000 * USDC, 50_000, 100_000 * USDC, 200_000)  # the lowest outflow limits that there can be
 
 
 @pytest.fixture
@@ -29,6 +32,38 @@ def test_49_fee_on_transfer(hostile: World) -> None:
     hostile.system.fund(owner, 1_000 * USDC)
     assert hostile.exchange.call.cash(owner, 0) == 990 * USDC
     assert hostile.balance(hostile.vault.address) == 200_990 * USDC
+
+
+def test_49_a_token_that_takes_more_than_is_paid(hostile: World) -> None:
+    """A fee on top would be paid out of what others are owed."""
+    hostile.usdc.send(hostile.operator).set_tax(1)
+    with pytest.raises(RevertError, match="more left than was paid"):
+        hostile.withdraw(hostile.taker, 1_000 * USDC)
+    hostile.vault.send(hostile.taker.address).request_withdrawal(0, 1_000 * USDC, hostile.taker.address)
+    hostile.warp(120)
+    with pytest.raises(RevertError, match="more left than was paid"):
+        hostile.vault.send(hostile.taker.address).execute_withdrawal(1)
+    hostile.usdc.send(hostile.operator).set_tax(0)
+    hostile.vault.send(hostile.operator).execute_withdrawal(1)
+    assert hostile.balance(hostile.vault.address) == 199_000 * USDC
+
+
+def test_49_a_transfer_that_arrives_empty(hostile: World) -> None:
+    """Nothing arrived, nothing is credited, not even an event."""
+    owner = wallet("depositor").address
+    hostile.usdc.send(owner).set_fee(10_000)
+    with pytest.raises(RevertError, match="nothing arrived"):
+        hostile.system.fund(owner, USDC)
+
+
+def test_50_a_rebase_upwards_is_nobodys(hostile: World) -> None:
+    """What the token adds to the Vault by itself raises no claim, and the caps by no more than its share."""
+    hostile.vault.send(hostile.governance).set_outflow_limits(*TIGHTEST)
+    hostile.usdc.send(hostile.operator).rebase(hostile.vault.address, 1_000_000 * USDC)
+    assert hostile.withdrawable(hostile.taker) == hostile.cash(hostile.taker) == 100_000 * USDC
+    assert hostile.vault.call.outflow_room()[0] == 50_000 * USDC
+    with pytest.raises(RevertError, match="more than is withdrawable"):
+        hostile.withdraw(hostile.taker, 1, subaccount=1)
 
 
 def test_50_rebasing(hostile: World) -> None:
@@ -60,27 +95,79 @@ def test_51_token_returning_false_or_nothing(hostile: World, answer: int) -> Non
         assert hostile.cash(hostile.taker) == 99_999 * USDC
 
 
-@pytest.mark.parametrize("call", ["deposit", "execute_withdrawal", "withdraw_signed", "request_withdrawal"])
+REENTRIES = [
+    "deposit",
+    "deposit_with_permit",
+    "donate",
+    "execute_withdrawal",
+    "approve_withdrawal",
+    "withdraw_signed",
+    "withdraw_approved",
+    "request_withdrawal",
+    "cancel_withdrawal",
+    "set_rules",
+    "withdrawals",
+    "outflow_room",
+    "rules",
+]
+
+
+@pytest.mark.parametrize("call", REENTRIES)
 def test_52_callback_token(hostile: World, call: str) -> None:
-    """A token that calls back into the Vault while it moves finds it locked, and everything is booked once."""
+    """A token that lets another call into the Vault while it moves: that is locked, and everything is booked once."""
     vault = hostile.vault
+    accomplice = deploy(hostile.evm, hostile.operator, "ContractWallet", hostile.operator)
+    friend = wallet("friend of the accomplice").address
+
+    def by_accomplice(target: Contract, name: str, *arguments: object) -> None:
+        accomplice.send(hostile.operator).run(target.address, target.data(name, *arguments))
+
     vault.send(hostile.taker.address).request_withdrawal(0, 5 * USDC, hostile.taker.address)
+    by_accomplice(vault, "request_withdrawal", 0, 5 * USDC, friend)
+    vault.send(friend).set_rules("0x" + "00" * 20, accomplice.address)
+    vault.send(friend).request_withdrawal(0, 5 * USDC, friend)
     hostile.warp(120)
+    hostile.usdc.send(friend).mint(accomplice.address, 10 * USDC)
+    by_accomplice(hostile.usdc, "approve", vault.address, 10 * USDC)
     message = hostile.withdrawal(hostile.taker, 7 * USDC, nonce=5)
     signatures = hostile.sign_withdrawal(hostile.taker, message), hostile.sign_withdrawal(KEYS.operator, message)
     arguments = {
-        "deposit": (hostile.taker.address, 0, 0),
+        "deposit": (friend, 0, USDC),
+        "deposit_with_permit": (friend, 0, USDC, 2**40, 27, bytes(32), bytes(32)),
+        "donate": (USDC,),
         "execute_withdrawal": (1,),
+        "approve_withdrawal": (3, 5 * USDC, friend, b""),
         "withdraw_signed": (message, *signatures),
-        "request_withdrawal": (0, USDC, hostile.operator),
+        "withdraw_approved": (message, *signatures, b""),
+        "request_withdrawal": (0, USDC, friend),
+        "cancel_withdrawal": (2,),
+        "set_rules": (friend, friend),
+        "withdrawals": (1,),
+        "outflow_room": (),
+        "rules": (friend,),
     }
-    hostile.usdc.send(hostile.operator).set_hook(vault.address, vault.data(call, *arguments[call]))
+    with hostile.evm.undone():
+        by_accomplice(vault, call, *arguments[call])  # at any other time it goes through
+    inner = vault.data(call, *arguments[call])
+    hostile.usdc.send(friend).set_hook(accomplice.address, accomplice.data("run", vault.address, inner))
     hostile.withdraw(hostile.taker, 3 * USDC)
     hostile.system.fund(hostile.taker.address, 2 * USDC)
     answers = [hostile.usdc.call.hook_answers(index) for index in range(2)]
     assert answers == [False, False]
     assert hostile.cash(hostile.taker) == 99_999 * USDC
     assert hostile.balance(vault.address) == 199_999 * USDC
+
+
+def test_52_the_backstop_is_not_let_in_by_a_callback(hostile: World) -> None:
+    """Not even it, in the middle of somebody's payment, is paid past the books."""
+    backstop = Contract(hostile.evm, hostile.name_backstop(50 * USDC), abi_of("Relayed"))
+    vault, home = hostile.vault, wallet("redeemer").address
+    data = backstop.data("run", [(vault.address, vault.data("withdraw_backstop", 30 * USDC, home))])
+    hostile.usdc.send(hostile.operator).set_hook(backstop.address, data)
+    hostile.withdraw(hostile.taker, 3 * USDC)
+    assert hostile.usdc.call.hook_answers(0) is False
+    assert hostile.balance(home) == 0
+    assert hostile.exchange.call.cash(backstop.address, 0) == 50 * USDC
 
 
 def test_53_blacklisted_recipient_does_not_block_others(hostile: World) -> None:
@@ -90,14 +177,92 @@ def test_53_blacklisted_recipient_does_not_block_others(hostile: World) -> None:
     hostile.usdc.send(hostile.operator).refuse(refused)
     hostile.warp(120)
     anybody = hostile.vault.send(hostile.operator)
+    room = hostile.vault.call.outflow_room()
     with pytest.raises(RevertError, match="recipient refused"):
         anybody.execute_withdrawal(1)
+    assert hostile.vault.call.outflow_room() == room
     anybody.execute_withdrawal(2)
     assert hostile.balance(hostile.maker.address) == 10 * USDC
     # and the blocked one loses nothing: another recipient will do
     hostile.vault.send(hostile.taker.address).cancel_withdrawal(1)
     hostile.withdraw(hostile.taker, 10 * USDC)
     assert hostile.balance(hostile.taker.address) == 10 * USDC
+
+
+def test_54_depeg(world: World) -> None:
+    """A claim is on tokens, not on dollars: in a run from a token that lost its peg, each gets token for token.
+
+    Whoever brings cheap tokens and takes them out again frees no more of a cap than he uses.
+    """
+    speculator = wallet("speculator")
+    world.vault.send(world.governance).set_outflow_limits(*TIGHTEST)
+    world.system.fund(speculator.address, 18_000 * USDC)
+    world.withdraw(world.taker, 18_000 * USDC)
+    left = world.vault.call.outflow_room()
+    for nonce in range(5):
+        world.system.fund(speculator.address, 18_000 * USDC)
+        world.withdraw(speculator, 18_000 * USDC, nonce=nonce)
+        assert world.vault.call.outflow_room() == left
+    assert world.balance(world.vault.address) == 200_000 * USDC
+    assert world.withdrawable(speculator) == 18_000 * USDC
+    world.warp(86_400)
+    for key, amount in ((world.maker, 10_000), (speculator, 8_000)):
+        world.withdraw(key, amount * USDC, nonce=9)
+        assert world.balance(key.address) >= amount * USDC
+
+
+def test_55_donation_that_would_open_the_caps(world: World) -> None:
+    """A cap is a share of what is held: to let out one token more by a gift costs five."""
+    world.vault.send(world.governance).set_outflow_limits(*TIGHTEST)
+    world.usdc.send(world.taker.address).mint(world.vault.address, 300_000 * USDC)
+    assert world.vault.call.outflow_room()[0] == 25_000 * USDC
+    world.usdc.send(world.taker.address).mint(world.vault.address, 20 * USDC)
+    assert world.vault.call.outflow_room()[0] == 25_001 * USDC
+
+
+def test_56_first_deposit() -> None:
+    """Claims are amounts, not shares: who deposits one unit and gives the Vault a fortune takes nothing of the next."""
+    world = World(funds=0)
+    first, second = wallet("first depositor"), wallet("second depositor")
+    world.system.fund(first.address, 1)
+    world.usdc.send(first.address).mint(world.vault.address, 1_000 * USDC)
+    world.system.fund(second.address, 1_999)
+    assert (world.cash(first), world.cash(second)) == (1, 1_999)
+    world.withdraw(second, 1_999)
+    with pytest.raises(RevertError, match="more than is withdrawable"):
+        world.withdraw(first, 2)
+
+
+def test_57_deposit_before_profit() -> None:
+    """Who puts cash in just before others' losses and gifts come in has his cash, and no more."""
+    world = World()
+    late = wallet("late depositor")
+    world.system.fund(late.address, 1_000 * USDC)
+    world.system.donate(wallet("donor").address, 50_000 * USDC)
+    world.trade(world.taker, world.maker, 1_000, taker_fee=350)
+    assert world.withdrawable(late) == 1_000 * USDC
+    with pytest.raises(RevertError, match="more than is withdrawable"):
+        world.withdraw(late, 1_000 * USDC + 1)
+
+
+def test_57_exit_before_loss(world: World) -> None:
+    """A request that was due before the price fell takes out nothing that the loss needs, in however many parts."""
+    loser = world.taker.address
+    world.vault.send(loser).request_withdrawal(0, 100_000 * USDC, loser)
+    world.trade(world.taker, world.maker, 10_000)
+    world.warp(120)
+    world.push({1: PRICE[1] * 96 // 100})
+    for _ in range(2):
+        if world.withdrawable(world.taker):
+            world.vault.send(loser).execute_withdrawal(1)
+    with pytest.raises(RevertError, match="nothing is withdrawable"):
+        world.vault.send(loser).execute_withdrawal(1)
+    equity, initial, _, _ = world.exchange.call.margin_of(loser, 0)
+    assert 0 <= equity - initial < 1 << 32
+    # after a further fall the rest of the request still takes nothing
+    world.push({1: PRICE[1] * 94 // 100})
+    with pytest.raises(RevertError, match="nothing is withdrawable"):
+        world.vault.send(loser).execute_withdrawal(1)
 
 
 def test_55_donation(world: World) -> None:
@@ -223,6 +388,38 @@ def test_62_bank_run_in_any_exit_order() -> None:
         left = twin.world.balance(twin.world.vault.address)
         assert left >= twin.model.fees + twin.model.insurance
         assert left - twin.model.fees - twin.model.insurance <= 25 * 2  # I13: less than one unit a closing
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_62_bank_run_against_the_tightest_caps(seed: int) -> None:
+    """Everybody queues for everything, in any order, while the guardian does his worst: all are paid, to the unit."""
+    random = Random(seed)
+    world = World(funds=0)
+    keys = [wallet(f"depositor {number}") for number in range(6)]
+    claims = {}
+    for key in keys:
+        claims[key.address] = random.randrange(10_000, 60_000) * USDC + random.randrange(USDC)
+        world.system.fund(key.address, claims[key.address])
+    guardian = world.vault.send(KEYS.guardian.address)
+    guardian.tighten_outflow(*TIGHTEST)
+    random.shuffle(keys)
+    for key in keys:
+        world.vault.send(key.address).request_withdrawal(0, claims[key.address], key.address)
+    guardian.stretch_queue()
+    world.warp(72 * 3_600 + world.system.withdrawal_delay)
+    waiting = list(enumerate(keys, start=1))
+    for _ in range(24 * 5):
+        random.shuffle(waiting)
+        for number, key in list(waiting):
+            if world.vault.call.outflow_room()[0]:
+                world.vault.send(key.address).execute_withdrawal(number)
+                if world.cash(key) == 0:
+                    waiting.remove((number, key))
+        if not waiting:
+            break
+        world.warp(random.randrange(600, 3_600))
+    assert {key.address: world.balance(key.address) for key in keys} == claims
+    assert world.balance(world.vault.address) == 0
 
 
 def trade_somehow(twin: Twin, keys: list[LocalAccount], random: Random) -> None:
