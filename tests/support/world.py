@@ -127,7 +127,7 @@ class World:
     # Session keys
 
     def session_key(self, account: str, key: str, **fields: Any) -> tuple[Any, ...]:
-        """The arguments of `register_session_key` without a signature: any market, a million USDC, a day, the next nonce."""
+        """Of `register_session_key`, without a signature: any market, a million USDC, a day, the next nonce."""
         base = {
             "account": account,
             "key": key,
