@@ -121,10 +121,12 @@ class Ledger:
     # What must hold at any time
 
     def claims(self) -> int:
-        """All that the vault owes, scaled: cash, fees, insurance, and what positions are worth between themselves."""
+        """All that the vault owes, scaled: cash, fees, insurance, referrals, and what positions are worth."""
         scaled = (self.insurance + self.fees + sum(self.referrers.accrued.values())) * SCALE
         for account in self.accounts.values():
             scaled += account.cash * SCALE
             for id_, position in account.positions.items():
-                scaled += position.bare(self.markets[id_], self.now)
+                # what both sides are worth at a price cancels out, except while a settled market closes one by one
+                market = self.markets[id_]
+                scaled += position.bare(market, self.now) + position.size * market.price * SCALE
         return scaled
