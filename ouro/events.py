@@ -383,6 +383,35 @@ class Withdrawn(Event, frozen=True):
     instant: bool
 
 
+class WithdrawalApproved(Event, frozen=True):
+    id: int
+    approver: str
+
+
+class RulesSet(Event, frozen=True):
+    """Where alone an account's withdrawals may go and who must consent to each, from `effective_at` on; the zero
+    address for anywhere and nobody.
+    """
+
+    account: str
+    destination: str
+    approver: str
+    effective_at: int
+
+
+class QueueStretched(Event, frozen=True):
+    until: int
+
+
+class OutflowLimitsSet(Event, frozen=True):
+    """What may leave in an hour and in a day: a floor in micro-USDC, and a share of what is held in ppm."""
+
+    hour_floor: int
+    hour_share: int
+    day_floor: int
+    day_share: int
+
+
 class CosignerSet(Event, frozen=True):
     cosigner: str
     allowed: bool
@@ -469,6 +498,10 @@ SIGNATURES: Final = (
         "Withdrawn(address indexed account,uint256 subaccount,uint256 amount,address indexed to,uint256 id_or_nonce,"
         "bool instant)"
     ),
+    "WithdrawalApproved(uint256 indexed id,address indexed approver)",
+    "RulesSet(address indexed account,address destination,address approver,uint256 effective_at)",
+    "QueueStretched(uint256 until)",
+    "OutflowLimitsSet(uint256 hour_floor,uint256 hour_share,uint256 day_floor,uint256 day_share)",
     "CosignerSet(address indexed cosigner,bool allowed)",
     "PricePushed(uint256 indexed market,uint256 price,uint256 published_at)",
 )
