@@ -28,6 +28,7 @@ from tests.reference.exact import PPM, SCALE, up
 from tests.reference.exchange import AccountKey, Executed, HandedOver
 from tests.reference.exits import INSOLVENT_FIRST, NOTICE, WAIT
 from tests.reference.market import SETTLED
+from tests.reference.orders import price_is_past_limit
 from tests.reference.sessions import Key
 from tests.support.system import BTC, ETH
 from tests.support.twin import Tally
@@ -157,9 +158,9 @@ class ExchangeMachine(RuleBasedStateMachine):
             self.twin.set_market(replace(listing, imf=(50_000, 80_000)[number % 2]))
         else:
             self.twin.set_market(listing, 2 if what == "reduce-only" else 3)
+        self.refresh()
         self.try_fills([replace(plan, market=market)])
         if what in ("reduce-only", "halt"):
-            self.refresh()
             self.twin.set_market(listing)
 
     @rule(who=st.sampled_from(OWNERS), place=st.integers(0, len(PRIVILEGED) - 1))
@@ -207,6 +208,11 @@ class ExchangeMachine(RuleBasedStateMachine):
     @rule(plans=st.lists(PLANS, min_size=1, max_size=5))
     def trade_whatever_the_prices(self, plans: list[Plan]) -> None:
         self.try_fills(plans)
+
+    @rule(plan=PLANS, share=st.sampled_from([90, 95, 98, 99]))
+    def lever_up(self, plan: Plan, share: int) -> None:
+        self.refresh()
+        self.try_fills([replace(plan, **SOUND, share=share, makers=1, kind="IOC", by_key=False)])
 
     @rule(plans=st.lists(PLANS, min_size=1, max_size=5))
     def trade(self, plans: list[Plan]) -> None:
@@ -361,16 +367,22 @@ class ExchangeMachine(RuleBasedStateMachine):
         """The owner, or some session key of his, alive or not."""
         if plan.by_key:
             known = [key for key in SESSION_KEYS if (owner.address, key.address) in self.model.keys.keys]
-            if known:
-                return known[plan.lucky % len(known)]
+            alive = [key for key in known if self.may_sign(owner.address, key.address, plan.market)]
+            keys = known if plan.lucky == 0 else alive
+            if keys:
+                return keys[plan.lucky % len(keys)]
         return owner
+
+    def may_sign(self, owner: str, key: str, market: int) -> bool:
+        return not any(self.model.keys.faults(owner, key, market, 10**9, self.twin.world.now))
 
     def maker_order(self, plan: Plan, maker: int, price: int, lots: int) -> Signed:
         """A fresh order for twice the size, or one that rested since an earlier fill of this account."""
         if plan.resting:
             for account, signed in reversed(self.resting[-12:]):
                 order = signed.order
-                if account == maker and order.market == TICKERS[plan.market] and order.is_sell != plan.sells:
+                fits = plan.lucky == 0 or not price_is_past_limit(order, price)
+                if account == maker and order.market == TICKERS[plan.market] and order.is_sell != plan.sells and fits:
                     return signed
         sells = plan.sells if plan.flaw == "same side" else not plan.sells
         order = self.base_order(plan, maker, sells=sells, price=price, lots=2 * lots)
@@ -396,14 +408,14 @@ class ExchangeMachine(RuleBasedStateMachine):
     )
     def liquidate_anyone(self, pick: int, liquidator: Holder, size: int) -> None:
         """Refused unless it is due (I9), and unless the liquidator can afford it."""
-        legs = self.legs(only_due=False)
+        legs = self.legs(only_due=pick % 4 > 0)
         if legs:
             account, market = legs[pick % len(legs)]
             self.liquidate(account, market, liquidator, size)
 
     @rule(
         market=st.sampled_from([1, 1, 2]),
-        move=st.integers(10_000, 120_000),
+        move=st.one_of(st.integers(10_000, 70_000), st.integers(40_000, 250_000)),
         up=st.booleans(),
         ways=st.lists(st.sampled_from(["liquidator", "trader", "book", "deleverage"]), min_size=1, max_size=3),
         size=st.sampled_from([30, 500, 10**9, 10**9]),
@@ -471,6 +483,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         before, flat = self.twin.read_health(*key), self.flat_accounts()
         wealth = self.wealth()
         [outcome] = self.twin.settle(orders, [fill])
+        self.tally.count("liquidate on the book", isinstance(outcome, Executed))
         if isinstance(outcome, Executed):
             after = self.twin.read_health(*key)
             assert 0 < before.equity < before.maintenance  # I9
