@@ -17,7 +17,7 @@ from tests.support.twin import Twin
 from tests.support.wire import Fill, Order, sign_order, wallet
 from tests.support.world import PRICE, USDC
 
-MOST_LOTS, MOST_PRICE, MOST_INDEX = 2**46, 2**40 - 1, 2**78
+MOST_LOTS, MOST_PRICE, MOST_INDEX = 2**46, 2**40 - 1, 2**78 - 1
 WILD = Listing(11, "WILD", 3, tick=1, imf=10_000, mmf=5_000, band=500_000, max_open_interest=MOST_LOTS)
 
 
@@ -33,7 +33,7 @@ def set_indices(twin: Twin, market: int, g_long: int, g_short: int) -> None:
 @pytest.mark.parametrize("g_long", [MOST_INDEX, -MOST_INDEX, 0], ids=["high", "low", "none"])
 @pytest.mark.parametrize("g_short", [MOST_INDEX, -MOST_INDEX], ids=["high", "low"])
 def test_28_the_largest_position_at_the_largest_index(g_long: int, g_short: int) -> None:
-    """2^46 - 1 lots times an index of 2^78: opened, flipped on both sides, closed; not a unit is lost but dust."""
+    """2^46 - 1 lots times an index of 2^78 - 1: opened, flipped on both sides, closed; not a unit is lost but dust."""
     twin = Twin((WILD,))
     one, two = wallet("one"), wallet("two")
     twin.push(WILD.id, 1)
@@ -135,7 +135,7 @@ def test_31_the_dearest_step_with_cold_storage() -> None:
             for key in keys[:2]:
                 system.exchange.send(key.address).cancel_all(0)
         gas = trade(0, 1, 8)
-        assert gas < 600_000  # of a transaction with this one step, for which 900,000 are set aside
+        assert gas < 600_000  # of a transaction with this one step, for which 4,000,000 are set aside
 
 
 def test_47_quotes_of_one_call_are_not_used_in_the_next_of_the_same_transaction() -> None:

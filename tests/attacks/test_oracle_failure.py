@@ -9,7 +9,7 @@ from tests.support.wire import wallet
 from tests.support.world import KEYS, PRICE, USDC, World, rejections
 
 MODES = {"reverts": 1, "burns gas": 2, "answers too little": 3, "answers nothing but zero": 5, "is too far ahead": 6}
-GAS = 3_000_000
+GAS = 7_000_000
 
 
 def fresh(world: World, oracle: Contract, prices: dict[int, int]) -> None:
@@ -124,7 +124,7 @@ def test_48_an_operator_cannot_make_a_feed_fail_by_giving_it_little_gas() -> Non
     orders = [world.signed(world.taker, "SELL", slot=5), world.signed(world.maker, "BUY", slot=6)]
     words = [signed.words for signed in orders], [world.fill().word()]
     answers = set()
-    for gas in range(60_000, 2_400_000, 20_000):
+    for gas in range(60_000, 6_000_000, 40_000):
         with world.evm.undone():
             try:
                 sent = world.exchange.send(world.operator, gas=gas)

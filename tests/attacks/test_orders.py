@@ -312,7 +312,7 @@ def test_31_gas_starvation_reverts_the_batch_and_frames_nobody() -> None:
     fills = [world.fill(PRICE[1], 1, index, 32 + index) for index in range(4)]
     words = [signed.words for signed in orders], [fill.word() for fill in fills]
     outcomes = set()
-    for gas in range(600_000, 3_600_000, 50_000):
+    for gas in range(600_000, 6_600_000, 100_000):
         with world.evm.undone():
             try:
                 sent = world.exchange.send(world.operator, gas)
@@ -332,7 +332,8 @@ def test_31_the_step_reserve_exceeds_the_dearest_step() -> None:
     receipt = world.exchange.send(world.operator).settle(world.system.head, (99).to_bytes(32, "big"), *words)
     assert receipt.named("BatchSettled")[0].settled == 1
     cold_reads = 8 * 2 * 4 * 2_000  # this chain keeps storage warm; a real one charges first reads
-    assert receipt.gas_used - 21_000 + cold_reads < 900_000
+    # of 4,000,000 that are set aside; the oracle of each other market may use up 250,000 besides
+    assert receipt.gas_used - 21_000 + cold_reads < 4_000_000 - 14 * 250_000
 
 
 def test_32_operator_invents(world: World) -> None:

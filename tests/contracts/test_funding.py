@@ -182,10 +182,10 @@ def test_a_stale_market_stands_still_until_it_is_opened_at_a_price(world: World)
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize(("room", "slope"), [(0, 68_600_172), (-1, 0)])
 def test_an_index_at_its_bound_takes_no_more(world: World, sign: int, room: int, slope: int) -> None:
-    """Neither side's index passes 2^78: an hour whose growth would is one without."""
+    """Neither side's index reaches 2^78: an hour whose growth would is one without."""
     next_hour(world)
     touch(world)
-    index = sign * (2**78 - per_hour(2_500) - room)
+    index = sign * (2**78 - 1 - per_hour(2_500) - room)
     places = storage_slot("Exchange", "markets", "indices")
     world.evm.set_mapping(world.exchange.address, places, 1, (index % 2**96) << 160)
     prints(world, 100, PRICE[1] + sign * 100)

@@ -32,7 +32,7 @@ from tests.support.system import BTC, ETH, Listing
 from tests.support.wire import Fill, PositionWord, Signed, signed_field
 from tests.support.world import PRICE, World
 
-PLENTY = 10**18
+PLENTY = 10**22
 ACCOUNT_WORDS = storage_slot("Exchange", "accounts", "words")
 POSITION_WORDS = storage_slot("Exchange", "accounts", "positions")
 
