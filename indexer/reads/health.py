@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from indexer.reads.catalog import Catalog, Listing
 from indexer.store.query import rows
 from indexer.store.schema import accounts, position_words
+from ouro.markets import MarketState
 from ouro.maths import funding, margin
 from ouro.maths.funding import FundingState
 from ouro.maths.margin import Leg, Margin
@@ -82,23 +83,29 @@ def healths(
 
 @dataclass(frozen=True)
 class Present:
-    """A market's indices brought up to a time, as the contract's views do, and whether its price is fresh."""
+    """A market's indices brought up to a time, as the contract's views do, whether its price is fresh, and its initial
+    margin as open interest scales it.
+    """
 
     g_long: int
     g_short: int
     index: int
     fresh: bool
+    imf_ppm: int
 
 
 def present(listing: Listing, now_s: int) -> Present:
-    """Accrue funding since the last touch; a stale price accrues nothing."""
+    """Open the hour if nobody has yet; a stale price opens none. A settled market stands still."""
     row = listing.row
-    published_at = row["published_at"]
-    fresh = bool(row["index_price"]) and published_at - _MAX_AHEAD_S <= now_s <= published_at + row["max_price_age"]
+    published_at, price = row["published_at"], row["index_price"]
+    is_settled = row["state"] == MarketState.SETTLED
+    fresh = bool(price) and published_at - _MAX_AHEAD_S <= now_s <= published_at + row["max_price_age"]
     state = funding_state(row)
-    if fresh:
-        state = funding.accrue(state, now_s, row["index_price"])
-    return Present(state.g_long, state.g_short, row["index_price"], fresh)
+    if fresh and not is_settled:
+        state = funding.touch(state, now_s, price)
+    g_long, g_short = funding.indices(state, now_s)
+    imf = margin.scaled_imf(row["imf_ppm"], row["scale_from"], row["scale_to"], row["open_interest"] * price)
+    return Present(g_long, g_short, price, fresh or is_settled, imf)
 
 
 def funding_state(row: Mapping[str, Any]) -> FundingState:
@@ -106,7 +113,7 @@ def funding_state(row: Mapping[str, Any]) -> FundingState:
     return FundingState(
         g_long=row["g_long"],
         g_short=row["g_short"],
-        last_s=row["accrued_at"],
+        slope=row["slope"],
         rate=row["rate"],
         premium_sum=row["premium_sum"],
         volume_sum=row["volume_sum"],
@@ -131,7 +138,7 @@ def _health(
                 q=word["quote_scaled"],
                 g=g,
                 price=current.index,
-                imf_ppm=listing.row["imf_ppm"],
+                imf_ppm=current.imf_ppm,
                 mmf_ppm=listing.row["mmf_ppm"],
             )
         )

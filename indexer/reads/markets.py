@@ -6,23 +6,26 @@ from typing import Any
 from sqlalchemy import Connection
 
 from indexer.reads.catalog import Catalog, Listing
+from indexer.reads.health import present
 from indexer.reads.tape import RATE_DECIMALS, last_day
 from indexer.reads.text import fixed, iso, usd
 from ouro.maths import funding
+from ouro.maths.margin import SCALE_UNIT
 
-_STATUS = {0: "INITIALIZING", 1: "ACTIVE", 2: "CANCEL_ONLY", 3: "PAUSED"}
+_STATUS = {0: "INITIALIZING", 1: "ACTIVE", 2: "CANCEL_ONLY", 3: "PAUSED", 4: "FINAL_SETTLEMENT", 5: "FINAL_SETTLEMENT"}
 _QUANTUM_CONVERSION_EXPONENT = -9
 _STEP_BASE_QUANTUMS = 10**6
 _PPM_DECIMALS = 6
 
 
 def market(connection: Connection, catalog: Catalog, listing: Listing) -> dict[str, Any]:
-    """One market. `openInterest` and `baseOpenInterest` are in the base asset, `volume24H` in USDC."""
+    """One market. `openInterest`, `baseOpenInterest` and `maxOpenInterest` are in the base asset, `volume24H` in USDC, as
+    are the caps, between which open interest scales `initialMarginFraction` up to 1 (upper cap 0: it does not).
+    """
     row = listing.row
     day = last_day(connection, catalog, listing)
     change = row["index_price"] - day[0]["open"] if day and row["index_price"] else 0
     open_interest = listing.size(row["open_interest"])
-    cap = listing.size(row["max_open_interest"])
     return {
         "clobPairId": str(listing.id),
         "ticker": listing.ticker,
@@ -33,15 +36,17 @@ def market(connection: Connection, catalog: Catalog, listing: Listing) -> dict[s
         "volume24H": usd(sum(candle["notional"] for candle in day)),
         "trades24H": sum(candle["trades"] for candle in day),
         "nextFundingRate": fixed(
-            funding.next_rate(row["premium_sum"], row["volume_sum"], row["open_interest"]), RATE_DECIMALS
+            funding.next_rate(row["rate"], row["premium_sum"], row["volume_sum"], row["open_interest"]), RATE_DECIMALS
         ),
         "fundingRate": fixed(row["rate"], RATE_DECIMALS),
         "initialMarginFraction": fixed(row["imf_ppm"], _PPM_DECIMALS),
+        "effectiveInitialMarginFraction": fixed(present(listing, catalog.time_s).imf_ppm, _PPM_DECIMALS),
         "maintenanceMarginFraction": fixed(row["mmf_ppm"], _PPM_DECIMALS),
         "openInterest": open_interest,
         "baseOpenInterest": open_interest,
-        "openInterestLowerCap": cap,
-        "openInterestUpperCap": cap,
+        "openInterestLowerCap": usd(row["scale_from"] * SCALE_UNIT),
+        "openInterestUpperCap": usd(row["scale_to"] * SCALE_UNIT),
+        "maxOpenInterest": listing.size(row["max_open_interest"]),
         "defaultFundingRate1H": "0",
         "marketType": "CROSS",
         **exponents(listing),

@@ -84,6 +84,9 @@ markets = _state(
     _number("max_price_age"),
     _number("liquidation_floor_ppm"),
     _small("state"),
+    _number("scale_from"),
+    _number("scale_to"),
+    _number("settle_at"),
     _number("listed_block"),
 )
 
@@ -92,8 +95,8 @@ market_states = _state(
     _key("market", Integer()),
     _wide("g_long"),
     _wide("g_short"),
+    _wide("slope"),
     _number("rate"),
-    _number("accrued_at"),
     _number("hour"),
     _wide("premium_sum"),
     _number("volume_sum"),
@@ -183,6 +186,7 @@ batches = _fact(
     _text("next", Hash),
     _small("settled"),
     _small("rejected"),
+    _wide("fees"),
 )
 
 liquidations = _fact(
@@ -195,6 +199,40 @@ liquidations = _fact(
     _number("size"),
     _number("price"),
     _wide("insurance_fee"),
+    _wide("covered"),
+    Index(None, "owner", "subaccount"),
+)
+
+deleveragings = _fact(
+    "deleveragings",
+    _text("owner", Address),
+    _small("subaccount"),
+    _small("market"),
+    _number("size"),
+    _number("price"),
+    _wide("insurance_fee"),
+    _wide("covered"),
+    Index(None, "owner", "subaccount"),
+)
+
+close_requests = _state(
+    "close_requests",
+    _key("owner", Address),
+    _key("subaccount", Integer()),
+    _key("market", Integer()),
+    _number("size"),
+    _number("left"),
+    _number("ready_at"),
+    _number("requested_block"),
+)
+
+settlements = _fact(
+    "settlements",
+    _text("owner", Address),
+    _small("subaccount"),
+    _small("market"),
+    _number("size"),
+    _number("price"),
     _wide("covered"),
     Index(None, "owner", "subaccount"),
 )
@@ -308,9 +346,37 @@ withdrawal_requests = _state(
 
 insurance_changes = _fact("insurance_changes", _wide("delta"), _wide("balance"))
 
+backstop_changes = _fact("backstop_changes", _wide("delta"), _wide("cash"))
+
+debts_covered = _fact("debts_covered", _text("owner", Address), _small("subaccount"), _wide("amount"))
+
 fee_changes = _fact("fee_changes", _wide("delta"), _wide("balance"))
 
 totals = _state("totals", _key("name", String(16)), _wide("amount"))
+
+settings = _state("settings", _key("name", String(32)), _text("value", String(80)))
+
+# Who may sign, and who is paid for bringing whom.
+
+session_keys = _state(
+    "session_keys",
+    _key("owner", Address),
+    _key("key", Address),
+    _text("markets", String(40)),
+    _wide("budget"),
+    _number("expiry"),
+    Column("revoked_at", BigInteger, nullable=True),
+    Column("nonce", Wide, nullable=False),
+)
+
+referrers = _state(
+    "referrers",
+    _key("number", BigInteger()),
+    _text("owner", Address),
+    _small("subaccount"),
+    _wide("balance"),
+    Index(None, "owner"),
+)
 
 # Bookkeeping: not part of what a fresh sync must equal.
 

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Pure: the events of one block become rows."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from indexer.store import schema
-from indexer.views import custody, fills, markets
+from indexer.views import custody, fills, markets, referrals
 from indexer.views.block import Block, fact, hex_of
 from indexer.views.rows import Rows
 from ouro import events
 from ouro.events import Event
+from ouro.ledger import in_effect_order
 
 
 def apply_block(rows: Rows, block: Block) -> None:
@@ -24,37 +25,70 @@ def apply_block(rows: Rows, block: Block) -> None:
             "time_s": block.time_s,
         },
     )
-    for event in in_effect_order(block.events):
-        _apply(rows, block, event)
+    _Calls(rows, block).follow(in_effect_order(block.events))
 
 
-def in_effect_order(logs: Iterable[Event]) -> Iterator[Event]:
-    """Log order, but the indices of a call before what the call did with them.
-
-    The contract accrues funding first and logs it last: `FundingAccrued` follows the fills (or the closed position)
-    that it was in force for. A call of ours ends with `BatchSettled` or `Liquidated`.
+class _Calls:
+    """What earlier events of a call say of a later one: lots handed over before the position they came from, a
+    referrer's share before the fill that pays it.
     """
-    call: list[Event] = []
-    transaction = None
-    for event in logs:
-        if event.where.transaction_hash != transaction:
-            yield from _indices_first(call)
-            call, transaction = [], event.where.transaction_hash
-        call.append(event)
-        if isinstance(event, events.BatchSettled | events.Liquidated):
-            yield from _indices_first(call)
-            call = []
-    yield from _indices_first(call)
 
+    def __init__(self, rows: Rows, block: Block) -> None:
+        self._rows = rows
+        self._block = block
+        self._handed: list[events.HandedOver] = []
+        self._is_shared = False
 
-def _indices_first(call: list[Event]) -> list[Event]:
-    return sorted(call, key=lambda event: not isinstance(event, events.FundingAccrued))
+    def follow(self, found: Iterable[Event]) -> None:
+        rows, block = self._rows, self._block
+        for event in found:
+            match event:
+                case events.HandedOver():
+                    self._handed.append(event)
+                case events.Deleveraged():
+                    fills.deleveraged(rows, block, event, self._handed)
+                    self._handed = []
+                case events.CloseExecuted():
+                    fills.close_executed(rows, block, event, self._handed)
+                    self._handed = []
+                case events.ReferralAccrued():
+                    referrals.accrued(rows, block, event)
+                    self._is_shared = True
+                case events.Fill():
+                    fills.filled(rows, block, event, referrals.share_ppm(rows) if self._is_shared else 0)
+                    self._is_shared = False
+                case _:
+                    _apply(rows, block, event)
 
 
 def _apply(rows: Rows, block: Block, event: Event) -> None:
     match event:
-        case events.Fill():
-            fills.filled(rows, block, event)
+        case events.CloseRequested():
+            fills.close_requested(rows, block, event)
+        case events.PositionSettled():
+            fills.position_settled(rows, block, event)
+        case events.DebtCovered():
+            custody.debt_covered(rows, block, event)
+        case events.BackstopSet():
+            custody.backstop_set(rows, block, event)
+        case events.BackstopChanged():
+            custody.backstop_changed(rows, block, event)
+        case events.MarginScaleSet():
+            markets.margin_scaled(rows, block, event)
+        case events.SettlingBegun():
+            markets.settling_begun(rows, block, event)
+        case events.SettlementFixed():
+            markets.settlement_fixed(rows, block, event)
+        case events.ReferrerRegistered():
+            referrals.registered(rows, block, event)
+        case events.ReferralClaimed():
+            referrals.claimed(rows, block, event)
+        case events.ReferrerShareSet():
+            referrals.share_set(rows, block, event)
+        case events.SessionKeyRegistered():
+            referrals.key_registered(rows, block, event)
+        case events.SessionKeyRevoked():
+            referrals.key_revoked(rows, block, event)
         case events.Liquidated():
             fills.liquidated(rows, block, event)
         case events.FillRejected():
@@ -75,8 +109,6 @@ def _apply(rows: Rows, block: Block, event: Event) -> None:
             custody.withdrawal_cancelled(rows, block, event)
         case events.InsuranceChanged():
             custody.insurance_changed(rows, block, event)
-        case events.FeesCollected():
-            custody.fees_collected(rows, block, event)
         case events.FeesWithdrawn():
             custody.fees_withdrawn(rows, block, event)
         case events.FundingAccrued():
@@ -94,7 +126,7 @@ def _apply(rows: Rows, block: Block, event: Event) -> None:
         case events.AllCancelled():
             _chain_cancel(rows, block, event, event.account, subaccount=event.subaccount)
         case _:
-            # Roles and the oracle's address: who may act is read from the contracts.
+            # Roles, rules and notices: who may act is read from the contracts.
             return
 
 
@@ -123,8 +155,10 @@ def _batch(rows: Rows, block: Block, event: events.BatchSettled) -> None:
             next=hex_of(event.next),
             settled=event.settled,
             rejected=event.rejected,
+            fees=event.fees,
         ),
     )
+    custody.fees_collected(rows, block, event)
 
 
 def _chain_cancel(

@@ -9,6 +9,7 @@ from ouro import events
 
 DEPOSIT, WITHDRAWAL, TRANSFER_IN = "DEPOSIT", "WITHDRAWAL", "TRANSFER_IN"
 INSURANCE, FEES = "insurance", "fees"
+BACKSTOP = "backstop"
 
 
 def transfer_id(transaction_hash: str, log_index: int) -> str:
@@ -68,10 +69,13 @@ def withdrawn(rows: Rows, block: Block, event: events.Withdrawn) -> None:
     if not event.instant:
         request = rows.get(schema.withdrawal_requests, event.id_or_nonce)
         if request is not None:
-            rows.put(schema.withdrawal_requests, {**request, "status": "PAID", "paid": event.amount})
+            paid = (request["paid"] or 0) + event.amount
+            rows.put(schema.withdrawal_requests, {**request, "status": "PAID", "paid": paid})
 
 
 def withdrawal_requested(rows: Rows, block: Block, event: events.WithdrawalRequested) -> None:
+    """A new request; or what is left of one after a part was paid: `amount` is what still waits."""
+    earlier = rows.get(schema.withdrawal_requests, event.id)
     rows.put(
         schema.withdrawal_requests,
         {
@@ -82,7 +86,7 @@ def withdrawal_requested(rows: Rows, block: Block, event: events.WithdrawalReque
             "to": event.to,
             "ready_at": event.ready_at,
             "status": "PENDING",
-            "paid": None,
+            "paid": earlier["paid"] if earlier else None,
             "requested_block": block.number,
         },
     )
@@ -99,9 +103,35 @@ def insurance_changed(rows: Rows, block: Block, event: events.InsuranceChanged) 
     rows.put(schema.totals, {"name": INSURANCE, "amount": event.balance})
 
 
-def fees_collected(rows: Rows, block: Block, event: events.FeesCollected) -> None:
-    rows.add(schema.fee_changes, fact(block, event, delta=event.amount, balance=event.balance))
-    rows.put(schema.totals, {"name": FEES, "amount": event.balance})
+def backstop_set(rows: Rows, block: Block, event: events.BackstopSet) -> None:  # noqa: ARG001
+    rows.put(schema.settings, {"name": BACKSTOP, "value": event.backstop})
+
+
+def backstop_changed(rows: Rows, block: Block, event: events.BackstopChanged) -> None:
+    """The backstop's account 0 paid for a hole, or earned its part of a liquidation."""
+    rows.add(schema.backstop_changes, fact(block, event, delta=event.delta, cash=event.cash))
+    named = rows.get(schema.settings, BACKSTOP)
+    if named is None:
+        raise LookupError("the backstop paid before it was named: the start block is too late")
+    touch_account(rows, block, Account(named["value"], 0), event.cash)
+
+
+def debt_covered(rows: Rows, block: Block, event: events.DebtCovered) -> None:
+    account = Account(event.account, event.subaccount)
+    touch_account(rows, block, account, event.cash)
+    rows.add(
+        schema.debts_covered,
+        fact(block, event, owner=account.owner, subaccount=account.subaccount, amount=event.amount),
+    )
+
+
+def fees_collected(rows: Rows, block: Block, event: events.BatchSettled) -> None:
+    """What a batch brought in, referrers' shares taken off."""
+    if event.fees:
+        held = rows.get(schema.totals, FEES)
+        balance = (held["amount"] if held else 0) + event.fees
+        rows.add(schema.fee_changes, fact(block, event, delta=event.fees, balance=balance))
+        rows.put(schema.totals, {"name": FEES, "amount": balance})
 
 
 def fees_withdrawn(rows: Rows, block: Block, event: events.FeesWithdrawn) -> None:

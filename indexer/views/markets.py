@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Markets: parameters, prices, indices, funding sums of the running hour, losses."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from indexer.store import schema
 from indexer.views.block import Block, fact
 from indexer.views.rows import Row, Rows
 from ouro import events
-
-HOUR_S = 3_600
+from ouro.markets import MarketState
+from ouro.maths import funding
+from ouro.maths.funding import HOUR_S
 
 
 def state_of(rows: Rows, market: int, block: Block) -> Row:
@@ -18,8 +22,8 @@ def state_of(rows: Rows, market: int, block: Block) -> Row:
         "market": market,
         "g_long": 0,
         "g_short": 0,
+        "slope": 0,
         "rate": 0,
-        "accrued_at": 0,
         "hour": 0,
         "premium_sum": 0,
         "volume_sum": 0,
@@ -47,22 +51,22 @@ def listed(rows: Rows, block: Block, event: events.MarketListed) -> None:
             "max_price_age": 0,
             "liquidation_floor_ppm": 0,
             "state": 0,
+            "scale_from": 0,
+            "scale_to": 0,
+            "settle_at": 0,
             "listed_block": block.number,
         },
     )
     state = state_of(rows, event.market, block)
-    rows.put(schema.market_states, {**state, "accrued_at": block.time_s, "hour": block.time_s // HOUR_S})
+    rows.put(schema.market_states, {**state, "hour": block.time_s // HOUR_S})
 
 
 def changed(rows: Rows, block: Block, event: events.MarketChanged) -> None:  # noqa: ARG001
     """Parameters or state of a market changed."""
-    market = rows.get(schema.markets, event.market)
-    if market is None:
-        raise LookupError(f"market {event.market} changed before it was listed: the start block is too late")
     rows.put(
         schema.markets,
         {
-            **market,
+            **_listed(rows, event.market),
             "tick": event.tick,
             "imf_ppm": event.imf,
             "mmf_ppm": event.mmf,
@@ -75,22 +79,48 @@ def changed(rows: Rows, block: Block, event: events.MarketChanged) -> None:  # n
     )
 
 
+def margin_scaled(rows: Rows, block: Block, event: events.MarginScaleSet) -> None:  # noqa: ARG001
+    """Open interest scales initial margin between other bounds."""
+    bounds = {"scale_from": event.scale_from, "scale_to": event.scale_to}
+    rows.put(schema.markets, {**_listed(rows, event.market), **bounds})
+
+
+def settling_begun(rows: Rows, block: Block, event: events.SettlingBegun) -> None:  # noqa: ARG001
+    """Trading has ended; `settle_at` is when the price of the end may be fixed."""
+    rows.put(schema.markets, {**_listed(rows, event.market), "settle_at": event.settle_at})
+
+
+def settlement_fixed(rows: Rows, block: Block, event: events.SettlementFixed) -> None:
+    """The market counts at this price for ever."""
+    rows.put(schema.market_states, {**state_of(rows, event.market, block), "index_price": event.price})
+
+
+def _listed(rows: Rows, market: int) -> Mapping[str, Any]:
+    found = rows.get(schema.markets, market)
+    if found is None:
+        raise LookupError(f"market {market} changed before it was listed: the start block is too late")
+    return found
+
+
 def price_pushed(rows: Rows, block: Block, event: events.PricePushed) -> None:
     rows.add(
         schema.oracle_prices,
         fact(block, event, market=event.market, price=event.price, published_at=event.published_at),
     )
+    market = rows.get(schema.markets, event.market)
+    if market is not None and market["state"] == MarketState.SETTLED:
+        return
     state = state_of(rows, event.market, block)
     rows.put(schema.market_states, {**state, "index_price": event.price, "published_at": event.published_at})
 
 
 def funding_accrued(rows: Rows, block: Block, event: events.FundingAccrued) -> None:
-    """Indices moved. A new hour has a new rate, and empties the sums that will set the next one."""
+    """An hour was opened: it has a rate, and its sums, which will set the next one, are empty. The end of a market
+    ends the rate within its hour.
+    """
     state = state_of(rows, event.market, block)
     hour = event.at // HOUR_S
     opens_hour = hour != state["hour"]
-    if opens_hour:
-        state |= {"hour": hour, "premium_sum": 0, "volume_sum": 0}
     rows.add(
         schema.funding_accruals,
         fact(
@@ -107,8 +137,23 @@ def funding_accrued(rows: Rows, block: Block, event: events.FundingAccrued) -> N
     )
     rows.put(
         schema.market_states,
-        {**state, "g_long": event.g_long, "g_short": event.g_short, "rate": event.rate, "accrued_at": event.at},
+        {
+            **state,
+            "g_long": event.g_long,
+            "g_short": event.g_short,
+            "slope": funding.bounded_slope(event.rate, event.index_price, event.g_long, event.g_short),
+            "rate": event.rate,
+            "hour": hour,
+            "premium_sum": 0,
+            "volume_sum": 0,
+        },
     )
+
+
+def indices(state: Mapping[str, Any], block: Block) -> tuple[int, int]:
+    """Both sides' indices, longs' first, as of the block."""
+    grown = funding.growth(state["slope"], state["hour"], block.time_s)
+    return state["g_long"] + grown, state["g_short"] + grown
 
 
 def loss_spread(rows: Rows, block: Block, event: events.LossSpread) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from indexer.store import schema
 from indexer.views.block import Block
 from indexer.views.exposure import Exposure, trade
+from indexer.views.markets import indices
 from indexer.views.rows import Row, Rows
 from ouro.codec import PositionWord
 from ouro.units import SCALE
@@ -25,13 +26,16 @@ class Account:
 
 @dataclass(frozen=True)
 class Moved:
-    """A position before and after: signed lots, what was open before, profit against the average entry price."""
+    """A position before and after: signed lots, what was open before, profit against the average entry price, what was
+    charged.
+    """
 
     size_before: int
     size_after: int
     sum_open_before: int
     open_notional_before: int
     realised: int
+    fee: int
 
 
 def touch_account(rows: Rows, block: Block, account: Account, cash: int | None = None) -> None:
@@ -57,19 +61,24 @@ def move(
     *,
     delta: int,
     price: int,
-    fee: int,
+    fee: int | None,
     word: PositionWord,
     liquidated: bool = False,
 ) -> Moved:
-    """Trade `delta` signed lots and store the `word` that the event carries. `state` is the market's, accrued.
+    """Trade `delta` signed lots and store the `word` that the event carries. `state` is the market's, its hour opened.
 
-    Exposures (flat to flat, or to a flip) are numbered from 1 per account and market.
+    Exposures (flat to flat, or to a flip) are numbered from 1 per account and market. What an event does not say of a
+    fee (None) is what the word lacks.
     """
     key = {"owner": account.owner, "subaccount": account.subaccount, "market": state["market"]}
     stored = rows.get(schema.position_words, *key.values())
     size = stored["size"] if stored else 0
     number = stored["exposures"] if stored else 0
-    bare = stored["quote_scaled"] - size * state["g_long" if size > 0 else "g_short"] if stored and size else 0
+    g_long, g_short = indices(state, block)
+    bare = stored["quote_scaled"] - size * (g_long if size > 0 else g_short) if stored and size else 0
+    if fee is None:
+        left = word.q - word.size * (g_long if word.size > 0 else g_short if word.size else 0)
+        fee = (bare - left) // SCALE - delta * price
     row = rows.get(schema.positions, *key.values(), number) if size else None
     before = exposure_of(row) if row is not None else None
     result = trade(before, bare, delta, price, fee)
@@ -119,6 +128,7 @@ def move(
         sum_open_before=before.sum_open if before else 0,
         open_notional_before=before.open_notional if before else 0,
         realised=result.realised,
+        fee=fee,
     )
 
 

@@ -82,9 +82,15 @@ class Blocks:
             maker_position=maker_word,
         )
 
-    def settled(self, fills: int = 1) -> None:
+    def settled(self, fills: int = 1, fees: int = 0) -> None:
         self.add(
-            events.BatchSettled, operator=EXCHANGE, prev=bytes(32), next=bytes([1]) * 32, settled=fills, rejected=0
+            events.BatchSettled,
+            operator=EXCHANGE,
+            prev=bytes(32),
+            next=bytes([1]) * 32,
+            settled=fills,
+            rejected=0,
+            fees=fees,
         )
         self.transaction += 1
 

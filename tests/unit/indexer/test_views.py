@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from indexer.views.apply import apply_block, in_effect_order
+from indexer.views.apply import apply_block
 from indexer.views.rows import MemoryRows
 from ouro import events
-from ouro.codec import PositionWord
+from ouro.codec import FillDetail, PositionWord
+from ouro.ledger import in_effect_order
+from ouro.maths import funding
 from ouro.units import SCALE
 from tests.unit.indexer.chain import EXCHANGE, LONG_SIDE, SHORT_SIDE, Blocks
 
@@ -116,7 +118,7 @@ def test_funding_sums_count_paid_fills_of_the_running_hour() -> None:
     apply_block(rows, blocks.done())
     state = rows.states["market_states"][1,]
     assert (state["volume_sum"], state["premium_sum"]) == (10, 10 * 5_000)
-    later = (blocks.time_s // 3_600 + 1) * 3_600 + 5
+    later = (blocks.time_s // 3_600 + 1) * 3_600
     blocks.add(events.FundingAccrued, market=1, g_long=7, g_short=7, rate=9, index_price=2_300_000, at=later)
     apply_block(rows, blocks.done())
     state = rows.states["market_states"][1,]
