@@ -176,6 +176,8 @@ class Settlement(Waterfall):
                 for reason in self._account_faults(side, fill, market):
                     yield Fault(ACCOUNT, reason, side.signed.id)
         if on_the_book:
+            for reason in self._key_faults(taker.signed):
+                yield Fault(ORDER, reason, taker.signed.id)
             if not self._may_liquidate(taker, fill, market):
                 yield Fault(BATCH, "not liquidatable", NOBODY)
         else:
@@ -190,6 +192,11 @@ class Settlement(Waterfall):
         owner, signer = maker.order.account, maker.signer
         if (owner, signer) == (taker.order.account, taker.signer):
             yield from self.keys.faults(owner, signer, market_of(maker), 2 * fill.price * fill.size, self.now)
+
+    def _key_faults(self, taker: Signed) -> Iterator[str]:
+        """Of a session key whose signature stands where nobody's is needed."""
+        if (taker.order.account, taker.signer) in self.keys.keys:
+            yield from self.keys.faults(taker.order.account, taker.signer, market_of(taker), 0, self.now)
 
     def _market_faults(self, taker: Side, maker: Side, fill: Fill, market: Market) -> Iterator[Fault]:
         terms = market.terms
