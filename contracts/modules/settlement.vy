@@ -159,7 +159,7 @@ def settle(
         if in_group or fill & GROUPED != 0:
             if not in_group:
                 groups._open(t)
-            elif t != groups.taker:
+            elif t != groups.taker or fill & LIQUIDATION != 0:
                 fault = reasons.BAD_FILL
             groups._add(fill, rate, fault, taker, maker)
             in_group = fill & GROUPED != 0
@@ -206,7 +206,9 @@ def settle(
                     fault = self._code_in(response)
             if fault == 0:
                 settled = unsafe_add(settled, 1)
-                filled[t] = unsafe_add(taker.filled, convert(lots, uint256))
+                # who did not ask for a fill has not been filled: a used order would look like one in progress
+                if fill & LIQUIDATION == 0:
+                    filled[t] = unsafe_add(taker.filled, convert(lots, uint256))
                 m.open_interest = unsafe_add(m.open_interest, growth)
                 if (taker.terms | maker.terms) & slots.MASK_32 == 0:
                     collected = unsafe_add(collected, unsafe_add(taker.fee, maker.fee))
@@ -342,7 +344,7 @@ def _run_group(venue: execution.Venue) -> (uint256, int256):
     @return As `_step` does.
     """
     order: uint256 = groups.takers[0].amounts
-    if order & slots.FOK != 0 and groups.takers[0].filled + groups.lots != order >> 208:
+    if order & slots.FOK != 0 and groups.lots != order >> 208:
         groups._fail(0, reasons.FILL_OR_KILL)
     if groups.fault == 0:
         # prices are asked for once in a group
