@@ -556,7 +556,7 @@ def _ready_at(request: Request) -> uint256:
     """
     counted_from: uint256 = request.ready_at - withdrawal_delay
     stretched_at: uint256 = self.stretched_at
-    if self.stretched_before != 0 and counted_from <= self.stretched_before + STRETCH:
+    if counted_from <= self.stretched_before + STRETCH:
         stretched_at = self.stretched_before
     if counted_from > stretched_at:
         return request.ready_at
