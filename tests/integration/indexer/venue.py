@@ -12,8 +12,10 @@ from eth_account.signers.local import LocalAccount
 
 from tests.support.abi import Log, RevertError
 from tests.support.anvil import Rpc, anvil, record
+from tests.support.chain import deploy
 from tests.support.system import BTC, ETH, Keys, System, deploy_system
 from tests.support.wire import Fill, Order, Signed, sign_order, wallet
+from tests.support.world import account_key
 
 USDC = 10**6
 KEYS = Keys(wallet("governance"), wallet("operator"), wallet("price signer"), wallet("guardian"))
@@ -33,6 +35,7 @@ class ChainVenue:
         self.system: System = deploy_system(rpc, KEYS)
         self.exchange = self.system.exchange
         self.prices = dict(PRICE)
+        self.backstop = ""
         self._generation = 0
         self._fill_id = 0
         self.push(PRICE)
@@ -82,6 +85,7 @@ class ChainVenue:
         taker_fee: int = 350,
         maker_fee: int = 0,
         subaccount: int = 0,
+        referrer: int = 0,
     ) -> list[Log]:
         """The taker buys (sells when `lots` is negative) from the maker, or the fill is rejected on chain."""
         at = self.prices[IDS[market]] if price is None else price
@@ -89,7 +93,7 @@ class ChainVenue:
         fields: dict[str, Any] = {"market": market, "limit_price": at, "size": abs(lots)}
         self._fill_id += 1
         orders = [
-            self.signed(taker, sides[0], slot=1, subaccount=subaccount, **fields),
+            self.signed(taker, sides[0], slot=1, subaccount=subaccount, referrer=referrer, **fields),
             self.signed(maker, sides[1], slot=2, **fields),
         ]
         fill = Fill(self._fill_id, at, abs(lots), 0, 1, taker_fee=taker_fee, maker_fee=maker_fee)
@@ -97,6 +101,29 @@ class ChainVenue:
 
     def liquidate(self, owner: LocalAccount, market: int = 1, size: int = 2**40) -> None:
         self.exchange.send(LIQUIDATOR.address).liquidate(owner.address, 0, market, size, 0)
+
+    def liquidate_on_the_book(self, owner: LocalAccount, maker: LocalAccount, lots: int) -> list[Log]:
+        """The maker buys `lots` of an account's long position at the index price."""
+        price = self.prices[1] // 100 * 100 + 100
+        buyer = self.signed(maker, "BUY", slot=3, size=lots, limit_price=price)
+        seller = self.signed(owner, "SELL", slot=1, size=lots, limit_price=1).order
+        words = (*seller.words(1), 0, 0)
+        nobody = Signed(seller, seller.hash(self.system.domain), words, owner.address)
+        self._fill_id += 1
+        return self.system.settle([nobody, buyer], [Fill(self._fill_id, price, lots, 0, 1, flags=2)])
+
+    def deleverage(self, owner: LocalAccount, counterparties: list[LocalAccount], sizes: list[int]) -> None:
+        keys = [account_key(key) for key in counterparties]
+        self.exchange.send(LIQUIDATOR.address).deleverage(owner.address, 0, 1, keys, sizes)
+
+    def name_backstop(self, cash: int) -> None:
+        """A contract as the backstop, with `cash` in its account 0. It cannot act, only pay."""
+        self.backstop = deploy(self.rpc, KEYS.governance.address, "Relayed").address
+        self.exchange.send(KEYS.governance.address).set_backstop(self.backstop)
+        payer = HEDGER.address
+        self.system.usdc.send(payer).mint(payer, cash)
+        self.system.usdc.send(payer).approve(self.system.vault.address, cash)
+        self.system.vault.send(payer).deposit(self.backstop, 0, cash)
 
     def act(self, dice: random.Random) -> None:
         """One random thing that users, the operator or the price feed may do. Reverts are part of life."""
