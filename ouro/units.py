@@ -15,7 +15,7 @@ MAX_SUBACCOUNT_POSITIONS = 8
 MAX_BATCH_FILLS = 32
 MAX_BATCH_ORDERS = 64
 MAX_GROUP_FILLS = 16
-"""Fills that the relayer joins to be settled all or not at all; the contract asks 900,000 gas for each."""
+"""Fills that the relayer joins at most, to be settled all or not at all: the contract wants gas at hand for all."""
 MAX_SIZE_LOTS = 1 << 46
 MAX_PRICE = 1 << 40
 

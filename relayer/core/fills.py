@@ -14,9 +14,6 @@ from ouro.units import MAX_BATCH_FILLS, MAX_BATCH_ORDERS
 from relayer.core.orders import LiveOrder
 from relayer.core.venue import Venue
 
-_ALONE_FROM = 9
-"""Fills of a group that is not sent with others: the contract wants gas for all of them at hand at once."""
-
 
 class FillStatus(StrEnum):
     """matched -> submitted -> confirmed -> final, or rejected; all but final can be turned back by a reorg."""
@@ -174,8 +171,6 @@ class FillQueue:
             is_joined = taker.fill_or_kill and len(group) > 1
             if len(fills) + len(group) > MAX_BATCH_FILLS:
                 break
-            if is_joined and len(group) >= _ALONE_FROM and fills:
-                break
             fresh = {order.id: order for fill in group for order in (fill.taker, fill.maker) if order.id not in orders}
             if len(orders) + len(fresh) > MAX_BATCH_ORDERS:
                 break
@@ -196,8 +191,6 @@ class FillQueue:
                 for fill in group
             )
             at = end
-            if is_joined and len(group) >= _ALONE_FROM:
-                break
         if not fills:
             return None
         return NextBatch(

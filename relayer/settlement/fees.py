@@ -11,13 +11,10 @@ from ouro.units import ceil_div
 BATCH_GAS = 200_000
 FILL_GAS = 160_000
 ORDER_GAS = 12_000
-STEP_GAS = 900_000
-"""What the contract wants at hand for a fill before it executes it, so that none can be starved, and for all the fills
-of a group at once; what is left over is not paid.
-"""
-RESERVE_GAS = 150_000
-GROUPED_FILL_GAS = 30_000
-"""What a fill of a group takes before the group is executed."""
+STEP_GAS = 4_200_000
+"""The contract wants 4,000,000 gas left before each step, so that none can be starved; what is left is not paid."""
+GROUPED_STEP_GAS = 300_000
+"""And so much more for each fill of a group, which is one step."""
 
 BUMP_PER_CENT = 25
 """A node takes a replacement from 10% above on; less than that is refused."""
@@ -60,11 +57,11 @@ def fees_of_history(history: dict[str, Any], cap_wei: int) -> Fees:
 
 
 def gas_limit(orders: int, fills: int, group: int = 1) -> int:
-    """More than a batch can use, or asks for; what is not used costs nothing. `group` is how many fills the largest
-    group has (1: none are grouped): what is kept at hand for them pays for them, too.
+    """More than a batch can use, or wants at hand; what is not used costs nothing. `group` is how many fills the
+    largest group has (1: none are grouped).
     """
-    before = BATCH_GAS + ORDER_GAS * orders + FILL_GAS * (fills - group) + GROUPED_FILL_GAS * group
-    return before + STEP_GAS * group + (FILL_GAS if group == 1 else 0) + RESERVE_GAS
+    at_hand = STEP_GAS + (GROUPED_STEP_GAS * group if group > 1 else 0)
+    return BATCH_GAS + ORDER_GAS * orders + FILL_GAS * fills + at_hand
 
 
 def _raised(fee_wei: int) -> int:
