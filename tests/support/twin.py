@@ -29,12 +29,18 @@ from tests.support.abi import Log, RevertError
 from tests.support.build import storage_slot
 from tests.support.chain import Contract, Receipt, deploy
 from tests.support.system import BTC, ETH, Listing
-from tests.support.wire import Fill, PositionWord, Signed, signed_field
+from tests.support.wire import Fill, PositionWord, Signed, SlotWord, signed_field
 from tests.support.world import PRICE, World
 
 PLENTY = 10**22
 ACCOUNT_WORDS = storage_slot("Exchange", "accounts", "words")
 POSITION_WORDS = storage_slot("Exchange", "accounts", "positions")
+SLOT_WORDS = storage_slot("Exchange", "orders", "slot_words")
+MARKET_INDICES = storage_slot("Exchange", "markets", "indices")
+MARKET_ACTIVITY = storage_slot("Exchange", "markets", "activity")
+INSURANCE = storage_slot("Exchange", "markets", "insurance")
+TAKINGS = storage_slot("Exchange", "markets", "takings")
+BALANCES = storage_slot("TestUSDC", "erc20", "balanceOf")
 
 
 @lru_cache(maxsize=4_096)
@@ -376,6 +382,10 @@ class Twin:
         """By storage."""
         return signed_field(self._stored(ACCOUNT_WORDS, int(key[0], 16) << 16 | key[1]), 176, 80)
 
+    def slot_of(self, signer: str, slot: int) -> SlotWord:
+        """By storage."""
+        return SlotWord.unpack(self._stored(SLOT_WORDS, int(signer, 16) << 16 | slot))
+
     def _stored(self, mapping: int, key: int) -> int:
         return self.world.evm.storage(self.world.exchange.address, mapping_slot(mapping, key))
 
@@ -392,28 +402,45 @@ class Twin:
         return Health(Fraction(equity, SCALE), initial // SCALE, maintenance // SCALE, stale)
 
     def _check_markets(self) -> None:
-        call = self.world.exchange.call
         for id_, market in self.model.markets.items():
             funding = market.funding
-            indices = (funding.g_long, funding.g_short, funding.hour * HOUR, funding.rate)
-            assert call.market_indices(id_) == indices, f"indices of market {id_}"
-            assert call.open_interest(id_) == market.open_interest, f"open interest of market {id_}"
+            indices = (funding.g_long, funding.g_short, funding.slope, funding.rate)
+            assert self.indices_of(id_) == indices, f"indices of market {id_}"
+            word = self._stored(MARKET_ACTIVITY, id_)
+            sums = signed_field(word, 128, 80), word >> 64 & 2**64 - 1, word >> 41 & 2**23 - 1
+            assert sums == (funding.premium, funding.volume, funding.hour), f"funding of market {id_}"
+            assert word >> 208 == market.open_interest, f"open interest of market {id_}"
             sizes = [account.position(id_).size for account in self.model.accounts.values()]
             # I2: one side's lots are the other's, until a settled market closes them one by one
             assert sum(sizes) == 0 or market.terms.state == SETTLED
             assert sum(size for size in sizes if size > 0) == market.open_interest
 
+    def indices_of(self, market: int) -> tuple[int, int, int, int]:
+        """Index of longs and of shorts at the start of the market's hour, slope and rate, by storage."""
+        word = self._stored(MARKET_INDICES, market)
+        fields = (160, 96), (64, 96), (16, 48), (0, 16)
+        g_long, g_short, slope, rate = (signed_field(word, shift, bits) for shift, bits in fields)
+        return g_long, g_short, slope, rate
+
+    def hour_of(self, market: int) -> int:
+        """The hour that a market is in, by storage."""
+        return self._stored(MARKET_ACTIVITY, market) >> 41 & 2**23 - 1
+
+    def insurance(self) -> int:
+        """By storage."""
+        return self.world.evm.storage(self.world.exchange.address, INSURANCE)
+
     def _check_money(self) -> None:
-        model, call = self.model, self.world.exchange.call
-        assert call.insurance() == model.insurance
-        assert call.fees() == model.fees
-        balance = self.world.balance(self.world.vault.address)
+        model, evm = self.model, self.world.evm
+        takings = evm.storage(self.world.exchange.address, TAKINGS)
+        assert (takings >> 40, takings & 2**40 - 1) == (model.fees, model.last_batch)
+        assert self.insurance() == model.insurance
+        balance = evm.storage(self.world.usdc.address, mapping_slot(BALANCES, int(self.world.vault.address, 16)))
         assert balance == model.vault
-        # I1, I3: what the vault holds is what it owes plus the dust of roundings, which is its own
+        # I1, I3, I4: what the vault holds is what it owes plus the dust of roundings, which is its own
         assert balance * SCALE - model.claims() == model.dust
         assert model.dust >= 0
         assert model.insurance >= 0  # I7
-        assert (call.last_batch(), call.referrer_share()) == (model.last_batch, model.referrers.share)
 
 
 def _check_fill(orders: Sequence[Signed], outcome: Executed, log: Log) -> None:
