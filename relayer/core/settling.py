@@ -134,7 +134,8 @@ def on_time(state: State) -> None:
     if overdue:
         after = _Aftermath()
         for fill in overdue:
-            _undo(state, fill, after)
+            if fill.retry:
+                _undo(state, fill, after)
         state.recompute()
         _settle_aftermath(state, after)
         refit(state)
@@ -258,8 +259,9 @@ def _undo(state: State, fill: MatchedFill, after: _Aftermath) -> None:
         after.bereft[order.id] = order
     state.recorder.fill(fill)
     if fill.taker.fill_or_kill:
-        for other in [other for other in state.fills.values() if other.taker is fill.taker and other.retry]:
-            _undo(state, other, after)
+        for other in state.fills.values():
+            if other.taker is fill.taker and other.retry:
+                _undo(state, other, after)
 
 
 def _settle_aftermath(state: State, after: _Aftermath) -> None:

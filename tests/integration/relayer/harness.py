@@ -264,7 +264,7 @@ class World:
         found = self.node.rpc.request(
             "eth_getLogs", {"fromBlock": "0x1", "toBlock": "latest", "address": self.system.exchange.address}
         )
-        topic = "0x" + _event_topic("BatchSettled(address,bytes32,bytes32,uint256,uint256)")
+        topic = "0x" + _event_topic("BatchSettled(address,bytes32,bytes32,uint256,uint256,int256)")
         return [str(log["transactionHash"]) for log in found if log["topics"][0] == topic]
 
     @contextmanager

@@ -77,7 +77,7 @@ def _match(exchange: World, relayer: RelayerProcess) -> None:
 
 
 def test_89_a_batch_whose_events_the_node_hides_is_not_sent_again(tmp_path: Path) -> None:
-    settled = "0x" + keccak(text="BatchSettled(address,bytes32,bytes32,uint256,uint256)").hex()
+    settled = "0x" + keccak(text="BatchSettled(address,bytes32,bytes32,uint256,uint256,int256)").hex()
 
     def hide(method: str, result: Any) -> Any:
         hidden = method == "eth_getLogs" and any(log["topics"][0] == settled for log in result)

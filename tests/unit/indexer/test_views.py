@@ -6,9 +6,8 @@ from __future__ import annotations
 from indexer.views.apply import apply_block
 from indexer.views.rows import MemoryRows
 from ouro import events
-from ouro.codec import FillDetail, PositionWord
+from ouro.codec import PositionWord
 from ouro.ledger import in_effect_order
-from ouro.maths import funding
 from ouro.units import SCALE
 from tests.unit.indexer.chain import EXCHANGE, LONG_SIDE, SHORT_SIDE, Blocks
 

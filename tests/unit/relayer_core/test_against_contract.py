@@ -10,6 +10,7 @@ from ouro import codec
 from relayer.core import Core, CoreConfig
 from relayer.core.inputs import BatchBuilt, CancelAll, ChainBlock, Log, Place, Tick
 from relayer.core.outputs import Ack, FillOutput, Output
+from relayer.settlement.fees import gas_limit
 from tests.support.chain import Receipt
 from tests.support.evm import Evm
 from tests.support.wire import wallet
@@ -53,6 +54,7 @@ class Exchange:
         self.number = 0
         self.said: dict[int, FillOutput] = {}
         self.nonce = 0
+        self.slots = dict.fromkeys(ROLES, 0)
         self.mine()
 
     def apply(self, item: object) -> list[Output]:
@@ -86,7 +88,7 @@ class Exchange:
         assert isinstance(ack, Ack)
         return ack
 
-    def settle(self) -> None:
+    def settle(self, gas: int | None = None) -> None:
         batch = self.core.next_batch()
         if batch is None:
             return
@@ -94,10 +96,37 @@ class Exchange:
         data = codec.encode_settle(prev, head, batch.orders, map(codec.pack_fill, batch.fills))
         number, nonce = self.core.last_batch
         self.apply(BatchBuilt(number + 1, nonce + 1, batch.fill_ids, prev, head, data))
-        self.world.evm.transact(self.world.operator, self.world.exchange.address, data)
+        self.world.evm.transact(self.world.operator, self.world.exchange.address, data, gas)
         self.world.warp(1)
         self.mine()
         assert self.core.chain_head == head
+
+    def warp(self, seconds: int) -> None:
+        """Time goes on, then there are fresh prices."""
+        self.world.warp(seconds)
+        self.world.push(PRICE)
+        self.mine()
+
+    def assert_shadow_is_storage(self) -> None:
+        """Positions and margin of every account, when nothing waits to settle."""
+        assert self.core.next_batch() is None
+        state = self.core._state
+        for role in ROLES:
+            owner = wallet(role).address
+            shadow = state.shadow.of(state.account(owner, 0))
+            for market in TICKERS:
+                held = self.world.position(wallet(role), market)
+                assert (held.size, held.q if held.size else 0) == shadow.positions.get(market, (0, 0))
+                assert held.one_shot == shadow.one_shot_ms.get(market, 0)
+            margin = shadow.margin(state.venues)
+            figures = (margin.equity_scaled, margin.im_scaled, margin.mm_scaled)
+            assert figures == tuple(self.world.exchange.call.margin_of(owner, 0))[:3]
+            assert shadow.cash == self.world.cash(wallet(role))
+        for market in TICKERS:
+            figures = state.chain.head.ledger.markets_state[market]
+            stored = self.world.exchange.call.market_indices(market)
+            assert (figures.g_long, figures.g_short, figures.hour * 3_600, figures.rate) == tuple(stored)
+            assert figures.open_interest == self.world.exchange.call.open_interest(market)
 
     def cancel_all(self) -> None:
         for role in ROLES:
@@ -114,34 +143,72 @@ def exchange(monkeypatch: pytest.MonkeyPatch) -> Exchange:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_what_the_core_matches_settles_and_accounts_agree(exchange: Exchange, seed: int) -> None:
     rng = Random(seed)
-    slots = dict.fromkeys(ROLES, 0)
-    accepted = 0
-    for _ in range(250):
-        role, market = rng.choice(ROLES), rng.choice([1, 2])
-        slots[role] += 1
-        price = PRICE[market] + 100 * rng.randrange(-15, 16)
-        kind = rng.choice(["GTT", "GTT", "IOC", "FOK"])
-        size = rng.choice([1, 50, 3_000, 20_000])
-        ack = exchange.place(role, rng.choice(["BUY", "SELL"]), market, price, size, kind, slots[role])
-        accepted += ack.ok
-        if rng.random() < 0.25:
-            exchange.settle()
-        if rng.random() < 0.05:
-            exchange.world.warp(rng.choice([1, 30]))
-            exchange.world.push(PRICE)
-            exchange.mine()
-    while exchange.core.next_batch() is not None:
-        exchange.settle()
-    assert accepted > 60
-    assert len(exchange.said) > 30
+    play(exchange, rng, 250, warps=(1, 30))
     rejected = [fill for fill in exchange.said.values() if fill.status != "confirmed"]
     assert rejected == []
     exchange.cancel_all()
     for role in ROLES:
         key = wallet(role)
         assert exchange.core.withdrawable(key.address, 0) == exchange.world.withdrawable(key)
-        for market in TICKERS:
-            held = exchange.world.position(key, market)
-            account = exchange.core._state.chain.head.ledger.accounts[key.address, 0]
-            word = account.positions.get(market)
-            assert (held.size, held.q) == ((word.size, word.q) if word else (0, 0))
+
+
+@pytest.mark.parametrize("seed", [4, 5, 7])
+def test_funding_agrees_over_the_hours(exchange: Exchange, seed: int) -> None:
+    rng = Random(seed)
+    rates = set()
+    for _ in range(12):
+        play(exchange, rng, 20, warps=(1, 30, 600))
+        rates.add(exchange.world.exchange.call.market_indices(1)[3])
+        exchange.warp(rng.choice([900, 3_600, 3_700, 9_000]))
+        exchange.assert_shadow_is_storage()
+    assert len(rates) > 2
+
+
+def test_margin_agrees_while_open_interest_scales_it(exchange: Exchange) -> None:
+    governance = exchange.world.exchange.send(exchange.world.governance)
+    governance.set_margin_scale(1, 1, 100)
+    exchange.mine()
+    play(exchange, Random(6), 120, warps=(1, 30))
+    state = exchange.core._state
+    assert state.venues[1].imf_ppm > state.venues[1].market.imf_ppm
+    assert [fill for fill in exchange.said.values() if fill.status != "confirmed"] == []
+
+
+def test_a_fill_or_kill_order_of_sixteen_makers_settles_in_one_transaction(exchange: Exchange) -> None:
+    for slot in range(1, 17):
+        assert exchange.place("maker", "SELL", 1, PRICE[1], 10, "GTT", slot).ok
+    ack = exchange.place("taker", "BUY", 1, PRICE[1], 160, "FOK", 0)
+    assert ack.order_status == "FILLED"
+    batch = exchange.core.next_batch()
+    assert batch is not None
+    assert batch.largest_group == 16
+    gas = gas_limit(len(batch.orders), len(batch.fills), batch.largest_group)
+    exchange.settle(gas)
+    assert {fill.status for fill in exchange.said.values()} == {"confirmed"}
+    exchange.assert_shadow_is_storage()
+
+
+def play(exchange: Exchange, rng: Random, orders: int, warps: tuple[int, ...]) -> None:
+    """Traders place orders at random; at times a batch is settled, at times the clock goes on. In the end all is
+    settled, and what the core holds is what the contract holds.
+    """
+    accepted = 0
+    for _ in range(orders):
+        role, market = rng.choice(ROLES), rng.choice([1, 2])
+        exchange.slots[role] += 1
+        price = PRICE[market] + 100 * rng.randrange(-15, 16)
+        kind = rng.choice(["GTT", "GTT", "IOC", "FOK"])
+        size = rng.choice([1, 50, 3_000, 20_000])
+        ack = exchange.place(role, rng.choice(["BUY", "SELL"]), market, price, size, kind, exchange.slots[role])
+        accepted += ack.ok
+        if rng.random() < 0.25:
+            exchange.settle()
+        if rng.random() < 0.05:
+            while exchange.core.next_batch() is not None:
+                exchange.settle()
+            exchange.warp(rng.choice(warps))
+    while exchange.core.next_batch() is not None:
+        exchange.settle()
+    assert accepted > orders // 5
+    assert exchange.said
+    exchange.assert_shadow_is_storage()

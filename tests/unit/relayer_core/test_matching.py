@@ -83,6 +83,14 @@ def test_one_shot_taker_is_bounded_to_one_batch(venue: Venue) -> None:
     assert venue.place("taker", "BUY", 8, P, time_in_force="FOK").order_status == "FILLED"
 
 
+def test_fill_or_kill_takes_no_more_makers_than_settle_together(venue: Venue) -> None:
+    for _ in range(17):
+        venue.place("maker", "SELL", 1, P)
+    ack = venue.place("taker", "BUY", 17, P, time_in_force="FOK")
+    assert (ack.order_status, ack.filled, ack.reason) == ("CANCELED", 0, "fok_unfillable: batch_limit")
+    assert venue.place("taker", "BUY", 16, P, time_in_force="FOK").order_status == "FILLED"
+
+
 def test_reduce_only_needs_a_position_and_never_flips_it(venue: Venue) -> None:
     ack = venue.place("taker", "SELL", 5, P, reduce_only=True)
     assert (ack.http_status, ack.error_code) == (422, "reduce_only_no_position")

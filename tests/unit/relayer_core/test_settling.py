@@ -5,7 +5,7 @@ import pytest
 
 from relayer.core import InputRefusedError
 from relayer.core.inputs import BatchBuilt, ChainBlock
-from relayer.core.outputs import WantSettlement
+from relayer.core.outputs import Ack, WantSettlement
 from tests.reference.exchange import Executed
 from tests.unit.relayer_core.exchange_model import BTC_PRICE, EXCHANGE, ORACLE, USDC, VAULT, Venue, address
 
@@ -177,6 +177,133 @@ def test_one_shot_with_a_settled_fill_is_not_tried_again(venue: Venue) -> None:
     venue.mine()
     assert venue.fills_said()[2][-1] == "rejected"
     assert venue.status(taker)[:2] == ("CANCELED", 4)
+
+
+def flags(venue: Venue) -> list[int]:
+    batch = venue.core.next_batch()
+    return [] if batch is None else [fill.flags for fill in batch.fills]
+
+
+def grouped(venue: Venue) -> tuple[Ack, list[Ack]]:
+    """A fill-or-kill order that takes two lots from each of three makers, and an order after it."""
+    makers = [venue.place(role, "SELL", 2, P) for role in ("maker", "other", "maker")]
+    taker = venue.place("taker", "BUY", 6, P, time_in_force="FOK")
+    assert taker.order_status == "FILLED"
+    return taker, makers
+
+
+def test_the_fills_of_a_fill_or_kill_order_are_one_group(venue: Venue) -> None:
+    grouped(venue)
+    venue.place("maker", "SELL", 2, P)
+    venue.place("taker", "BUY", 2, P, time_in_force="FOK")
+    assert flags(venue) == [1, 1, 0, 0]
+    batch = venue.core.next_batch()
+    assert batch is not None
+    assert batch.largest_group == 3
+    assert all(isinstance(outcome, Executed) for outcome in venue.settle())
+
+
+def test_an_immediate_order_is_no_group(venue: Venue) -> None:
+    for _ in range(3):
+        venue.place("maker", "SELL", 2, P)
+    venue.place("taker", "BUY", 6, P, time_in_force="IOC")
+    assert flags(venue) == [0, 0, 0]
+
+
+@pytest.mark.parametrize("guilty", [0, 1, 2])
+def test_a_fill_or_kill_order_fails_with_any_of_its_fills(venue: Venue, guilty: int) -> None:
+    taker, makers = grouped(venue)
+    built = venue.build()
+    for number, maker in enumerate(makers):
+        if number == guilty:
+            venue.reject(number + 1, 1, "cancelled", bytes.fromhex(maker.order_id[2:]))
+        else:
+            venue.reject(number + 1, 4, "group failed")
+    venue.batch_settled(built, 0, 3)
+    venue.mine()
+    assert venue.status(taker)[:2] == ("CANCELED", 0)
+    assert venue.status(makers[guilty]) == ("CANCELED", 0, "fill rejected: cancelled")
+    innocent = [maker for number, maker in enumerate(makers) if number != guilty]
+    assert [venue.status(maker)[:2] for maker in innocent] == [("OPEN", 0)] * 2
+    assert (venue.core.unsettled, venue.core.next_batch()) == (0, None)
+    assert venue.levels() == ([], [(P, 4)])
+
+
+def test_a_group_that_the_market_refused_is_tried_again_as_one(venue: Venue) -> None:
+    taker, _ = grouped(venue)
+    built = venue.build()
+    venue.reject(1, 3, "stale price")
+    for number in (2, 3):
+        venue.reject(number, 4, "group failed")
+    venue.batch_settled(built, 0, 3)
+    venue.mine()
+    assert venue.core.next_batch() is None, "not before that is final"
+    venue.mine(final=len(venue.blocks))
+    assert flags(venue) == [1, 1, 0]
+    assert all(isinstance(outcome, Executed) for outcome in venue.settle())
+    assert venue.status(taker)[:2] == ("FILLED", 6)
+
+
+def test_a_group_is_given_up_as_one(venue: Venue) -> None:
+    taker, makers = grouped(venue)
+    built = venue.build()
+    venue.reject(1, 3, "stale price")
+    for number in (2, 3):
+        venue.reject(number, 4, "group failed")
+    venue.batch_settled(built, 0, 3)
+    venue.mine()
+    venue.tick(61_000)
+    venue.push(1, P)
+    venue.mine()
+    assert venue.status(taker)[:2] == ("CANCELED", 0)
+    assert [venue.status(maker)[:2] for maker in makers] == [("OPEN", 0)] * 3
+    assert venue.core.unsettled == 0
+
+
+def wind_up(venue: Venue, state: int) -> None:
+    terms = {"imf": 50_000, "mmf": 30_000, "band": 100_000, "tick": 100, "max_open_interest": 10**8}
+    rest = {"max_price_age": 120, "liquidation_floor": 5_000}
+    venue.log(EXCHANGE, "MarketChanged", market=1, state=state, **terms, **rest)
+
+
+def test_trading_ends_with_the_market(venue: Venue) -> None:
+    resting = venue.place("maker", "SELL", 2, P)
+    wind_up(venue, 4)
+    venue.mine()
+    assert venue.status(resting) == ("CANCELED", 0, "market_settling")
+    refused = venue.place("taker", "BUY", 1, P)
+    assert (refused.http_status, refused.error_code) == (422, "market_settling")
+
+
+def test_a_settled_market_counts_at_its_price_for_ever(venue: Venue) -> None:
+    venue.place("maker", "SELL", 100, P)
+    venue.place("taker", "BUY", 100, P)
+    venue.settle()
+    wind_up(venue, 5)
+    venue.log(EXCHANGE, "SettlementFixed", market=1, price=P + 10_000, everyone_from=0)
+    venue.mine()
+    venue.tick(10**9)
+    venue.push(1, P * 2)
+    venue.mine()
+    cash = venue.model.accounts[address("taker"), 0].cash
+    assert venue.core.withdrawable(address("taker"), 0) == min(
+        cash, cash - fee_of(100) + 10**6 - margin_of(100, P + 10_000)
+    )
+    for role, sign in (("taker", 1), ("maker", -1)):
+        gain = sign * 10**6 - (fee_of(100) if sign > 0 else 0)
+        figures = {"account": address(role), "subaccount": 0, "market": 1}
+        venue.log(EXCHANGE, "PositionClosed", realised=gain, cash=cash + gain, **figures)
+        venue.log(EXCHANGE, "PositionSettled", size=sign * 100, covered=0, **figures)
+    venue.mine()
+    assert venue.core.withdrawable(address("taker"), 0) == cash - fee_of(100) + 10**6
+
+
+def fee_of(lots: int) -> int:
+    return lots * P * 350 // 10**6
+
+
+def margin_of(lots: int, price: int) -> int:
+    return lots * price * 5 // 100
 
 
 def test_dropped_batch_gives_its_fills_back(venue: Venue) -> None:
