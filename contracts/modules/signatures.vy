@@ -47,6 +47,7 @@ def _recover(digest: bytes32, signature: Bytes[65]) -> address:
     r: uint256 = convert(slice(signature, 0, 32), uint256)
     s: uint256 = convert(slice(signature, 32, 32), uint256)
     v: uint256 = convert(slice(signature, 64, 1), uint256)
-    if s > HIGH_S or (v != 27 and v != 28):
+    if s > HIGH_S:
         return empty(address)
+    # which answers zero to any v but 27 and 28
     return ecrecover(digest, v, r, s)

@@ -58,6 +58,16 @@ def test_a_hostile_wallet_harms_itself_alone(world: World, purse: Contract, mode
     withdraw(world, purse)
 
 
+def test_a_wallet_burns_no_more_than_it_is_given(world: World, purse: Contract) -> None:
+    """Whoever submits somebody else's withdrawal does not pay for what the wallet does with all gas there is."""
+    purse.send(KEY.address).set_mode(2)
+    message = world.withdrawal(KEY, 5 * USDC, account=purse.address, to=HOME)
+    signatures = world.sign_withdrawal(KEY, message), world.sign_withdrawal(KEYS.operator, message)
+    relayed = deploy(world.evm, world.operator, "Relayed")
+    data = world.vault.data("withdraw_signed", message, *signatures)
+    assert relayed.send(world.operator).try_run([(world.vault.address, data)]).gas_used < 600_000
+
+
 def test_of_a_long_answer_one_word_is_read(world: World, purse: Contract) -> None:
     """A wallet that answers 16 kB pays for them itself."""
     message = world.withdrawal(KEY, 5 * USDC, account=purse.address, to=HOME)
