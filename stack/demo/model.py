@@ -14,6 +14,8 @@ from stack.demo.raw import Event, unpack_detail, unpack_position
 
 SCALE = 2**32
 PPM = 10**6
+HOUR = 3_600
+RATE_UNIT = 10**8
 
 Account = tuple[str, int]
 """Owner (lower-case hex) and subaccount number."""
@@ -29,15 +31,18 @@ class Position:
 
 @dataclass
 class Index:
-    """Cumulative indices of one market, and its last rate (1e-8 per hour)."""
+    """Cumulative indices of one market at the start of its hour (`at`, 0: none yet), and their growth in a second."""
 
     g_long: int = 0
     g_short: int = 0
-    rate: int = 0
+    slope: int = 0
+    at: int = 0
 
-    def of(self, size: int) -> int:
-        """The index that a position of that size runs on."""
-        return self.g_long if size > 0 else self.g_short if size < 0 else 0
+    def of(self, size: int, time: int) -> int:
+        """The index that a position of that size runs on at a time."""
+        if size == 0:
+            return 0
+        return (self.g_long if size > 0 else self.g_short) + self.slope * (min(time, self.at + HOUR) - self.at)
 
 
 @dataclass
@@ -63,13 +68,16 @@ class Model:
         return self
 
     def _transaction(self, events: list[Event]) -> None:
-        """A market's indices are brought up to date before anything trades, but their event comes last."""
+        """A market's hour is opened before anything trades, but its event comes last."""
         spread = [event for event in events if event.name == "LossSpread"]
+        opened = [event for event in events if event.name == "FundingAccrued"]
         for loss in spread:
             self._spread(loss, events)
-        for event in events:
-            if event.name == "FundingAccrued":
-                self._move(event, spread)
+        for event in opened:
+            self._open_hour(event, spread)
+        for loss in spread:
+            if all(event.args["market"] != loss.args["market"] for event in opened):
+                self._lose(loss)
         collected = 0
         for event in events:
             args = event.args
@@ -77,10 +85,10 @@ class Model:
                 collected += self._fill(event)
             elif event.name == "Liquidated":
                 self._liquidate(event)
-            elif event.name == "FeesCollected":
-                self._expect(event, "fees of the batch", args["amount"], collected)
-                self.fees += args["amount"]
-                self._expect(event, "fees", args["balance"], self.fees)
+            elif event.name == "BatchSettled":
+                self._expect(event, "fees of the batch", args["fees"], collected)
+                self.fees += args["fees"]
+                collected = 0
             elif event.name == "InsuranceChanged":
                 self.insurance += args["delta"]
                 self._expect(event, "insurance", args["balance"], self.insurance)
@@ -95,8 +103,8 @@ class Model:
             elif event.name == "Withdrawn":
                 self.withdrawn += args["amount"]
 
-    def _move(self, event: Event, spread: list[Event]) -> None:
-        """Funding moves both indices alike, a spread loss one of them."""
+    def _open_hour(self, event: Event, spread: list[Event]) -> None:
+        """Funding moves both indices alike, a spread loss one of them; an hour moves them by what its slope says."""
         args = event.args
         index = self.indices[args["market"]]
         long_step, short_step = args["g_long"] - index.g_long, args["g_short"] - index.g_short
@@ -107,7 +115,21 @@ class Model:
                 else:
                     short_step += loss.args["per_lot_scaled"]
         self._expect(event, "funding that shorts receive", short_step, long_step)
-        index.g_long, index.g_short, index.rate = args["g_long"], args["g_short"], args["rate"]
+        if index.at and args["at"] == index.at + HOUR:
+            self._expect(event, "funding of the hour", long_step, index.slope * HOUR)
+        index.g_long, index.g_short, index.at = args["g_long"], args["g_short"], args["at"]
+        growth = abs(args["rate"]) * args["index_price"] * SCALE // (RATE_UNIT * HOUR)
+        index.slope = growth if args["rate"] > 0 else -growth
+
+    def _lose(self, loss: Event) -> None:
+        """A loss that is spread in an hour which was open already."""
+        args = loss.args
+        index = self.indices[args["market"]]
+        if args["longs"]:
+            index.g_long += args["per_lot_scaled"]
+        else:
+            index.g_short -= args["per_lot_scaled"]
+        self._expect(loss, "index of the side", args["g"], index.g_long if args["longs"] else index.g_short)
 
     def _spread(self, loss: Event, events: list[Event]) -> None:
         """A loss is spread per lot, rounded up; what that takes beyond the loss stays with the exchange."""
@@ -147,7 +169,8 @@ class Model:
         """`Q' = Q - s0 G(s0) - (d p + f) SCALE + s1 G(s1)`, and cash when nothing is left."""
         position, index = self.positions[account, market], self.indices[market]
         before, after = position.size, position.size + lots
-        quote = position.quote - before * index.of(before) - (lots * price + charge) * SCALE + after * index.of(after)
+        g_before, g_after = index.of(before, event.time), index.of(after, event.time)
+        quote = position.quote - before * g_before - (lots * price + charge) * SCALE + after * g_after
         self._expect(event, f"position of {account}", unpack_position(word), (after, quote))
         position.size, position.quote = after, quote
         if after == 0 and before != 0:

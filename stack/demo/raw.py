@@ -5,7 +5,7 @@ Nothing here comes from `ouro`: the audit must not share a mistake with what it 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from eth_abi.abi import decode, encode
@@ -15,7 +15,7 @@ Request = Callable[..., Any]
 """Sends one JSON-RPC request, `(method, *params)`, and returns its result."""
 
 SIGNATURES = """
-    BatchSettled(address indexed operator, bytes32 prev, bytes32 next, uint256 settled, uint256 rejected)
+    BatchSettled(address indexed operator, bytes32 prev, bytes32 next, uint256 settled, uint256 rejected, int256 fees)
     Fill(address indexed taker, address indexed maker, uint256 detail, bytes32 taker_order, bytes32 maker_order, uint256 taker_position, uint256 maker_position)
     FillRejected(uint256 indexed fill_id, bytes32 indexed order_id, uint256 fault_class, string reason)
     PositionClosed(address indexed account, uint256 subaccount, uint256 indexed market, int256 realised, int256 cash)
@@ -25,7 +25,6 @@ SIGNATURES = """
     Liquidated(address indexed account, address indexed liquidator, uint256 subaccount, uint256 liquidator_subaccount, uint256 market, int256 size, uint256 price, uint256 insurance_fee, uint256 covered, uint256 position, uint256 liquidator_position)
     InsuranceChanged(int256 delta, uint256 balance)
     LossSpread(uint256 indexed market, bool longs, uint256 per_lot_scaled, int256 g)
-    FeesCollected(int256 amount, uint256 balance)
     FeesWithdrawn(address indexed account, uint256 subaccount, uint256 amount)
     Deposited(address indexed account, uint256 subaccount, uint256 amount, address indexed payer)
     Donated(address indexed payer, uint256 amount)
@@ -36,13 +35,16 @@ SIGNATURES = """
 
 @dataclass(frozen=True)
 class Event:
-    """One decoded log. `at` orders events over the whole chain: block number and index of the log in it."""
+    """One decoded log. `at` orders events over the whole chain: block number and index of the log in it; `time` is the
+    block's.
+    """
 
     name: str
     emitter: str
     transaction: str
     at: tuple[int, int]
     args: dict[str, Any]
+    time: int = 0
 
 
 @dataclass(frozen=True)
@@ -151,5 +153,9 @@ class RawChain:
     def events(self, emitters: Sequence[str], first: int) -> list[Event]:
         """Every event of the contracts from block `first` on, in order."""
         query = {"address": list(emitters), "fromBlock": hex(first), "toBlock": hex(self.block)}
-        events = (decode_log(log) for log in self._request("eth_getLogs", query))
-        return sorted((event for event in events if event is not None), key=lambda event: event.at)
+        found = [event for event in map(decode_log, self._request("eth_getLogs", query)) if event is not None]
+        times = {number: self._time(number) for number in {event.at[0] for event in found}}
+        return sorted((replace(event, time=times[event.at[0]]) for event in found), key=lambda event: event.at)
+
+    def _time(self, number: int) -> int:
+        return int(self._request("eth_getBlockByNumber", hex(number), False)["timestamp"], 16)

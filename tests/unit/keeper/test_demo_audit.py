@@ -21,7 +21,9 @@ INSURANCE = 5_000_000
 BUY, SELL, BID, LATE = ("0x" + digit * 64 for digit in "abcd")
 PRICE = 2_000_000
 G = 1_001
-"""The index after the first fill: a lot longs pays so many 1 / 2^32 of a micro-USDC."""
+"""The index at the second hour: a lot longs pays so many 1 / 2^32 of a micro-USDC."""
+HOUR = 3_600
+SLOPE = 7 * PRICE * 2**32 // (10**8 * HOUR)
 
 
 def word(size: int, quote: int) -> int:
@@ -39,9 +41,14 @@ class _Chain:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.now = HOUR - 60
 
     def add(self, transaction: str, name: str, **args: Any) -> None:
-        self.events.append(Event(name, "0x", transaction, (len(self.events), 0), args))
+        self.events.append(Event(name, "0x", transaction, (len(self.events), 0), args, self.now))
+
+    def settled(self, transaction: str, fees: int) -> None:
+        head = {"prev": "0x0", "next": "0x1"}
+        self.add(transaction, "BatchSettled", operator=KEEPER[0], **head, settled=1, rejected=0, fees=fees)
 
 
 def fill_event(chain: _Chain, transaction: str, price: int, sold: bool, taker: int, maker: int, number: int) -> None:
@@ -76,7 +83,8 @@ def sound() -> Facts:
     # the taker buys 10 lots for 20 USDC and a fee of 0.007
     bought, sold = -(20_000_000 + 7_000) * SCALE, 20_000_000 * SCALE
     fill_event(chain, "one", PRICE, False, word(10, bought), word(-10, sold), 1)
-    chain.add("one", "FeesCollected", amount=7_000, balance=7_000)
+    chain.settled("one", 7_000)
+    chain.now = HOUR
 
     # then, on an index of G, sells 4 of them for 8.4 USDC and a fee of 0.00294; another fill is rejected
     taker_quote = bought + (8_400_000 - 2_940) * SCALE + (6 - 10) * G
@@ -84,14 +92,16 @@ def sound() -> Facts:
     # what was opened on index 0 is carried over: Q - s0 G + s1 G
     fill_event(chain, "two", 2_100_000, True, word(6, taker_quote), word(-6, maker_quote), 2)
     chain.add("two", "FillRejected", fill_id=3, order_id=LATE, fault_class=2, reason="margin")
-    chain.add("two", "FundingAccrued", market=1, g_long=G, g_short=G, rate=7, index_price=PRICE, at=1)
-    chain.add("two", "FeesCollected", amount=2_940, balance=9_940)
+    chain.add("two", "FundingAccrued", market=1, g_long=G, g_short=G, rate=7, index_price=PRICE, at=HOUR)
+    chain.settled("two", 2_940)
+    chain.now += 10
+    later = G + 10 * SLOPE
 
     # the keeper takes the last 6 over at 1.9, of which the fund keeps 0.01 a lot
-    left = taker_quote - 6 * G + 6 * (1_900_000 - 10_000) * SCALE
+    left = taker_quote - 6 * later + 6 * (1_900_000 - 10_000) * SCALE
     realised = left // SCALE
     chain.add("three", "InsuranceChanged", delta=60_000, balance=INSURANCE + 60_000)
-    keeper_quote = -6 * 1_900_000 * SCALE + 6 * G
+    keeper_quote = -6 * 1_900_000 * SCALE + 6 * later
     chain.add(
         "three",
         "Liquidated",
@@ -112,6 +122,11 @@ def sound() -> Facts:
     cash[TAKER] -= 100
     chain.add("out", "Debited", account=TAKER[0], subaccount=0, amount=100, cash=cash[TAKER])
 
+    # an hour later somebody opens the next one, which has no rate
+    chain.now = 2 * HOUR
+    end = G + 3_600 * SLOPE
+    chain.add("poke", "FundingAccrued", market=1, g_long=end, g_short=end, rate=0, index_price=PRICE, at=2 * HOUR)
+
     price = 1_950_000
     facts = ChainFacts(
         events=chain.events,
@@ -121,11 +136,11 @@ def sound() -> Facts:
         cash=cash,
         equity={
             TAKER: cash[TAKER] * SCALE,
-            MAKER: cash[MAKER] * SCALE + maker_quote + 6 * G - 6 * price * SCALE,
-            KEEPER: cash[KEEPER] * SCALE + keeper_quote - 6 * G + 6 * price * SCALE,
+            MAKER: cash[MAKER] * SCALE + maker_quote + 6 * end - 6 * price * SCALE,
+            KEEPER: cash[KEEPER] * SCALE + keeper_quote - 6 * end + 6 * price * SCALE,
         },
         positions={(TAKER, 1): word(0, 0), (MAKER, 1): word(-6, maker_quote), (KEEPER, 1): word(6, keeper_quote)},
-        indices={1: (G, G)},
+        indices={1: (end, end)},
         open_interest={1: 6},
         insurance=INSURANCE + 60_000,
         fees=9_940,
@@ -209,7 +224,9 @@ TAMPERED: dict[str, Callable[[Facts], Facts]] = {
     "an index": chain(indices={1: (G + 1, G)}),
     "open interest": chain(open_interest={1: 7}),
     "equity": chain(equity={**CHAIN.equity, KEEPER: CHAIN.equity[KEEPER] + SCALE}),
-    "a fill's fee": event("FeesCollected", amount=6_999, balance=6_999),
+    "a fill's fee": event("BatchSettled", fees=6_999),
+    "the rate of an hour": event("FundingAccrued", rate=8),
+    "what an hour brought": event("FundingAccrued", 1, g_long=G + 3_600 * SLOPE + 1, g_short=G + 3_600 * SLOPE + 1),
     "a fill's price": event("Fill", detail=detail(1, PRICE + 1, 10, sold=False)),
     "a fill settled again": lambda facts: replace(
         facts,
