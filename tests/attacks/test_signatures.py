@@ -290,7 +290,7 @@ def test_10_a_wallet_that_says_yes_and_then_a_lot_more(world: World) -> None:
 
 @pytest.mark.parametrize("name", ["register_session_key", "cancel_all", "claim_referral", "poke"])
 def test_10_a_wallet_that_re_enters(world: World, name: str) -> None:
-    """It is asked by a static call, under the Exchange's lock: whatever it calls back fails, and then it may say yes."""
+    """It is asked by a static call, under the Exchange's lock: whatever it calls back fails."""
     purse = wallet("purse").address
     world.exchange.send(world.governance).set_referrer_share(500_000)
     world.exchange.send(world.operator).register_referrer(0)
