@@ -185,7 +185,7 @@ def donate(amount: uint256):
     @notice Pulls `amount` from the caller and gives what arrived to the insurance fund. From a wallet and not from an account, so
             that nobody takes back a match by giving away his margin.
     """
-    received: uint256 = self._pull(amount)
+    received: uint256 = self._pull(amount, empty(address))
     log Donated(payer=msg.sender, amount=received)
     extcall exchange.credit_insurance(received)
 
@@ -235,7 +235,7 @@ def execute_withdrawal(id: uint256):
         request.amount, staticcall exchange.withdrawable(request.account, request.subaccount)
     )
     assert amount != 0, "nothing is withdrawable"
-    amount = min(amount, outflow._room(staticcall token.balanceOf(self), False))
+    amount = min(amount, outflow._room(staticcall token.balanceOf(self), request.account, False))
     assert amount != 0, "outflow cap"
     assert amount == request.amount or msg.sender == request.account, "less is withdrawable"
     self._check_recipient(request.account, request.to)
@@ -378,7 +378,17 @@ def outflow_room() -> (uint256, uint256):
     @return What the caps let leave now, micro-USDC: by requests and for the Backstop, and at once.
     """
     held: uint256 = staticcall token.balanceOf(self)
-    return outflow._room(held, False), outflow._room(held, True)
+    return outflow._room(held, empty(address), False), outflow._room(held, empty(address), True)
+
+
+@external
+@view
+def outflow_room_of(account: address) -> (uint256, uint256):
+    """
+    @return The same for one owner, with what it brought in itself within a day.
+    """
+    held: uint256 = staticcall token.balanceOf(self)
+    return outflow._room(held, account, False), outflow._room(held, account, True)
 
 
 @external
@@ -427,21 +437,22 @@ def set_cosigner(cosigner: address, allowed: bool):
 @internal
 def _deposit(owner: address, subaccount: uint256, amount: uint256):
     assert owner != empty(address), "no owner"
-    received: uint256 = self._pull(amount)
+    received: uint256 = self._pull(amount, owner)
     log Deposited(account=owner, subaccount=subaccount, amount=received, payer=msg.sender)
     extcall exchange.credit(owner, subaccount, received)
 
 
 @internal
-def _pull(amount: uint256) -> uint256:
+def _pull(amount: uint256, owner: address) -> uint256:
     """
+    @param owner For whom; zero for a gift.
     @return What arrived, which may be less than what was sent.
     """
     before: uint256 = staticcall token.balanceOf(self)
     assert extcall token.transferFrom(msg.sender, self, amount, default_return_value=True), "transfer failed"
     received: uint256 = staticcall token.balanceOf(self) - before
     assert received != 0, "nothing arrived"
-    outflow._free(before, received)
+    outflow._free(before, owner, received)
     return received
 
 
@@ -494,7 +505,7 @@ def _pay(
     account: address, subaccount: uint256, amount: uint256, to: address, id_or_nonce: uint256, instant: bool
 ):
     before: uint256 = staticcall token.balanceOf(self)
-    outflow._take(before, amount, instant)
+    outflow._take(before, account, amount, instant)
     extcall exchange.debit(account, subaccount, amount)
     log Withdrawn(
         account=account,

@@ -5,8 +5,9 @@
 @license GNU Affero General Public License v3.0 only
 @notice How much may leave, net of what comes in, per hour and per day: two buckets that what leaves fills, and that empty again
         with time and with deposits. A cap is the greater of a fixed floor and of a share of what is held; what has left and has
-        not emptied yet counts as held, so that one payment or many take the same. Caps are bounded below: they delay a run, and
-        trap nobody.
+        not emptied yet counts as held, so that one payment or many take the same. What an owner brought in and freed nothing
+        with fills nothing when it leaves again within a day: money that goes round holds nobody up. Caps are bounded below:
+        they delay a run, and trap nobody.
 """
 
 HOUR: constant(uint256) = 3_600
@@ -45,6 +46,7 @@ struct Used:
 
 limits_word: uint256  # hour floor 64 | hour share 64 | day floor 64 | day share 64
 used_word: uint256  # hour 96 | day 96 | time of both 64
+fresh_words: HashMap[address, uint256]  # by owner, what came in and freed nothing: hour 96 | day 96 | time of the last 64
 
 
 @deploy
@@ -135,44 +137,80 @@ def _touch(held: uint256):
 
 
 @internal
-def _take(held: uint256, amount: uint256, instant: bool):
+@view
+def _fresh(owner: address) -> Used:
+    """
+    @return What the owner brought in within a day and has not taken out again, without what it freed of each bucket.
+    """
+    word: uint256 = self.fresh_words[owner]
+    if block.timestamp >= (word & (2**64 - 1)) + DAY:
+        return empty(Used)
+    return Used(hour=word >> 160, day=(word >> 64) & (2**96 - 1))
+
+
+@internal
+def _take(held: uint256, owner: address, amount: uint256, instant: bool):
     """
     @param held What is held before `amount` leaves.
     """
     limits: Limits = self._limits()
     used: Used = self._used(limits, held)
-    assert amount <= self._room_of(limits, used, held, instant), "outflow cap"
-    self._store(Used(hour=used.hour + amount, day=used.day + amount))
+    room: Used = self._room_of(limits, used, held, instant)
+    fresh: Used = self._fresh(owner)
+    own: Used = Used(hour=min(amount, fresh.hour), day=min(amount, fresh.day))
+    assert amount - own.hour <= room.hour and amount - own.day <= room.day, "outflow cap"
+    self._store(Used(hour=used.hour + amount - own.hour, day=used.day + amount - own.day))
+    if own.hour + own.day != 0:
+        # the time stays: only what comes in is new
+        self.fresh_words[owner] = (
+            ((fresh.hour - own.hour) << 160)
+            | ((fresh.day - own.day) << 64)
+            | (self.fresh_words[owner] & (2**64 - 1))
+        )
 
 
 @internal
-def _free(held: uint256, amount: uint256):
+def _free(held: uint256, owner: address, amount: uint256):
     """
     @param held What was held before `amount` came in.
+    @param owner For whom it came in; zero for nobody.
     """
     used: Used = self._used(self._limits(), held)
-    self._store(Used(hour=used.hour - min(used.hour, amount), day=used.day - min(used.day, amount)))
+    freed: Used = Used(hour=min(used.hour, amount), day=min(used.day, amount))
+    self._store(Used(hour=used.hour - freed.hour, day=used.day - freed.day))
+    if owner != empty(address):
+        fresh: Used = self._fresh(owner)
+        self.fresh_words[owner] = (
+            (min(fresh.hour + amount - freed.hour, 2**96 - 1) << 160)
+            | (min(fresh.day + amount - freed.day, 2**96 - 1) << 64)
+            | block.timestamp
+        )
 
 
 @internal
 @view
-def _room(held: uint256, instant: bool) -> uint256:
+def _room(held: uint256, owner: address, instant: bool) -> uint256:
     """
-    @return What could leave now, micro-USDC.
+    @return What could leave now for the owner, micro-USDC.
     """
     limits: Limits = self._limits()
-    return self._room_of(limits, self._used(limits, held), held, instant)
+    room: Used = self._room_of(limits, self._used(limits, held), held, instant)
+    fresh: Used = self._fresh(owner)
+    return min(room.hour + fresh.hour, room.day + fresh.day)
 
 
 @internal
 @pure
-def _room_of(limits: Limits, used: Used, held: uint256, instant: bool) -> uint256:
+def _room_of(limits: Limits, used: Used, held: uint256, instant: bool) -> Used:
+    """
+    @return What either bucket still takes.
+    """
     hour: uint256 = self._cap(held + used.hour, limits.hour_floor, limits.hour_share)
     day: uint256 = self._cap(held + used.day, limits.day_floor, limits.day_share)
     if instant:
         hour = hour * INSTANT_PPM // PPM
         day = day * INSTANT_PPM // PPM
-    return min(hour - min(hour, used.hour), day - min(day, used.day))
+    return Used(hour=hour - min(hour, used.hour), day=day - min(day, used.day))
 
 
 @internal

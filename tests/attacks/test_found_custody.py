@@ -87,6 +87,7 @@ def test_33_the_operator_cannot_starve_the_queue_with_instant_withdrawals(world:
     friend = wallet("friend of the operator")
     world.vault.send(world.governance).set_outflow_limits(25_000 * USDC, 50_000, 100_000 * USDC, 200_000)
     world.system.fund(friend.address, 500_000 * USDC)
+    world.warp(86_400)  # the money is not fresh any more
     world.vault.send(world.taker.address).request_withdrawal(0, 100_000 * USDC, world.taker.address)
     world.warp(world.system.withdrawal_delay)
     for hour in range(24 * 3):
@@ -101,6 +102,8 @@ def test_33_the_operator_cannot_starve_the_queue_with_instant_withdrawals(world:
 def test_75_a_hostile_guardian_delays_an_exit_by_a_bounded_time(world: World) -> None:
     """Markets halted, caps at their lowest, the queue stretched at the worst moment and again as soon as it may be."""
     owner, guardian = world.taker.address, world.vault.send(world.exchange.call.guardian())
+    world.warp(86_400)  # the money is not fresh any more
+    world.push({1: PRICE[1], 2: PRICE[2]})
     world.trade(world.taker, world.maker, 50)
     for market in (1, 2):
         world.exchange.send(world.exchange.call.guardian()).tighten(market, 3)

@@ -57,6 +57,7 @@ def test_recipients_that_would_lose_the_money_are_refused(world: World, bad: str
 
 def test_its_payments_count_as_those_of_the_queue_do(world: World) -> None:
     stop = backstop(world)
+    world.warp(86_400)
     world.vault.send(world.governance).set_outflow_limits(*TIGHTEST)
     pay(world, stop, 25_000 * USDC)
     assert world.vault.call.outflow_room() == (0, 0)

@@ -19,13 +19,15 @@ START = (1_000_000 * USDC, 200_000, 5_000_000 * USDC, 500_000)
 
 @dataclass(frozen=True)
 class Bucket:
-    """One cap as docs/custody.md words it."""
+    """One cap as docs/custody.md words it, for a single owner."""
 
     period: int
     floor: int
     share: int
     used: int = 0
     at: int = 0
+    fresh: int = 0
+    fresh_at: int = 0
 
     def cap(self, held: int) -> int:
         return max(self.floor, held * self.share // PPM)
@@ -33,11 +35,28 @@ class Bucket:
     def drained(self, held: int, now: int) -> "Bucket":
         """As it is now."""
         emptied = min(self.used, self.cap(held) * (now - self.at) // self.period)
-        return replace(self, used=self.used - emptied, at=now)
+        fresh = self.fresh if now < self.fresh_at + DAY else 0
+        return replace(self, used=self.used - emptied, at=now, fresh=fresh)
 
     def room(self, held: int, instant: bool) -> int:
         cap = self.cap(held + self.used)
         return max(0, (cap * 3 // 4 if instant else cap) - self.used)
+
+    def filled(self, amount: int) -> "Bucket":
+        own = min(amount, self.fresh)
+        return replace(self, used=self.used + amount - own, fresh=self.fresh - own)
+
+    def freed(self, amount: int) -> "Bucket":
+        part = min(self.used, amount)
+        return replace(self, used=self.used - part, fresh=self.fresh + amount - part, fresh_at=self.at)
+
+
+@pytest.fixture
+def world() -> World:
+    """Nobody's money is fresh: it has been there for a day."""
+    world = World()
+    world.warp(DAY)
+    return world
 
 
 def limit(world: World, *limits: int) -> None:
@@ -49,8 +68,9 @@ def held(world: World) -> int:
 
 
 def grow(world: World, amount: int) -> None:
-    """Held, and withdrawable by the whale."""
+    """Held, and withdrawable by the whale, for a day."""
     world.system.fund(wallet("whale").address, amount)
+    world.warp(DAY)
 
 
 def test_caps_are_open_from_the_start_and_named_in_an_event(world: World) -> None:
@@ -119,9 +139,28 @@ def test_deposits_free_the_caps_and_bank_nothing(world: World) -> None:
     world.system.fund(world.maker.address, 50_000 * USDC)
     assert world.vault.call.outflow_room() == (25_000 * USDC, 18_750 * USDC)
     with pytest.raises(RevertError, match="outflow cap"):
-        world.withdraw(world.maker, 18_750 * USDC + 1)
+        world.withdraw(world.taker, 18_750 * USDC + 1, nonce=2)
     world.system.donate(wallet("donor").address, USDC)
     assert world.vault.call.outflow_room() == (25_000 * USDC, 18_750 * USDC)
+
+
+def test_what_came_in_within_a_day_leaves_without_filling_anything(world: World) -> None:
+    """Up to what it was, and its owner's alone; a part that freed something fills it again."""
+    limit(world, *TIGHTEST)
+    world.withdraw(world.taker, 10_000 * USDC)
+    friend = wallet("friend")
+    world.system.fund(friend.address, 30_000 * USDC)
+    assert world.vault.call.outflow_room() == (25_000 * USDC, 18_750 * USDC)
+    assert world.vault.call.outflow_room_of(friend.address) == (45_000 * USDC, 38_750 * USDC)
+    assert world.vault.call.outflow_room_of(world.taker.address) == (25_000 * USDC, 18_750 * USDC)
+    with world.evm.undone():
+        world.warp(DAY)
+        assert world.vault.call.outflow_room_of(friend.address) == (25_000 * USDC, 18_750 * USDC)
+    world.warp(DAY - 1)
+    world.withdraw(friend, 20_000 * USDC)
+    assert world.vault.call.outflow_room_of(friend.address) == (25_000 * USDC, 18_750 * USDC)
+    world.withdraw(friend, 10_000 * USDC, nonce=2)
+    assert world.vault.call.outflow_room() == (15_000 * USDC, 8_750 * USDC)
 
 
 def test_a_gift_to_the_insurance_fund_frees_too(world: World) -> None:
@@ -156,12 +195,14 @@ def test_the_buckets_equal_a_model_of_them(world: World) -> None:
         now = [bucket.drained(before, world.now) for bucket in buckets]
         rooms = tuple(min(bucket.room(before, instant) for bucket in now) for instant in (False, True))
         assert world.vault.call.outflow_room() == rooms
+        rooms = tuple(min(bucket.room(before, instant) + bucket.fresh for bucket in now) for instant in (False, True))
+        assert world.vault.call.outflow_room_of(whale.address) == rooms
         what = random.choice(["pay", "pay", "pay", "too much", "deposit", "limits"])
         if what == "deposit":
             amount = random.randrange(1, world.balance(whale.address) + 2 * USDC)
             world.usdc.send(whale.address).mint(whale.address, 2 * USDC)
             world.vault.send(whale.address).deposit(whale.address, 0, amount)
-            buckets = [replace(bucket, used=bucket.used - min(bucket.used, amount)) for bucket in now]
+            buckets = [bucket.freed(amount) for bucket in now]
         elif what == "limits":
             limits = [random.randrange(low, 10 * low) for low in TIGHTEST]
             limits[1], limits[3] = min(limits[1], PPM), min(limits[3], PPM)
@@ -173,7 +214,7 @@ def test_the_buckets_equal_a_model_of_them(world: World) -> None:
                 world.withdraw(whale, rooms[1] + 1, nonce=turn)
         elif amount := random.randrange(0, min(rooms[1], world.withdrawable(whale)) + 1):
             world.withdraw(whale, amount, nonce=turn)
-            buckets = [replace(bucket, used=bucket.used + amount) for bucket in now]
+            buckets = [bucket.filled(amount) for bucket in now]
 
 
 @pytest.mark.parametrize("place", range(4))

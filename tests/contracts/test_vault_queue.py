@@ -65,6 +65,7 @@ def test_the_rest_of_a_part_stays_in_the_queue(world: World) -> None:
 
 
 def test_the_rest_of_a_part_can_be_cancelled(world: World) -> None:
+    world.warp(86_400)
     world.vault.send(world.governance).set_outflow_limits(*TIGHTEST)
     number = request(world, 60_000 * USDC)
     world.warp(DELAY)
@@ -77,6 +78,7 @@ def test_the_rest_of_a_part_can_be_cancelled(world: World) -> None:
 
 
 def test_beyond_a_cap_only_the_owner_takes_a_part(world: World) -> None:
+    world.warp(86_400)
     world.vault.send(world.governance).set_outflow_limits(*TIGHTEST)
     number = request(world, 60_000 * USDC)
     world.warp(DELAY)

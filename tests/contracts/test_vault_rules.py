@@ -126,6 +126,7 @@ def test_consent_is_to_what_the_approver_saw(world: World) -> None:
 
 def test_consent_lasts_for_the_parts_of_a_request(world: World) -> None:
     set_rules(world, approver=APPROVER.address)
+    world.warp(86_400)
     world.vault.send(world.governance).set_outflow_limits(25_000 * USDC, 50_000, 100_000 * USDC, 200_000)
     number = due_request(world, HOME, 50_000 * USDC)
     world.vault.send(APPROVER.address).approve_withdrawal(number, 50_000 * USDC, HOME, b"")
