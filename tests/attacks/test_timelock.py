@@ -227,7 +227,7 @@ def test_78_a_pre_signed_proposal_in_time_still_waits_and_can_be_stopped(world: 
 
 
 def test_losses_drift_2026_guards_removed_by_pre_signed_administration(world: World, multisig: Multisig) -> None:
-    """The multisig's owners were made to sign, long before, what takes over and removes every guard. Here none of it acts
+    """The multisig's owners were made to sign, long before, what takes over and removes every guard. Here nothing acts
     at once: not on the contracts, which belong to the Timelock, not on the delay, and not on roles.
     """
     lock = locked(world, multisig)
