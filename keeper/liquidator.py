@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from eth_account.signers.local import LocalAccount
 
-from keeper.functions import LIQUIDATE, MARGIN_OF, MARKET, POSITION, PRICE
+from keeper.functions import LIQUIDATE, MARGIN_OF, MARGIN_SCALE, MARKET, OPEN_INTEREST, POSITION, PRICE
 from keeper.opportunity import Funds, MarketView, Opportunity, appraise, ranked
 from keeper.outcome import Outcome, Result
 from keeper.ports import Call, Chain, ChainError, Clock, Head, Receipt, RefusedError
@@ -20,7 +20,8 @@ from keeper.watch import Account, AccountWatch
 from ouro import events
 from ouro.codec import unpack_position
 from ouro.deployment import Deployment
-from ouro.maths.margin import Margin
+from ouro.markets import MarketState
+from ouro.maths.margin import Margin, scaled_imf
 from ouro.units import ceil_div
 
 log = logging.getLogger(__name__)
@@ -210,15 +211,22 @@ class Liquidator:
         return found
 
     def _markets(self, head: Head) -> dict[int, MarketView]:
-        """Markets whose price is fresh; nobody can be liquidated in the others."""
+        """Markets that go on and whose price is fresh; nobody can be liquidated in the others."""
         ids = [market.id for market in self.deployment.markets]
+        exchange = self.deployment.contracts.exchange
         prices = self._prices(ids, head)
-        answers = self._ask([Call(self.deployment.contracts.exchange, MARKET.encode(i)) for i in ids], head)
+        terms, scales, interests = (
+            self._ask([Call(exchange, view.encode(id_)) for id_ in ids], head)
+            for view in (MARKET, MARGIN_SCALE, OPEN_INTEREST)
+        )
         views = {}
-        for market_id, answer in zip(ids, answers, strict=True):
-            ticker, _, _, _, imf, mmf, _, _, max_age, floor, _ = MARKET.decode(answer)
+        for market_id, answer, scale, interest in zip(ids, terms, scales, interests, strict=True):
+            ticker, _, _, _, imf, mmf, _, _, max_age, floor, state = MARKET.decode(answer)
             price, published_at = prices[market_id]
-            if price and head.time_s <= published_at + max_age:
+            if price and head.time_s <= published_at + max_age and state != MarketState.SETTLED:
+                [lots] = OPEN_INTEREST.decode(interest)
+                scale_from, scale_to = MARGIN_SCALE.decode(scale)
+                imf = scaled_imf(imf, scale_from, scale_to, lots * price)
                 views[market_id] = MarketView(market_id, ticker, price, imf, mmf, floor)
         return views
 

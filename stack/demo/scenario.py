@@ -7,13 +7,14 @@ from typing import Any
 
 import httpx
 
-from keeper.funding import HOUR_S, FundingPoker
+from keeper.funding import FundingPoker
 from keeper.liquidator import Liquidator, Settings
 from keeper.outcome import Outcome, Result
 from keeper.ports import SystemClock
 from keeper.rpc_chain import RpcChain
 from ouro.chain import Chain
 from ouro.client import ClientError
+from ouro.maths.funding import HOUR_S
 from stack.demo.actors import LIFETIME_S, Actor, BrowserActor, Part
 from stack.demo.oracle import AFTER_THE_DIP, MORNING
 from stack.demo.raw import RawChain

@@ -91,6 +91,28 @@ def test_little_margin_takes_over_a_part(venue: Venue) -> None:
     assert outcome.lots == outcome.opportunity.lots < 250
 
 
+def test_margin_that_open_interest_scales_decides_how_much(venue: Venue) -> None:
+    """The keeper asks for what the contract gives."""
+    venue.push(THIN)
+    [plain] = venue.keeper().find()
+    venue.system.exchange.send(venue.system.keys.governance.address).set_margin_scale(1, 0, 1)
+    [scaled] = venue.keeper().find()
+    assert scaled.market.imf_ppm > plain.market.imf_ppm
+    [outcome] = venue.keeper().round()
+    assert outcome.result is Result.WON
+    assert outcome.lots == scaled.lots
+
+
+def test_nobody_is_liquidated_in_a_market_that_ended(venue: Venue) -> None:
+    rule = venue.system.exchange.send(venue.system.keys.governance.address)
+    rule.begin_settling(1)
+    venue.node.rpc.warp(3_600)
+    venue.push(THIN)
+    assert len(venue.keeper().find()) == 1
+    rule.fix_settlement(1)
+    assert venue.keeper().find() == []
+
+
 def test_beyond_bankruptcy_it_helps_out_for_nothing(venue: Venue) -> None:
     venue.push(BROKEN)
     [outcome] = venue.keeper().round()

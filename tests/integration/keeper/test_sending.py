@@ -75,3 +75,16 @@ def test_markets_are_poked_once_an_hour(venue: Venue) -> None:
     assert poker.round(dry_run=True) == []
     assert poker.round() == [1, 2]
     assert poker.round() == []
+
+
+def test_a_settled_market_is_left_alone(venue: Venue) -> None:
+    rule = venue.system.exchange.send(venue.system.keys.governance.address)
+    rule.begin_settling(1)
+    venue.node.rpc.warp(3_600)
+    venue.push(PRICE)
+    rule.fix_settlement(1)
+    venue.node.rpc.warp(3_600)
+    venue.push(PRICE)
+    chain = venue.chain()
+    poker = FundingPoker(chain, venue.deployment, LIQUIDATOR, Sender(chain, LIQUIDATOR, SystemClock(), FeePolicy()))
+    assert poker.round() == [2]
