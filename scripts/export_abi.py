@@ -18,6 +18,7 @@ TARGET = ROOT / "ouro" / "abi"
 SOURCES = {
     "Exchange": ("Exchange", "ExchangeDesk", "ExchangeOffice", "ExchangeExit"),
     "Vault": ("Vault",),
+    "Backstop": ("Backstop",),
     "PushedOracle": ("PushedOracle",),
     "TestUSDC": ("TestUSDC",),
 }

@@ -105,6 +105,12 @@ class System:
         self.usdc.send(payer).approve(self.vault.address, amount)
         self.vault.send(payer).donate(amount)
 
+    def add_backstop(self) -> Contract:
+        """Deploy the Backstop and name it."""
+        backstop = deploy(self.chain, self.keys.governance.address, "Backstop", self.vault.address)
+        self.exchange.send(self.keys.governance.address).set_backstop(backstop.address)
+        return backstop
+
     def price_update(self, market: int, price: int, published_at: int) -> tuple[int, int, int, int, int]:
         """One signed entry of `push`."""
         message = {"market": market, "price": price, "publishedAt": published_at}
