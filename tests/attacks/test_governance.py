@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Attacks 75 to 83: pausing, listing, initialising, re-entering.
+"""Attacks 75 to 83: pausing, listing, initialising, re-entering. Those on the Timelock have a file of their own."""
 
-77 (timelock), 78 (pre-signed multisig transactions) and the delay of 79 have no place yet: governance acts at once, as
-docs/roles.md says.
-"""
-
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.support.abi import RevertError, abi_of
-from tests.support.build import artifact
+from tests.support.build import ROOT, artifact
 from tests.support.chain import deploy
 from tests.support.system import BTC, EXCHANGE
 from tests.support.wire import wallet
@@ -38,6 +35,31 @@ def test_75_pause_bypass(world: World) -> None:
             guardian.tighten(1, state)
     with pytest.raises(RevertError, match="only governance"):
         guardian.set_market(1, *BTC.parameters(), 1)
+
+
+def test_75_no_kind_of_fill_gets_past_a_halt(world: World) -> None:
+    """Single, grouped, whole or not at all, by a session key, with a trigger, reducing, or as a liquidation."""
+    world.trade(world.taker, world.maker, 50)
+    key = wallet("session key")
+    world.register_key(world.taker, key)
+    halt(world)
+    sell = {"slot": 0, "size": 10, "reduce_only": True}
+    orders = [
+        world.signed(world.maker, "BUY", slot=9),
+        world.signed(world.taker, "SELL", slot=5),
+        world.signed(world.taker, "SELL", **sell, time_in_force="FOK"),
+        world.signed(world.taker, "SELL", slot=6, trigger="AT_OR_ABOVE", trigger_price=1),
+        world.signed(key, "SELL", account=world.taker.address, slot=7),
+    ]
+    fills = [world.fill(taker=taker, maker=0) for taker in (1, 2, 3, 4)]
+    fills += [
+        world.fill(taker=1, maker=0, flags=1),
+        world.fill(taker=1, maker=0),
+        world.fill(taker=1, maker=0, flags=2),
+    ]
+    found = [rejection.reason for rejection in rejections(world.settle(orders, fills))]
+    assert found == ["market halted"] * 5 + ["group failed", "market halted"]
+    assert world.position(world.taker).size == 50
 
 
 def test_75_exits_while_paused(world: World) -> None:
@@ -227,6 +249,11 @@ def test_81_initialised_twice_or_not_at_all(world: World) -> None:
         ("Exchange", ("desk", "nobody", 60)),
         ("Exchange", ("desk", "oracle", 14)),
         ("Exchange", ("desk", "oracle", 601)),
+        ("ExchangeDesk", ("nobody", 60)),
+        ("ExchangeDesk", ("office", 14)),
+        ("ExchangeOffice", ("nobody", 60)),
+        ("ExchangeOffice", ("exit", 601)),
+        ("ExchangeExit", (14,)),
         ("Vault", ("nobody", "exchange", 120)),
         ("Vault", ("usdc", "nobody", 120)),
         ("Vault", ("usdc", "exchange", 59)),
@@ -238,11 +265,38 @@ def test_81_wrong_arguments_do_not_deploy(world: World, name: str, arguments: tu
         "nobody": wallet("nobody").address,
         "oracle": world.oracle.address,
         "desk": world.desk_address,
+        "office": world.system.office.address,
+        "exit": world.system.exit.address,
         "usdc": world.usdc.address,
         "exchange": world.exchange.address,
     }
     with pytest.raises(RevertError):
         deploy(world.evm, world.governance, name, *(known.get(str(entry), entry) for entry in arguments))
+
+
+def test_81_the_backstop_is_named_once(world: World) -> None:
+    rule = world.exchange.send(world.governance)
+    with pytest.raises(RevertError, match="backstop has no code"):
+        rule.set_backstop(wallet("not a contract").address)
+    world.name_backstop(0)
+    with pytest.raises(RevertError, match="backstop is set"):
+        rule.set_backstop(world.oracle.address)
+
+
+def test_81_all_parts_have_the_same_window() -> None:
+    """Each keeps its own copy: of the Exchange, of the Desk that cancels, and of the Office that revokes keys."""
+    for window in (15, 60, 600):
+        world = World(settle_window=window, withdrawal_delay=600)
+        sender = world.exchange.send(world.taker.address)
+        world.register_key(world.taker, wallet("session key"))
+        logs = [
+            *sender.cancel_slot(1).logs,
+            *sender.cancel_all(0).logs,
+            *sender.revoke_session_key(world.taker.address, wallet("session key").address).logs,
+        ]
+        assert (
+            [log.effective_at - world.now for log in logs] == [world.exchange.call.SETTLE_WINDOW()] * 3 == [window] * 3
+        )
 
 
 @pytest.mark.parametrize(("window", "delay"), [(15, 15), (600, 600), (60, 7 * 86_400)])
@@ -307,6 +361,67 @@ def test_83_only_the_vault_moves_cash(world: World) -> None:
         for sender in (world.taker.address, world.operator, world.governance):
             with pytest.raises(RevertError, match="only the vault"):
                 getattr(world.exchange.send(sender), name)(world.taker.address, 0, USDC)
+
+
+def test_83_everything_that_writes_is_locked() -> None:
+    """Under the Exchange's one lock, but for the steps that only it calls itself."""
+    written, unlocked = set(), set()
+    paths = [ROOT / "contracts" / f"{name}.vy" for name in EXCHANGE] + list(
+        (ROOT / "contracts" / "modules").glob("*.vy")
+    )
+    for path in paths:
+        for decorators, name in re.findall(r"((?:^@\w+\n)+)def (\w+)\(", path.read_text(), re.MULTILINE):
+            if "@external" in decorators and "@view" not in decorators and "@payable" not in decorators:
+                written.add(name)
+                if "@nonreentrant" not in decorators:
+                    unlocked.add(name)
+    assert {"settle", "liquidate", "register_session_key", "settle_positions", "debit"} <= written
+    # what concerns notices alone calls nobody
+    assert unlocked - {"announce", "withdraw_notice"} == {"execute_fill", "execute_group", "execute_liquidation"}
+
+
+def test_83_a_step_is_the_exchanges_own(world: World) -> None:
+    """Neither by delegation from elsewhere, nor at the Desk's own address."""
+    desk = world.exchange.__class__(world.evm, world.desk_address, abi_of(*EXCHANGE))
+    relayed = deploy(world.evm, world.operator, "Relayed")
+    for name in ("execute_fill", "execute_group", "execute_liquidation"):
+        blank = world.exchange.abi.functions[name].blank()
+        for there in (world.exchange, desk):
+            data = there.data(name, *blank)
+            with pytest.raises(RevertError):
+                relayed.send(world.operator).run([(there.address, data)])
+        with pytest.raises(RevertError, match="only self"):
+            getattr(world.exchange.send(world.operator), name)(*blank)
+
+
+def test_83_what_one_call_collected_is_not_there_in_the_next(world: World) -> None:
+    """Groups lie in transient storage: one begun in a batch is not finished by the next of the transaction."""
+    forwarder = deploy(world.evm, world.operator, "Relayed")
+    world.exchange.send(world.governance).set_operator(forwarder.address, True)
+    orders = [world.signed(world.taker, "BUY"), world.signed(world.maker, "SELL", slot=2)]
+    words = [signed.words for signed in orders]
+    heads = [number.to_bytes(32, "big") for number in range(4)]
+    batches = [[world.fill(flags=1)], [world.fill()], [world.fill(size=7, flags=1), world.fill(size=4)]]
+    calls = [
+        (
+            world.exchange.address,
+            world.exchange.data("settle", heads[n], heads[n + 1], words, [f.word() for f in fills]),
+        )
+        for n, fills in enumerate(batches)
+    ]
+    receipt = forwarder.send(world.operator).run(calls)
+    logs = [world.exchange.abi.decode_log(log) for log in receipt.raw_logs]
+    assert [(log.settled, log.rejected) for log in logs if log.name == "BatchSettled"] == [(0, 1), (1, 0), (2, 0)]
+    assert world.position(world.taker).size == 21
+
+
+def test_83_the_exit_alone_is_nobody(world: World) -> None:
+    """At its own address there is no market, no position and no money."""
+    alone = world.exchange.__class__(world.evm, world.system.exit.address, abi_of("ExchangeExit"))
+    blanks = {name: function.blank() for name, function in alone.abi.functions.items()}
+    for name, blank in blanks.items():
+        with pytest.raises(RevertError):
+            getattr(alone.send(world.governance), name)(*blank)
 
 
 @pytest.mark.parametrize("place", ["desk", "office"])
