@@ -613,9 +613,7 @@ def _redeem(receiver: address, owner: address, assets: uint256, shares: uint256,
     self.requests[owner] = kept
     erc20._burn(self, shares)
     self.booked_cash = books.cash - assets
-    log IERC4626.Withdraw(
-        sender=msg.sender, receiver=receiver, owner=owner, assets=assets, shares=shares
-    )
+    log IERC4626.Withdraw(sender=msg.sender, receiver=receiver, owner=owner, assets=assets, shares=shares)
     extcall vault.withdraw_backstop(assets, receiver)
 
 
