@@ -31,7 +31,13 @@ initializes: positions[accounts := accounts, margin := margin]
 initializes: sessions[markets := markets, orders := orders]
 initializes: referrers[accounts := accounts]
 initializes: custody[accounts := accounts, margin := margin, markets := markets]
-initializes: execution[accounts := accounts, orders := orders, positions := positions, sessions := sessions]
+initializes: execution[
+    accounts := accounts,
+    orders := orders,
+    positions := positions,
+    referrers := referrers,
+    sessions := sessions,
+]
 initializes: groups
 initializes: settlement[
     execution := execution,

@@ -37,7 +37,13 @@ initializes: waterfall[accounts := accounts, markets := markets]
 initializes: takeovers[accounts := accounts, markets := markets, positions := positions]
 initializes: liquidation[margin := margin, markets := markets, takeovers := takeovers, waterfall := waterfall]
 initializes: deleveraging[margin := margin, markets := markets, takeovers := takeovers, waterfall := waterfall]
-initializes: execution[accounts := accounts, orders := orders, positions := positions, sessions := sessions]
+initializes: execution[
+    accounts := accounts,
+    orders := orders,
+    positions := positions,
+    referrers := referrers,
+    sessions := sessions,
+]
 initializes: book_liquidation[
     accounts := accounts,
     execution := execution,

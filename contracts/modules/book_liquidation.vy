@@ -57,6 +57,7 @@ def execute_liquidation(
         reasons._reject(reasons.NOT_LIQUIDATABLE)
     made: positions.Change = execution._execute(fill, venue, maker, reasons.MAKER)
     waterfall._collect(share * size)
+    execution._refer(taker, maker)
     execution._log_fill(fill, venue.quote.market, taker, maker, taken.word, made.word)
     return taken.open_interest + made.open_interest
 

@@ -13,12 +13,14 @@ from . import margin
 from . import orders
 from . import positions
 from . import reasons
+from . import referrers
 from . import sessions
 from . import slots
 
 uses: accounts
 uses: orders
 uses: positions
+uses: referrers
 uses: sessions
 
 
@@ -98,6 +100,17 @@ def _execute(fill: uint256, venue: Venue, side: Side, blame: uint256) -> positio
 @pure
 def _is_reduction(size: int256, delta: int256) -> bool:
     return (size > 0) != (delta > 0) and abs(delta) <= abs(size)
+
+
+@internal
+def _refer(taker: Side, maker: Side):
+    """
+    @notice Gives referrers their share of what the two sides of a fill pay.
+    """
+    if (taker.terms | maker.terms) & slots.MASK_32 != 0:
+        net: int256 = taker.fee + maker.fee
+        referrers._accrue(taker.terms & slots.MASK_32, taker.fee, net)
+        referrers._accrue(maker.terms & slots.MASK_32, maker.fee, net)
 
 
 @internal

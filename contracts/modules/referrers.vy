@@ -21,20 +21,23 @@ tiers: DynArray[uint256, 8]  # the published fee schedule
 
 
 @internal
-def _accrue(number: uint256, fee: int256, net: int256) -> int256:
+@view
+def _part(number: uint256, fee: int256, net: int256) -> int256:
     """
     @dev Of `net`, which taker and maker pay together, at most the share: what one of them is paid is no fee.
-    @return What the referrer gets, rounded down; 0 for a number that nobody has.
+    @return What the referrer gets of a fee, rounded down; 0 for a number that nobody has.
     """
     if number == 0 or self.payees[number] == 0:
         return 0
-    amount: int256 = max(0, min(fee, net)) * convert(self.share, int256) // units.PPM
+    return max(0, min(fee, net)) * convert(self.share, int256) // units.PPM
+
+
+@internal
+def _accrue(number: uint256, fee: int256, net: int256):
+    amount: uint256 = convert(self._part(number, fee, net), uint256)
     if amount != 0:
-        self.accrued[number] += convert(amount, uint256)
-        log events.ReferralAccrued(
-            number=number, amount=convert(amount, uint256), balance=self.accrued[number]
-        )
-    return amount
+        self.accrued[number] += amount
+        log events.ReferralAccrued(number=number, amount=amount, balance=self.accrued[number])
 
 
 @internal

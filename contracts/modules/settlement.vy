@@ -258,6 +258,7 @@ def execute_fill(
     growth: int256 = unsafe_add(taken.open_interest, made.open_interest)
     if growth > 0 and growth > venue.headroom:
         reasons._reject(reasons.OPEN_INTEREST_CAP)
+    execution._refer(taker, maker)
     execution._log_fill(fill, venue.quote.market, taker, maker, taken.word, made.word)
     return growth
 
@@ -398,8 +399,8 @@ def _count(
     counting: int256 = rate * (
         units.PPM - max(referrers._share_of(taker.terms), referrers._share_of(maker.terms))
     ) // units.PPM
-    kept: int256 = net - referrers._accrue(taker.terms & slots.MASK_32, taker.fee, net)
-    kept -= referrers._accrue(maker.terms & slots.MASK_32, maker.fee, net)
+    kept: int256 = net - referrers._part(taker.terms & slots.MASK_32, taker.fee, net)
+    kept -= referrers._part(maker.terms & slots.MASK_32, maker.fee, net)
     if (
         counting < units.FUNDING_MIN_FEE_PPM
         or taker.terms >> 96 == maker.terms >> 96

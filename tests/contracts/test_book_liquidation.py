@@ -279,6 +279,19 @@ def test_its_print_counts_for_funding_when_the_maker_pays_enough(sick: Scene, ma
     assert twin.world.exchange.call.market_indices(1)[3] == rate
 
 
+def test_the_makers_referrer_has_a_share(sick: Scene) -> None:
+    """40% of what the maker pays; the insurance fund's part is no fee."""
+    world, price = sick.twin.world, 2_240_000
+    world.exchange.send(world.governance).set_referrer_share(400_000)
+    world.exchange.send(wallet("referrer").address).register_referrer(0)
+    logs = settle(sick, pair(sick, price, referrer=1), fill(sick, price, 100, maker_fee=350))
+    paid = 100 * price * 350 // 10**6
+    names = [log.name for log in logs]
+    assert names.index("ReferralAccrued") == names.index("Fill") - 1
+    assert world.exchange.call.referrer(1)[2] == paid * 2 // 5
+    assert world.exchange.call.fees() == paid - paid * 2 // 5
+
+
 def test_half_of_the_fee_is_the_backstops(sick: Scene) -> None:
     world = sick.twin.world
     backstop = world.name_backstop(5 * USDC)
