@@ -46,7 +46,9 @@ struct Used:
 
 limits_word: uint256  # hour floor 64 | hour share 64 | day floor 64 | day share 64
 used_word: uint256  # hour 96 | day 96 | time of both 64
-fresh_words: HashMap[address, uint256]  # by owner, what came in and freed nothing: hour 96 | day 96 | time of the last 64
+fresh_words: HashMap[
+    address, uint256
+]  # by owner, what came in and freed nothing: hour 96 | day 96 | time of the last 64
 
 
 @deploy
