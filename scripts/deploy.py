@@ -1,157 +1,279 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Deploy Ouro and record where everything is.
+"""Deploy Ouro and record where everything is, how it was made and who governs it.
 
-    ape run deploy --network http://127.0.0.1:8545 --account TEST::0 --output deployments/local.json
+    ape run deploy --network http://127.0.0.1:8545 --account TEST::0 --parameters deployments/parameters/local.toml
 
-On a local chain the script brings a test USDC that anyone can mint, and with `--insurance` seeds the insurance fund
-with it; elsewhere `--token` names the collateral.
+At the end the timelock of the parameters owns every contract, and the deployer nothing. docs/deploying.md goes
+through it.
 """
 
-import json
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-from ape import project
 from ape.api import AccountAPI
 from ape.cli import ConnectedProviderCommand, account_option
 from ape.contracts import ContractInstance
-from ape.managers.project import ProjectManager
+from eth_utils.crypto import keccak
 
-LOCAL_CHAIN_ID = 31_337
-MICRO = 10**6
+from scripts._build import EXCHANGE, Code, compiled, optimisation, settings
+from scripts._chain import checksum, container, instance, readable, send
+from scripts._parameters import LOCAL_CHAIN_ID, MICRO, NOBODY, Adapter, Market, Parameters, load
+from scripts._record import FORMAT, Record, default_path, market_entry
 
-
-@dataclass(frozen=True)
-class Listing:
-    """What a market is listed with. Fractions in ppm, sizes in lots, prices in micro-USDC per lot."""
-
-    id: int
-    ticker: str
-    size_decimals: int
-    tick: int
-    imf_ppm: int = 50_000
-    mmf_ppm: int = 30_000
-    band_ppm: int = 100_000
-    max_open_interest: int = 10**8
-    max_price_age: int = 120
-    liquidation_floor_ppm: int = 5_000
+ADAPTERS = {"chainlink": "ChainlinkAdapter", "pyth": "PythAdapter", "pushed": "PushedOracle"}
+OWNED = ("exchange", "vault", "oracle")
 
 
-MARKETS = (
-    Listing(id=1, ticker="BTC-USD", size_decimals=4, tick=100),
-    Listing(id=2, ticker="ETH-USD", size_decimals=3, tick=100),
-)
+class Deployer:
+    """Deploys one contract after the other and remembers how."""
+
+    def __init__(self, account: AccountAPI, codes: dict[str, Code], total: int, web3: Any):
+        self.account, self.codes, self._total, self._web3 = account, codes, total, web3
+        self.contracts: dict[str, str] = {}
+        self.code: dict[str, dict[str, Any]] = {}
+
+    def deploy(self, name: str, contract: str, *arguments: Any) -> ContractInstance:
+        code = self.codes[contract]
+        click.echo(f"[{len(self.code) + 1}/{self._total}] {name}: {contract}")
+        with readable(f"deploying {contract}"):
+            made = self.account.deploy(container(code), *arguments)
+            created = made.creation_metadata
+            assert created is not None
+            on_chain = bytes(self._web3.eth.get_code(made.address))
+        self.contracts[name] = made.address
+        self.code[name] = {
+            "contract": contract,
+            "arguments": [list(each) if isinstance(each, tuple) else each for each in arguments],
+            "transaction": created.txn_hash,
+            "block": created.block,
+            "optimize": optimisation(contract),
+            "creationHash": code.creation_hash,
+            "runtimeHash": code.runtime_hash,
+            "codeHash": "0x" + keccak(on_chain).hex(),
+        }
+        return instance(made.address, *(self.codes[each] for each in EXCHANGE)) if name == "exchange" else made
 
 
-def list_market(exchange: ContractInstance, listing: Listing, governance: AccountAPI) -> None:
-    exchange.list_market(*asdict(listing).values(), sender=governance)
+def plan(p: Parameters, keep_ownership: bool) -> list[tuple[str, str]]:
+    """Every contract that is deployed, in order: its name in the record, and which one it is."""
+    found = [("usdc", "TestUSDC")] if p.collateral.test_token else []
+    if p.oracle.kind == "pushed":
+        found.append(("oracle", "PushedOracle"))
+    else:
+        found += [(f"adapter:{name}", ADAPTERS[each.kind]) for name, each in p.oracle.adapters.items()]
+        found.append(("oracle", "OracleRouter"))
+    found += [
+        ("exit", "ExchangeExit"),
+        ("office", "ExchangeOffice"),
+        ("desk", "ExchangeDesk"),
+        ("exchange", "Exchange"),
+    ]
+    found.append(("vault", "Vault"))
+    if p.backstop:
+        found.append(("backstop", "Backstop"))
+    if not keep_ownership:
+        found.append(("timelock", "Timelock"))
+    return found
 
 
-def record(
-    contracts: dict[str, str],
-    *,
-    start_block: int,
-    chain_id: int,
-    settle_window: int,
-    withdrawal_delay: int,
-    keys: dict[str, str],
-) -> dict[str, Any]:
-    """The deployment record that every service and client reads."""
-    return {
-        "chainId": chain_id,
-        "startBlock": start_block,
-        "settleWindow": settle_window,
-        "withdrawalDelay": withdrawal_delay,
-        **keys,
-        "contracts": contracts,
-        "markets": [
-            {
-                "id": m.id,
-                "ticker": m.ticker,
-                "sizeDecimals": m.size_decimals,
-                "priceDecimals": 6 - m.size_decimals,
-                "tick": m.tick,
-                "imfPpm": m.imf_ppm,
-                "mmfPpm": m.mmf_ppm,
-                "bandPpm": m.band_ppm,
-                "maxOpenInterest": m.max_open_interest,
-                "maxPriceAge": m.max_price_age,
-                "liquidationFloorPpm": m.liquidation_floor_ppm,
-                "state": 1,
-            }
-            for m in MARKETS
-        ],
-    }
+def adapter_arguments(adapter: Adapter) -> tuple[Any, ...]:
+    """Of the adapter's constructor."""
+    if adapter.kind == "pyth":
+        assert adapter.pyth is not None
+        return checksum(adapter.pyth), adapter.max_confidence_ppm
+    if adapter.kind == "pushed":
+        assert adapter.signer is not None
+        return (checksum(adapter.signer),)
+    return ()
 
 
-def _token(local: ProjectManager, token: str | None, chain_id: int, governance: AccountAPI) -> ContractInstance:
-    if token is not None:
-        return local.TestUSDC.at(token)
-    if chain_id != LOCAL_CHAIN_ID:
-        raise click.UsageError("name the collateral with --token: the test USDC is for local chains only")
-    return governance.deploy(local.TestUSDC)
+def sources(market: Market, contracts: dict[str, str]) -> tuple[Any, ...]:
+    """The arguments of `set_sources` for a market of the parameters."""
+    assert market.prices is not None
+    named = [
+        (contracts.get(f"adapter:{s.adapter}", s.adapter), s.feed_word(), s.max_age) for s in market.prices.sources
+    ]
+    return market.id, market.size_decimals, market.prices.quorum, market.prices.max_deviation_ppm, named
+
+
+def check_chain(p: Parameters, web3: Any, chain_id: int, keep_ownership: bool) -> None:
+    """What only the chain can tell. Raises `click.ClickException`."""
+    if p.chain_id != chain_id:
+        raise click.ClickException(f"the parameters are for chain {p.chain_id}; this network is {chain_id}")
+    if keep_ownership and chain_id != LOCAL_CHAIN_ID:
+        raise click.ClickException("--keep-ownership is for local chains only: elsewhere the timelock governs")
+    needed = {"collateral.token": p.collateral.token}
+    needed |= {f"oracle.adapters.{name}.pyth": each.pyth for name, each in p.oracle.adapters.items()}
+    if p.oracle.kind == "router" and p.oracle.sequencer_feed != NOBODY:
+        needed["oracle.sequencer_feed"] = p.oracle.sequencer_feed
+    for market in p.markets:
+        for source in market.prices.sources if market.prices else ():
+            adapter = p.oracle.adapters.get(source.adapter)
+            if adapter is not None and adapter.kind == "chainlink":
+                needed[f"the feed of {market.ticker}"] = "0x" + source.feed_word()[12:].hex()
+    for key, address in needed.items():
+        if address is not None and not web3.eth.get_code(checksum(address)):
+            raise click.ClickException(f"{key}: {address} has no code on chain {chain_id}")
+    if p.collateral.token is not None:
+        token = instance(checksum(p.collateral.token), compiled(["TestUSDC"])["TestUSDC"])
+        with readable("asking the collateral for its decimals"):
+            decimals = token.decimals()
+        if decimals != 6:
+            raise click.ClickException(f"the collateral counts {decimals} decimals; the contracts need 6")
+
+
+def deploy_all(p: Parameters, made: Deployer, keep_ownership: bool) -> None:
+    """Every contract of the plan, in its order, and each told of the others."""
+    account = made.account
+    if p.collateral.test_token:
+        usdc = made.deploy("usdc", "TestUSDC")
+    else:
+        assert p.collateral.token is not None
+        made.contracts["usdc"] = checksum(p.collateral.token)
+        usdc = instance(made.contracts["usdc"], compiled(["TestUSDC"])["TestUSDC"])
+    if p.oracle.kind == "pushed":
+        assert p.oracle.signer is not None
+        oracle = made.deploy("oracle", "PushedOracle", checksum(p.oracle.signer))
+    else:
+        for name, adapter in p.oracle.adapters.items():
+            made.deploy(f"adapter:{name}", ADAPTERS[adapter.kind], *adapter_arguments(adapter))
+        feed = checksum(p.oracle.sequencer_feed)
+        oracle = made.deploy("oracle", "OracleRouter", checksum(p.roles.guardian), feed, p.oracle.grace)
+    window = p.exchange.settle_window
+    exit_ = made.deploy("exit", "ExchangeExit", window)
+    office = made.deploy("office", "ExchangeOffice", exit_.address, window)
+    desk = made.deploy("desk", "ExchangeDesk", office.address, window)
+    exchange = made.deploy("exchange", "Exchange", desk.address, oracle.address, window)
+    vault = made.deploy("vault", "Vault", usdc.address, exchange.address, p.vault.withdrawal_delay)
+
+    send(exchange, "set_vault", vault.address, sender=account)
+    if p.backstop:
+        backstop = made.deploy("backstop", "Backstop", vault.address)
+        send(exchange, "set_backstop", backstop.address, sender=account)
+    set_up(p, account, exchange, vault, usdc)
+    for market in p.markets:
+        click.echo(f"listing {market.ticker}")
+        if market.prices is not None:
+            with_prices = sources(market, made.contracts)
+            send(oracle, "set_sources", *with_prices, sender=account)
+        send(exchange, "list_market", *market.arguments(), sender=account)
+        if market.scale_to:
+            send(exchange, "set_margin_scale", market.id, market.scale_from, market.scale_to, sender=account)
+    if not keep_ownership:
+        hand_to_timelock(p, made)
+
+
+def set_up(
+    p: Parameters, account: AccountAPI, exchange: ContractInstance, vault: ContractInstance, usdc: ContractInstance
+) -> None:
+    """Roles, fees, limits, and the first insurance."""
+    operator = checksum(p.roles.operator)
+    send(exchange, "set_operator", operator, True, sender=account)
+    send(vault, "set_cosigner", operator, True, sender=account)
+    send(exchange, "set_guardian", checksum(p.roles.guardian), sender=account)
+    if p.exchange.referrer_share_ppm:
+        send(exchange, "set_referrer_share", p.exchange.referrer_share_ppm, sender=account)
+    if p.exchange.fee_tiers:
+        send(exchange, "set_fee_tiers", [tier.word() for tier in p.exchange.fee_tiers], sender=account)
+    if p.vault.outflow is not None:
+        send(vault, "set_outflow_limits", *p.vault.outflow.arguments(), sender=account)
+    if p.collateral.insurance_usdc:
+        amount = p.collateral.insurance_usdc * MICRO
+        send(usdc, "mint", account.address, amount, sender=account)
+        send(usdc, "approve", vault.address, amount, sender=account)
+        send(vault, "donate", amount, sender=account)
+
+
+def hand_to_timelock(p: Parameters, made: Deployer) -> None:
+    """Two steps each: the deployer offers, the timelock takes."""
+    t = p.timelock
+    holders = [[checksum(each) for each in role] for role in (t.proposers, t.executors, t.cancellers)]
+    timelock = made.deploy("timelock", "Timelock", t.least_delay, t.delay, *holders)
+    for name, entry in made.code.items():
+        if name in OWNED or entry["contract"] == "PushedOracle":
+            click.echo(f"handing {name} to the timelock")
+            kinds = EXCHANGE if name == "exchange" else (entry["contract"],)
+            contract = instance(made.contracts[name], *(made.codes[kind] for kind in kinds))
+            send(contract, "transfer_ownership", timelock.address, sender=made.account)
+            send(timelock, "accept_ownership", contract.address, sender=made.account)
+
+
+def write_record(p: Parameters, made: Deployer, path: Path, chain_id: int) -> Record:
+    pushed = [p.oracle.signer, *(each.signer for each in p.oracle.adapters.values())]
+    signer = next((each for each in pushed if each is not None), NOBODY)
+    record = Record(
+        path,
+        {
+            "format": FORMAT,
+            "name": p.name,
+            "chainId": chain_id,
+            "testNetwork": p.test_network or chain_id == LOCAL_CHAIN_ID,
+            "startBlock": min(entry["block"] for entry in made.code.values()),
+            "settleWindow": p.exchange.settle_window,
+            "withdrawalDelay": p.vault.withdrawal_delay,
+            "deployer": made.account.address,
+            "governance": made.contracts.get("timelock", made.account.address),
+            "operator": checksum(p.roles.operator),
+            "priceSigner": checksum(signer),
+            "guardian": checksum(p.roles.guardian),
+            "contracts": made.contracts,
+            "markets": [market_entry(market) for market in p.markets],
+            "compiler": settings(),
+            "code": made.code,
+        },
+    )
+    record.save()
+    return record
 
 
 @click.command(cls=ConnectedProviderCommand)
 @account_option()
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Where the record goes.")
-@click.option("--operator", help="Address that settles and co-signs; by default the deployer.")
-@click.option("--price-signer", help="Address whose prices the pushed oracle takes; by default the deployer.")
-@click.option("--guardian", help="Address that may tighten; by default the deployer.")
-@click.option("--token", help="Collateral token with 6 decimals; a local chain gets a test token by default.")
-@click.option("--settle-window", default=60, show_default=True, help="Seconds, 15 to 600.")
-@click.option("--withdrawal-delay", default=120, show_default=True, help="Seconds, at least the settle window.")
-@click.option("--insurance", default=0, show_default=True, help="Test USDC to seed the insurance fund with.")
+@click.option(
+    "--parameters",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="What to deploy: a file like those in deployments/parameters.",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where the record goes; by default deployments/<chain>/<name>.json.",
+)
+@click.option("--keep-ownership", is_flag=True, help="Local chains only: no timelock, the deployer governs.")
+@click.option("--overwrite", is_flag=True, help="Replace a record of this name.")
+@click.option("--dry-run", is_flag=True, help="Check and compile everything, say what would be deployed, send nothing.")
 def cli(
     provider: Any,
     account: AccountAPI,
-    output: Path,
-    operator: str | None,
-    price_signer: str | None,
-    guardian: str | None,
-    token: str | None,
-    settle_window: int,
-    withdrawal_delay: int,
-    insurance: int,
+    file: Path,
+    output: Path | None,
+    keep_ownership: bool,
+    overwrite: bool,
+    dry_run: bool,
 ) -> None:
-    # ape's cache does not notice every change of a module
-    project.load_contracts(use_cache=False)
+    """Deploy every contract, and hand it to the timelock."""
+    p = load(file)
     chain_id = provider.chain_id
-    operator, price_signer, guardian = (given or account.address for given in (operator, price_signer, guardian))
-
-    usdc = _token(project, token, chain_id, account)
-    oracle = account.deploy(project.PushedOracle, price_signer)
-    exit_ = account.deploy(project.ExchangeExit, settle_window)
-    office = account.deploy(project.ExchangeOffice, exit_.address, settle_window)
-    desk = account.deploy(project.ExchangeDesk, office.address, settle_window)
-    hot = account.deploy(project.Exchange, desk.address, oracle.address, settle_window)
-    vault = account.deploy(project.Vault, usdc.address, hot.address, withdrawal_delay)
-    # the Exchange answers for its office: talk to the office's functions at the Exchange's address
-    exchange = project.ExchangeOffice.at(hot.address, fetch_from_explorer=False)
-
-    exchange.set_vault(vault.address, sender=account)
-    exchange.set_operator(operator, True, sender=account)
-    exchange.set_guardian(guardian, sender=account)
-    vault.set_cosigner(operator, True, sender=account)
-    for listing in MARKETS:
-        list_market(exchange, listing, account)
-    if insurance:
-        amount = insurance * MICRO
-        usdc.mint(account.address, amount, sender=account)
-        usdc.approve(vault.address, amount, sender=account)
-        vault.donate(amount, sender=account)
-
-    addresses = {"exchange": hot, "desk": desk, "office": office, "exit": exit_, "vault": vault, "oracle": oracle, "usdc": usdc}
-    text = record(
-        {name: contract.address for name, contract in addresses.items()},
-        start_block=min(contract.creation_metadata.block for contract in (oracle, exit_, office, desk, hot)),
-        chain_id=chain_id,
-        settle_window=settle_window,
-        withdrawal_delay=withdrawal_delay,
-        keys={"operator": operator, "priceSigner": price_signer, "guardian": guardian},
-    )
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(text, indent=2) + "\n")
-    click.echo(f"deployed on chain {chain_id}: {output}")
+    output = output or default_path(chain_id, p.name)
+    if output.exists() and not overwrite and not dry_run:
+        raise click.ClickException(f"{output} is there already: name another with --output, or give --overwrite")
+    check_chain(p, provider.web3, chain_id, keep_ownership)
+    steps = plan(p, keep_ownership)
+    click.echo(f"compiling {len({kind for _, kind in steps})} contracts")
+    codes = compiled([kind for _, kind in steps])
+    if dry_run:
+        for name, kind in steps:
+            code = codes[kind]
+            click.echo(f"{name:<20} {kind:<18} {len(code.runtime):>6} bytes  creation code {code.creation_hash}")
+        click.echo(f"nothing was sent; {account.address} would deploy on chain {chain_id} and write {output}")
+        return
+    made = Deployer(account, codes, len(steps), provider.web3)
+    try:
+        deploy_all(p, made, keep_ownership)
+    except click.ClickException as error:
+        found = "\n".join(f"  {name} {address}" for name, address in made.contracts.items())
+        raise click.ClickException(f"{error.message}\nUntil then were deployed, and are of no use:\n{found}") from error
+    record = write_record(p, made, output, chain_id)
+    click.echo(f"deployed on chain {chain_id}, governed by {record.governance}: {output}")

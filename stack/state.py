@@ -103,7 +103,8 @@ class StateFolder:
     def _contracts(self) -> str:
         """Digest of everything that a deployment depends on."""
         digest = hashlib.sha256()
-        sources = [*(self._project / "contracts").rglob("*.vy*"), self._project / "scripts" / "deploy.py"]
+        sources = [*(self._project / "contracts").rglob("*.vy*"), *(self._project / "scripts").glob("*.py")]
+        sources += (self._project / "deployments" / "parameters").glob("local.toml")
         for path in sorted(sources):
             digest.update(str(path.relative_to(self._project)).encode() + b"\0" + path.read_bytes() + b"\0")
         return digest.hexdigest()
