@@ -79,9 +79,28 @@ def list_market(
     liquidation_floor: uint256,
 ):
     """
-    @notice Lists a market, active from now on. Fractions in ppm, the age in seconds, the cap in lots.
+    @notice Lists a market, active from now on. Fractions in ppm, the age in seconds, the cap in lots. With notice, once anything was
+            settled: what a new market pays comes out of the same Vault.
     """
     roles._only_owner()
+    if markets._last_batch() != 0:
+        roles.notices._spend(
+            abi_encode(
+                market,
+                ticker,
+                size_decimals,
+                tick,
+                imf,
+                mmf,
+                band,
+                max_open_interest,
+                max_price_age,
+                liquidation_floor,
+                method_id=method_id(
+                    "list_market(uint256,string,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256)"
+                ),
+            )
+        )
     assert market != 0 and market <= slots.MASK_16, "market id not in 1..65535"
     assert markets.params[market] == 0, "already listed"
     assert len(ticker) != 0, "empty ticker"

@@ -5,8 +5,8 @@
 @title Oracle router
 @license GNU Affero General Public License v3.0 only
 @notice One index price out of up to three sources: the median of those that are fresh and agree, or none. A source that fails
-        in whatever way is one without a price. Governance names the sources, after a notice where a market has some; the
-        guardian may silence one.
+        in whatever way is one without a price. Governance names the sources, three days after the deployment with a notice;
+        the guardian may silence one.
 """
 
 from snekmate.auth import ownable
@@ -94,9 +94,12 @@ SEQUENCER_GAS: constant(uint256) = 35_000
 # what a cold call costs, with room for what lies between the check and the call
 CALL_GAS: constant(uint256) = 4_000
 NEVER: constant(uint256) = max_value(uint256)
+# how long a new router may be set up: later, a new market's price reaches everybody's money as an old one's does
+SET_UP: constant(uint256) = 3 * 86_400
 
 SEQUENCER_FEED: public(immutable(address))  # Chainlink's uptime feed of an L2, empty where there is none
 GRACE: public(immutable(uint256))  # seconds without a price after the sequencer came back
+NOTICE_FROM: public(immutable(uint256))  # from when on first sources need a notice, too
 
 guardian: public(address)
 rules: HashMap[
@@ -116,6 +119,7 @@ def __init__(guardian_: address, sequencer_feed: address, grace: uint256):
         assert grace >= LEAST_GRACE and grace <= MOST_GRACE, "grace not in 300..86400"
     SEQUENCER_FEED = sequencer_feed
     GRACE = grace
+    NOTICE_FROM = block.timestamp + SET_UP
     self._set_guardian(guardian_)
 
 
@@ -198,7 +202,8 @@ def set_sources(
     sources: DynArray[Source, MAX_SOURCES],
 ):
     """
-    @notice Names all sources of a market, with notice when it has some. They must have fresh prices now, and agree.
+    @notice Names all sources of a market, with notice when it has some or when the router is three days old. They must
+            have fresh prices now, and agree.
     """
     notices._check_governance()
     assert market != 0 and market < 2**16, "market id not in 1..65535"
@@ -208,7 +213,7 @@ def set_sources(
     assert (
         max_deviation >= LEAST_DEVIATION and max_deviation <= MOST_DEVIATION
     ), "deviation not in 1000..100000"
-    if self.rules[market] != 0:
+    if self.rules[market] != 0 or block.timestamp >= NOTICE_FROM:
         notices._spend(
             abi_encode(
                 market,

@@ -7,7 +7,7 @@ from tests.attacks.oracle_scenes import GRACE, Routed
 from tests.support.abi import RevertError
 from tests.support.chain import deploy
 from tests.support.evm import Evm
-from tests.support.oracles import BTC_ID, ETH_ID, PYTH_FEE, Sources
+from tests.support.oracles import BTC_ID, ETH_ID, NOTICE, PYTH_FEE, Sources
 from tests.support.wire import wallet
 from tests.support.world import PRICE, USDC, rejections
 
@@ -57,15 +57,19 @@ def test_dydx_2025_prices_from_before_an_outage_do_not_count_when_trading_resume
     routed = Routed()
     world = routed.world
     victim = wallet("victim")
+    other = routed.sources.chainlink_feed()
+    named = [routed.sources.of_chainlink(routed.feeds[1]), routed.sources.of_chainlink(other)]
+    routed.sources.announce(9, named)
+    routed.evm.warp(NOTICE)
+    routed.say()
+    other.answer(23_000)
+    routed.sources.configure(9, named)
     world.system.fund(victim.address, 150 * USDC)
     world.trade(victim, world.maker, 1_000)
     # the last prices before the outage: a spike down, which would liquidate and which may be as old as an hour
     for market, price in ((1, 20_900), (2, 1_450)):
         routed.chainlink(market, price)
-    other = routed.sources.chainlink_feed()
     other.answer(20_900)
-    named = [routed.sources.of_chainlink(routed.feeds[1]), routed.sources.of_chainlink(other)]
-    routed.sources.configure(9, named)
     assert routed.price(9)[0] == 2_090_000
     routed.sequencer(down=True)
     routed.evm.warp(600)

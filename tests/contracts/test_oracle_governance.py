@@ -118,6 +118,22 @@ def test_the_first_sources_of_a_market_need_no_notice_and_the_next_do(scene: Sce
     assert scene.router.call.sources_of(1)[3][0][2] == 60
 
 
+def test_first_sources_need_a_notice_when_the_router_is_three_days_old(scene: Scene) -> None:
+    """A new market's price reaches the same Vault. In the first three days nobody prices by it."""
+    first = (2, *scene.change()[1:])
+    until = scene.router.call.NOTICE_FROM() - 1
+    scene.wait(until - scene.evm.now)
+    with scene.evm.undone():
+        scene.router.send(OWNER).set_sources(*first)
+    scene.wait(1)
+    with pytest.raises(RevertError, match="no notice"):
+        scene.router.send(OWNER).set_sources(*first)
+    scene.announce("set_sources", *first)
+    scene.wait(NOTICE)
+    scene.router.send(OWNER).set_sources(*first)
+    assert scene.router.call.sources_of(2)[3][0][2] == 60
+
+
 def test_a_notice_is_ready_to_the_second_and_expires_to_the_second(scene: Scene) -> None:
     for late, told in ((-1, "notice too young"), (0, ""), (LIFE, ""), (LIFE + 1, "notice expired")):
         scene.announce("set_sources", *scene.change())

@@ -128,8 +128,13 @@ class Sources:
         quorum: int = 2,
         max_deviation: int = DEVIATION,
     ) -> None:
-        """The first sources of a market."""
+        """The first sources of a market; announced, when the router is not new any more."""
         self.router.send(self.owner).set_sources(market, size_decimals, quorum, max_deviation, list(sources))
+
+    def announce(self, market: int, sources: Sequence[Source]) -> None:
+        """What `configure` does with these, for 14 days from now."""
+        data = self.router.data("set_sources", market, 4, 2, DEVIATION, list(sources))
+        self.router.send(self.owner).announce(data)
 
 
 def push_price(oracle: Contract, key: LocalAccount, market: int, price: int) -> None:
