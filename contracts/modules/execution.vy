@@ -107,10 +107,9 @@ def _refer(taker: Side, maker: Side):
     """
     @notice Gives referrers their share of what the two sides of a fill pay.
     """
-    if (taker.terms | maker.terms) & slots.MASK_32 != 0:
-        net: int256 = taker.fee + maker.fee
-        referrers._accrue(taker.terms & slots.MASK_32, taker.fee, net)
-        referrers._accrue(maker.terms & slots.MASK_32, maker.fee, net)
+    net: int256 = taker.fee + maker.fee
+    referrers._accrue(taker.terms & slots.MASK_32, taker.fee, net)
+    referrers._accrue(maker.terms & slots.MASK_32, maker.fee, net)
 
 
 @internal

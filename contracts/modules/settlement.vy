@@ -258,7 +258,8 @@ def execute_fill(
     growth: int256 = unsafe_add(taken.open_interest, made.open_interest)
     if growth > 0 and growth > venue.headroom:
         reasons._reject(reasons.OPEN_INTEREST_CAP)
-    execution._refer(taker, maker)
+    if (taker.terms | maker.terms) & slots.MASK_32 != 0:
+        execution._refer(taker, maker)
     execution._log_fill(fill, venue.quote.market, taker, maker, taken.word, made.word)
     return growth
 
