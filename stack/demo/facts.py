@@ -123,6 +123,8 @@ def _accounts(events: Sequence[Event]) -> set[Account]:
         args = event.args
         if event.name in ("Credited", "Debited"):
             found.add((args["account"], args["subaccount"]))
+        elif event.name == "BackstopSet":
+            found.add((args["backstop"], 0))
         elif event.name == "Liquidated":
             found.add((args["liquidator"], args["liquidator_subaccount"]))
     return found

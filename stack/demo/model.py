@@ -52,6 +52,7 @@ class Model:
     cash: dict[Account, int] = field(default_factory=lambda: defaultdict(int))
     positions: dict[tuple[Account, int], Position] = field(default_factory=lambda: defaultdict(Position))
     indices: dict[int, Index] = field(default_factory=lambda: defaultdict(Index))
+    backstop: Account = ("", 0)
     insurance: int = 0
     fees: int = 0
     deposited: int = 0
@@ -92,6 +93,11 @@ class Model:
             elif event.name == "InsuranceChanged":
                 self.insurance += args["delta"]
                 self._expect(event, "insurance", args["balance"], self.insurance)
+            elif event.name == "BackstopSet":
+                self.backstop = (args["backstop"], 0)
+            elif event.name == "BackstopChanged":
+                self.cash[self.backstop] += args["delta"]
+                self._expect(event, "cash of the backstop", args["cash"], self.cash[self.backstop])
             elif event.name == "FeesWithdrawn":
                 self.fees -= args["amount"]
             elif event.name in ("Credited", "Debited"):

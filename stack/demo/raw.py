@@ -24,6 +24,8 @@ SIGNATURES = """
     Debited(address indexed account, uint256 subaccount, uint256 amount, int256 cash)
     Liquidated(address indexed account, address indexed liquidator, uint256 subaccount, uint256 liquidator_subaccount, uint256 market, int256 size, uint256 price, uint256 insurance_fee, uint256 covered, uint256 position, uint256 liquidator_position)
     InsuranceChanged(int256 delta, uint256 balance)
+    BackstopSet(address indexed backstop)
+    BackstopChanged(int256 delta, int256 cash)
     LossSpread(uint256 indexed market, bool longs, uint256 per_lot_scaled, int256 g)
     FeesWithdrawn(address indexed account, uint256 subaccount, uint256 amount)
     Deposited(address indexed account, uint256 subaccount, uint256 amount, address indexed payer)

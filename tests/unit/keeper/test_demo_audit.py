@@ -16,6 +16,7 @@ VAULT = "0x" + "0a" * 20
 TAKER = ("0x" + "01" * 20, 0)
 MAKER = ("0x" + "02" * 20, 3)
 KEEPER = ("0x" + "03" * 20, 0)
+BACKSTOP = ("0x" + "04" * 20, 0)
 DEPOSIT = 1_000_000_000
 INSURANCE = 5_000_000
 BUY, SELL, BID, LATE = ("0x" + digit * 64 for digit in "abcd")
@@ -76,7 +77,8 @@ def sound() -> Facts:
         chain.add(
             f"deposit {account}", "Credited", account=account[0], subaccount=account[1], amount=DEPOSIT, cash=DEPOSIT
         )
-    cash = {TAKER: DEPOSIT, MAKER: DEPOSIT, KEEPER: DEPOSIT}
+    chain.add("name", "BackstopSet", backstop=BACKSTOP[0])
+    cash = {TAKER: DEPOSIT, MAKER: DEPOSIT, KEEPER: DEPOSIT, BACKSTOP: 30_000}
     chain.add("donate", "Donated", payer=KEEPER[0], amount=INSURANCE)
     chain.add("donate", "InsuranceChanged", delta=INSURANCE, balance=INSURANCE)
 
@@ -100,7 +102,9 @@ def sound() -> Facts:
     # the keeper takes the last 6 over at 1.9, of which the fund keeps 0.01 a lot
     left = taker_quote - 6 * later + 6 * (1_900_000 - 10_000) * SCALE
     realised = left // SCALE
-    chain.add("three", "InsuranceChanged", delta=60_000, balance=INSURANCE + 60_000)
+    # and gives half of it to the backstop
+    chain.add("three", "BackstopChanged", delta=30_000, cash=30_000)
+    chain.add("three", "InsuranceChanged", delta=30_000, balance=INSURANCE + 30_000)
     keeper_quote = -6 * 1_900_000 * SCALE + 6 * later
     chain.add(
         "three",
@@ -137,12 +141,13 @@ def sound() -> Facts:
         equity={
             TAKER: cash[TAKER] * SCALE,
             MAKER: cash[MAKER] * SCALE + maker_quote + 6 * end - 6 * price * SCALE,
+            BACKSTOP: cash[BACKSTOP] * SCALE,
             KEEPER: cash[KEEPER] * SCALE + keeper_quote - 6 * end + 6 * price * SCALE,
         },
         positions={(TAKER, 1): word(0, 0), (MAKER, 1): word(-6, maker_quote), (KEEPER, 1): word(6, keeper_quote)},
         indices={1: (end, end)},
         open_interest={1: 6},
-        insurance=INSURANCE + 60_000,
+        insurance=INSURANCE + 30_000,
         fees=9_940,
     )
     one = SeenFill(1, "BTC-USD", PRICE, 10, TAKER, MAKER, BUY, LATE, False, 7_000, 0)
@@ -225,6 +230,7 @@ TAMPERED: dict[str, Callable[[Facts], Facts]] = {
     "open interest": chain(open_interest={1: 7}),
     "equity": chain(equity={**CHAIN.equity, KEEPER: CHAIN.equity[KEEPER] + SCALE}),
     "a fill's fee": event("BatchSettled", fees=6_999),
+    "what the backstop earned": event("BackstopChanged", delta=29_999, cash=29_999),
     "the rate of an hour": event("FundingAccrued", rate=8),
     "what an hour brought": event("FundingAccrued", 1, g_long=G + 3_600 * SLOPE + 1, g_short=G + 3_600 * SLOPE + 1),
     "a fill's price": event("Fill", detail=detail(1, PRICE + 1, 10, sold=False)),
