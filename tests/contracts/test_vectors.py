@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from eth_account import Account
-from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
 from tests.support.build import ROOT, storage_slot
@@ -15,6 +14,7 @@ from tests.support.wire import (
     CANCEL_ALL_TYPE,
     ORDER_TYPE,
     PRICE_TYPE,
+    SESSION_KEY_TYPE,
     WITHDRAWAL_TYPE,
     Domain,
     Fill,
@@ -30,6 +30,7 @@ TYPES = {
     "CancelAll": CANCEL_ALL_TYPE,
     "CancelOrder": "CancelOrder(address account,uint16 subaccount,bytes32 orderId,uint64 nonce)",
     "CancelAllAfter": "CancelAllAfter(address account,uint16 subaccount,uint32 timeoutSeconds,uint64 nonce)",
+    "SessionKey": SESSION_KEY_TYPE,
     "Withdrawal": WITHDRAWAL_TYPE,
     "Price": PRICE_TYPE,
 }
@@ -51,16 +52,22 @@ def domain_of(entry: dict[str, Any]) -> Domain:
     return Domain(entry["chainId"], entry["verifyingContract"], entry["name"], entry["version"])
 
 
+def standing_at(world: World, address: str) -> Contract:
+    """The code of an Exchange elsewhere, with the same markets."""
+    world.evm.set_code(address, world.evm.code(world.exchange.address))
+    for name in ("ticker_hashes", "params"):
+        places = storage_slot("Exchange", "markets", name)
+        for market in (1, 2):
+            ticker = world.exchange.call.market(market)[0]
+            value = int.from_bytes(keccak(text=ticker), "big") if name == "ticker_hashes" else 1
+            world.evm.set_mapping(address, places, market, value)
+    return Contract(world.evm, address, world.exchange.abi)
+
+
 @pytest.fixture(scope="module")
 def exchange() -> Contract:
     """An Exchange that stands where the vectors were signed for."""
-    world, address = World(), load("orders")["domain"]["verifyingContract"]
-    world.evm.set_code(address, world.evm.code(world.exchange.address))
-    names = storage_slot("Exchange", "markets", "ticker_hashes")
-    for market in (1, 2):
-        ticker = world.exchange.call.market(market)[0]
-        world.evm.set_mapping(address, names, market, int.from_bytes(keccak(text=ticker), "big"))
-    return Contract(world.evm, address, world.exchange.abi)
+    return standing_at(World(), load("orders")["domain"]["verifyingContract"])
 
 
 @pytest.mark.parametrize("vector", named(load("orders")["orders"]))
@@ -73,24 +80,30 @@ def test_the_contract_gives_every_order_its_id(exchange: Contract, vector: dict[
 
 @pytest.mark.parametrize("vector", named([*load("messages"), *load("orders")["orders"]]))
 def test_every_message_hashes_as_the_protocol_says(vector: dict[str, Any]) -> None:
-    if vector.get("primaryType") == "SessionKey":
-        typed = {"types": load_session_types(), "primaryType": "SessionKey"}
-        signable = encode_typed_data(full_message=typed | {"domain": vector["domain"], "message": vector["message"]})
-        recovered = Account.recover_message(signable, signature=vector["signature"])
-        assert recovered == vector["signer"]
-        return
     domain = domain_of(vector.get("domain") or load("orders")["domain"])
     message = {k: bytes.fromhex(v[2:]) if k == "orderId" else v for k, v in vector["message"].items()}
     kind = TYPES[vector.get("primaryType", "Order")]
     assert "0x" + digest(domain, kind, message).hex() == vector["digest"]
 
 
-def load_session_types() -> dict[str, list[dict[str, str]]]:
-    fields = ["address account", "address key", "string[] markets", "uint64 budget", "uint32 expiry", "uint64 nonce"]
-    return {
-        "EIP712Domain": load("orders")["types"]["EIP712Domain"],
-        "SessionKey": [dict(zip(("type", "name"), field.split(" "), strict=True)) for field in fields],
-    }
+SESSION_KEYS = [entry for entry in load("messages") if entry["primaryType"] == "SessionKey"]
+
+
+@pytest.mark.parametrize("vector", named(SESSION_KEYS))
+def test_the_contract_registers_the_session_keys_of_the_vectors(vector: dict[str, Any]) -> None:
+    message, world = vector["message"], World()
+    exchange = standing_at(world, vector["domain"]["verifyingContract"])
+    world.evm.warp_to(message["expiry"] - 1)
+    ids = [{"BTC-USD": 1, "ETH-USD": 2}[ticker] for ticker in message["markets"]]
+    terms = message["budget"], message["expiry"], message["nonce"]
+    signature = bytes.fromhex(vector["signature"][2:])
+    [log] = (
+        exchange.send(world.operator)
+        .register_session_key(message["account"], message["key"], ids, *terms, signature)
+        .logs
+    )
+    assert (log.account, log.key) == (message["account"], message["key"])
+    assert (log.budget, log.expiry, log.nonce) == terms
 
 
 @pytest.mark.parametrize("vector", named(load("settle")))
