@@ -16,6 +16,7 @@ from ethpm_types import ContractType
 from web3.exceptions import Web3Exception
 
 from scripts._build import EXCHANGE, Code, compiled
+from scripts._parameters import Market
 from scripts._record import Record
 
 LOGS_AT_ONCE = 20_000
@@ -130,6 +131,15 @@ class System:
     def _abi(self, name: str) -> list[dict[str, Any]]:
         kinds = EXCHANGE if name == "exchange" else (self.record.code[name]["contract"],)
         return [entry for kind in kinds for entry in self.codes[kind].abi]
+
+
+def sources(market: Market, contracts: dict[str, str]) -> tuple[Any, ...]:
+    """The arguments of `set_sources` for a market of the parameters."""
+    assert market.prices is not None
+    named = [
+        (contracts.get(f"adapter:{s.adapter}", s.adapter), s.feed_word(), s.max_age) for s in market.prices.sources
+    ]
+    return market.id, market.size_decimals, market.prices.quorum, market.prices.max_deviation_ppm, named
 
 
 def send(contract: ContractInstance, function: str, *arguments: Any, sender: AccountAPI) -> Any:

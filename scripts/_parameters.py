@@ -24,12 +24,12 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Keys that we do not know are mistakes."""
 
 
-class Roles(_Table):
+class Roles(_Table, frozen=True):
     operator: str
     guardian: str
 
 
-class Collateral(_Table):
+class Collateral(_Table, frozen=True):
     """Either a token with 6 decimals, or a test token that anyone may mint."""
 
     token: str | None = None
@@ -37,7 +37,7 @@ class Collateral(_Table):
     insurance_usdc: int = 0
 
 
-class FeeTier(_Table):
+class FeeTier(_Table, frozen=True):
     volume_usdc: int
     taker_ppm: int
     maker_ppm: int
@@ -47,13 +47,13 @@ class FeeTier(_Table):
         return (self.volume_usdc << 32) | (self.taker_ppm << 16) | (self.maker_ppm % 2**16)
 
 
-class Exchange(_Table):
+class Exchange(_Table, frozen=True):
     settle_window: int
     referrer_share_ppm: int = 0
     fee_tiers: tuple[FeeTier, ...] = ()
 
 
-class Outflow(_Table):
+class Outflow(_Table, frozen=True):
     hour_floor_usdc: int
     hour_share_ppm: int
     day_floor_usdc: int
@@ -64,12 +64,12 @@ class Outflow(_Table):
         return self.hour_floor_usdc * MICRO, self.hour_share_ppm, self.day_floor_usdc * MICRO, self.day_share_ppm
 
 
-class Vault(_Table):
+class Vault(_Table, frozen=True):
     withdrawal_delay: int
     outflow: Outflow | None = None
 
 
-class Adapter(_Table):
+class Adapter(_Table, frozen=True):
     """One for all markets of a chain. `chainlink` needs nothing else; `pyth` its contract; `pushed` its signer."""
 
     kind: Literal["chainlink", "pyth", "pushed"]
@@ -78,7 +78,7 @@ class Adapter(_Table):
     signer: str | None = None
 
 
-class Oracle(_Table):
+class Oracle(_Table, frozen=True):
     """`pushed`: prices of one signer. `router`: the median of the sources that each market names."""
 
     kind: Literal["pushed", "router"]
@@ -88,7 +88,7 @@ class Oracle(_Table):
     adapters: dict[str, Adapter] = {}
 
 
-class Timelock(_Table):
+class Timelock(_Table, frozen=True):
     least_delay: int
     delay: int
     proposers: tuple[str, ...]
@@ -96,7 +96,7 @@ class Timelock(_Table):
     cancellers: tuple[str, ...]
 
 
-class Source(_Table):
+class Source(_Table, frozen=True):
     """`feed`: the proxy's address (Chainlink), the price id (Pyth), the market's id (pushed)."""
 
     adapter: str
@@ -108,13 +108,13 @@ class Source(_Table):
         return number.to_bytes(32, "big")
 
 
-class Prices(_Table):
+class Prices(_Table, frozen=True):
     quorum: int
     max_deviation_ppm: int
     sources: tuple[Source, ...]
 
 
-class Market(_Table):
+class Market(_Table, frozen=True):
     id: int
     ticker: str
     size_decimals: int
@@ -146,7 +146,7 @@ class Market(_Table):
         )
 
 
-class Parameters(_Table, kw_only=True):
+class Parameters(_Table, frozen=True, kw_only=True):
     name: str
     chain_id: int
     # a network without real money: shorter delays and a test token are allowed

@@ -14,45 +14,14 @@ import click
 from ape.api import AccountAPI
 from ape.cli import ConnectedProviderCommand, account_option
 from ape.contracts import ContractInstance
-from eth_utils.crypto import keccak
 
-from scripts._build import EXCHANGE, Code, compiled, optimisation, settings
-from scripts._chain import checksum, container, instance, readable, send
-from scripts._parameters import LOCAL_CHAIN_ID, MICRO, NOBODY, Adapter, Market, Parameters, load
+from scripts._build import EXCHANGE, compiled, settings
+from scripts._chain import checksum, instance, readable, send, sources
+from scripts._deployer import ADAPTERS, Deployer, adapter_arguments
+from scripts._parameters import LOCAL_CHAIN_ID, MICRO, NOBODY, Parameters, load
 from scripts._record import FORMAT, Record, default_path, market_entry
 
-ADAPTERS = {"chainlink": "ChainlinkAdapter", "pyth": "PythAdapter", "pushed": "PushedOracle"}
 OWNED = ("exchange", "vault", "oracle")
-
-
-class Deployer:
-    """Deploys one contract after the other and remembers how."""
-
-    def __init__(self, account: AccountAPI, codes: dict[str, Code], total: int, web3: Any):
-        self.account, self.codes, self._total, self._web3 = account, codes, total, web3
-        self.contracts: dict[str, str] = {}
-        self.code: dict[str, dict[str, Any]] = {}
-
-    def deploy(self, name: str, contract: str, *arguments: Any) -> ContractInstance:
-        code = self.codes[contract]
-        click.echo(f"[{len(self.code) + 1}/{self._total}] {name}: {contract}")
-        with readable(f"deploying {contract}"):
-            made = self.account.deploy(container(code), *arguments)
-            created = made.creation_metadata
-            assert created is not None
-            on_chain = bytes(self._web3.eth.get_code(made.address))
-        self.contracts[name] = made.address
-        self.code[name] = {
-            "contract": contract,
-            "arguments": [list(each) if isinstance(each, tuple) else each for each in arguments],
-            "transaction": created.txn_hash,
-            "block": created.block,
-            "optimize": optimisation(contract),
-            "creationHash": code.creation_hash,
-            "runtimeHash": code.runtime_hash,
-            "codeHash": "0x" + keccak(on_chain).hex(),
-        }
-        return instance(made.address, *(self.codes[each] for each in EXCHANGE)) if name == "exchange" else made
 
 
 def plan(p: Parameters, keep_ownership: bool) -> list[tuple[str, str]]:
@@ -75,26 +44,6 @@ def plan(p: Parameters, keep_ownership: bool) -> list[tuple[str, str]]:
     if not keep_ownership:
         found.append(("timelock", "Timelock"))
     return found
-
-
-def adapter_arguments(adapter: Adapter) -> tuple[Any, ...]:
-    """Of the adapter's constructor."""
-    if adapter.kind == "pyth":
-        assert adapter.pyth is not None
-        return checksum(adapter.pyth), adapter.max_confidence_ppm
-    if adapter.kind == "pushed":
-        assert adapter.signer is not None
-        return (checksum(adapter.signer),)
-    return ()
-
-
-def sources(market: Market, contracts: dict[str, str]) -> tuple[Any, ...]:
-    """The arguments of `set_sources` for a market of the parameters."""
-    assert market.prices is not None
-    named = [
-        (contracts.get(f"adapter:{s.adapter}", s.adapter), s.feed_word(), s.max_age) for s in market.prices.sources
-    ]
-    return market.id, market.size_decimals, market.prices.quorum, market.prices.max_deviation_ppm, named
 
 
 def check_chain(p: Parameters, web3: Any, chain_id: int, keep_ownership: bool) -> None:
