@@ -547,8 +547,6 @@ def _max_deposit(receiver: address, books: Books) -> uint256:
         return 0
     if staticcall exchange.backstop() != self or self._is_ruined(books):
         return 0
-    if books.cash >= MAX_CASH - 1 or books.shares >= MAX_SHARES:
-        return 0
     by_shares: uint256 = (MAX_SHARES - books.shares) * (books.cash + VIRTUAL_ASSETS) // (
         books.shares + VIRTUAL_SHARES
     )

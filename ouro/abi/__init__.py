@@ -9,6 +9,6 @@ from typing import Any
 
 @cache
 def load(name: str) -> list[dict[str, Any]]:
-    """The ABI of `Exchange` (its desk included), `Vault`, `PushedOracle` or `TestUSDC`."""
+    """The ABI of `Exchange` (its desk included), `Vault`, `Backstop`, `PushedOracle` or `TestUSDC`."""
     entries: list[dict[str, Any]] = json.loads(files(__package__).joinpath(f"{name}.json").read_text())
     return entries

@@ -196,6 +196,8 @@ def test_57_leaving_right_after_an_income_takes_none_of_it(house: House) -> None
     house.evm.warp(COOLDOWN)
     house.income(1_000 * USDC)
     assert house.redeem(EVE) == 1_000 * USDC
+    assert house.locked == 1_000 * USDC  # a payment is no loss
+    assert house.sync().logs == []
     house.evm.warp(PERIOD)
     assert house.call.convertToAssets(house.shares(ANN)) >= 2_000 * USDC - 2
 
@@ -509,6 +511,14 @@ def test_ruin_again_and_again_does_not_close_it_for_ever(house: House) -> None:
         house.join(EVE, 10**6 * USDC)
         house.lose(house.cash - USDC)
     assert house.call.totalSupply() > 10**48
+    supply, most = house.call.totalSupply(), house.call.maxDeposit(ANN.address)
+    fits = (2**160 - supply) * USDC // supply
+    assert fits <= most <= fits + 1
+    with house.evm.undone():
+        with pytest.raises(RevertError, match="deposit limit"):
+            house.join(ANN, most + 1)
+        house.join(ANN, most)
+        assert 2**160 * (USDC - 2) // USDC < house.call.totalSupply() <= 2**160
     house.everything()
     house.sync()
     house.evm.warp(COOLDOWN)
