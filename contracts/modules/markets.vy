@@ -18,8 +18,10 @@ REDUCE_ONLY: constant(uint256) = 2
 HALTED: constant(uint256) = 3
 SETTLING: constant(uint256) = 4  # its last price is awaited; trading has ended for ever
 SETTLED: constant(uint256) = 5  # counts at its last price for ever
-# An oracle cannot be starved below this: what is left after a failure would not pay for anything else.
+# An oracle gets this much. One that failed with less has not failed: its caller was given too little.
 ORACLE_GAS: constant(uint256) = 250_000
+# what must be left before the call to give it that: a call passes on 63 of 64 parts, and costs something itself
+GAS_BEFORE_ORACLE: constant(uint256) = ORACLE_GAS * 64 // 63 + 6_000
 
 
 # bits of an indices word that hold slope and rate
@@ -79,11 +81,13 @@ def _price(market: uint256, max_age: uint256) -> (int256, bool):
 @view
 def _published(market: uint256) -> (int256, uint256):
     """
-    @dev An oracle that fails or answers nonsense is one without a price: it must not stand in the way of exits.
+    @dev An oracle that fails or answers nonsense is one without a price: it must not stand in the way of exits. But nobody can make
+         it fail by giving it little gas, which would frame accounts for a stale leg.
     @return Index price (0: none), and when it was published.
     """
     success: bool = False
     response: Bytes[64] = b""
+    gas: uint256 = msg.gas
     success, response = raw_call(
         self.oracle.address,
         abi_encode(market, method_id=method_id("price(uint256)")),
@@ -92,6 +96,7 @@ def _published(market: uint256) -> (int256, uint256):
         is_static_call=True,
         revert_on_failure=False,
     )
+    assert success or gas > GAS_BEFORE_ORACLE
     if not success or len(response) != 64:
         return 0, 0
     price: uint256 = convert(slice(response, 0, 32), uint256)
