@@ -361,7 +361,7 @@ def test_48_an_operator_cannot_starve_the_router_of_a_batch(routed: Routed) -> N
     orders = [world.signed(world.taker, "SELL", slot=5), world.signed(world.maker, "BUY", slot=6)]
     words = [signed.words for signed in orders], [world.fill().word()]
     found = set()
-    for gas in range(100_000, 3_000_000, 50_000):
+    for gas in range(100_000, 6_000_000, 100_000):
         with world.evm.undone():
             try:
                 sent = world.exchange.send(world.operator, gas=gas)
