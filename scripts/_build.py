@@ -47,6 +47,7 @@ class Code:
     creation: bytes
     runtime: bytes
     immutables: tuple[Immutable, ...]
+    storage: dict[str, Any]
 
     @property
     def creation_hash(self) -> str:
@@ -60,6 +61,22 @@ class Code:
     def constructor(self) -> list[dict[str, Any]]:
         """The inputs of the constructor."""
         return next((entry["inputs"] for entry in self.abi if entry["type"] == "constructor"), [])
+
+    def slot_of(self, variable: str) -> int:
+        """Where storage holds a variable of whichever module. Raises `KeyError` if there is none."""
+        return _slot(self.storage, variable)
+
+
+def _slot(layout: dict[str, Any], variable: str) -> int:
+    for name, entry in layout.items():
+        if "slot" not in entry:
+            try:
+                return _slot(entry, variable)
+            except KeyError:
+                continue
+        elif name == variable:
+            return int(entry["slot"])
+    raise KeyError(variable)
 
 
 def source(name: str) -> Path:
@@ -134,6 +151,7 @@ def _code(name: str, output: dict[str, Any]) -> Code:
         creation=bytes.fromhex(output["bytecode"][2:]),
         runtime=bytes.fromhex(output["runtime"][2:]),
         immutables=tuple(_immutables(output["layout"].get("code_layout", {}))),
+        storage=output["layout"].get("storage_layout", {}),
     )
 
 

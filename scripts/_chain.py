@@ -12,14 +12,16 @@ from ape.api.providers import ProviderAPI
 from ape.contracts import ContractContainer, ContractInstance
 from ape.exceptions import ApeException
 from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
 from ethpm_types import ContractType
-from web3.exceptions import Web3Exception
+from web3.exceptions import ContractLogicError, Web3Exception
 
 from scripts._build import EXCHANGE, Code, compiled
 from scripts._parameters import Market
 from scripts._record import Record
 
 LOGS_AT_ONCE = 20_000
+NEXT = "pending"
 deployment_option = click.option(
     "--deployment",
     "path",
@@ -108,15 +110,29 @@ class System:
         return any(entry.get("name") == function for entry in self.codes[contract].abi)
 
     def now(self) -> int:
-        return int(self.web3.eth.get_block("latest")["timestamp"])
+        """The time of the next block: on a chain that mines only when asked to, the last one may be long ago."""
+        return int(self.web3.eth.get_block(NEXT)["timestamp"])
 
-    def simulate(self, sender: str, to: str, data: bytes) -> str | None:
-        """Why a call would fail now; None if it would not."""
+    def simulate(self, sender: str, to: str, data: bytes, storage: dict[str, str] | None = None) -> str | None:
+        """Why a call would fail in the next block; None if it would not.
+
+        `storage`: words of `to` to suppose. A node that cannot do that finds nothing wrong.
+        """
+        override = {"state_override": {to: {"stateDiff": storage}}} if storage else {}
         try:
-            self.web3.eth.call({"from": sender, "to": to, "data": "0x" + data.hex()})
-        except Web3Exception as error:
+            self.web3.eth.call({"from": sender, "to": to, "data": "0x" + data.hex()}, NEXT, **override)
+        except ContractLogicError as error:
             return reason(error)
+        except Web3Exception as error:
+            return None if storage else reason(error)
         return None
+
+    def noticed(self, name: str, payload: bytes) -> dict[str, str]:
+        """The storage that a contract would have if the notice of a call were over."""
+        kind = EXCHANGE[0] if name == "exchange" else self.record.code[name]["contract"]
+        slot = self.codes[kind].slot_of("notice_ready_at")
+        place = keccak(slot.to_bytes(32, "big") + keccak(payload))
+        return {"0x" + place.hex(): f"0x{self.now():064x}"}
 
     def logs(self, name: str, event: str) -> list[Any]:
         """Events of a contract since it was deployed, decoded, in order. `args` holds the fields."""
@@ -144,8 +160,13 @@ def sources(market: Market, contracts: dict[str, str]) -> tuple[Any, ...]:
 
 def send(contract: ContractInstance, function: str, *arguments: Any, sender: AccountAPI) -> Any:
     """A transaction that must succeed; its receipt."""
+    handler = getattr(contract, function)
+    web3: Any = contract.provider.web3
     with readable(f"{contract.contract_type.name}.{function}"):
-        return getattr(contract, function)(*arguments, sender=sender)
+        data = "0x" + bytes(handler.encode_input(*arguments)).hex()
+        # as of the next block: ape's own estimate is of the last one, which may be long ago
+        gas = web3.eth.estimate_gas({"from": sender.address, "to": contract.address, "data": data}, NEXT)
+        return handler(*arguments, sender=sender, gas=gas * 5 // 4)
 
 
 def checksum(address: str) -> str:

@@ -15,7 +15,7 @@ import click
 from ape.api import AccountAPI
 from eth_utils.crypto import keccak
 
-from scripts._chain import System, readable, send
+from scripts._chain import NEXT, System, readable, send
 from scripts._parameters import DAY
 from scripts._record import Record, market_entry_on_chain
 
@@ -99,7 +99,7 @@ class Governance:
     def execute(self, operation: Operation) -> None:
         """Raises `ClickException` unless the operation is ready."""
         timelock = self.system.at("timelock")
-        state = STATES[timelock.state_of(operation.id)]
+        state = state_of(self.system, operation.id)
         if state == "waiting":
             left = int(timelock.get_timestamp(operation.id)) - self.system.now()
             raise click.ClickException(f"operation 0x{operation.id.hex()} is ready in {in_words(left)}")
@@ -121,8 +121,12 @@ class Governance:
     def _problem(self, call: Call, payload: bytes) -> str | None:
         if not call.tried:
             return None
-        record = self.system.record
-        return self.system.simulate(record.governance, record.contracts[call.contract], payload)
+        sender, target = self.system.record.governance, self.system.record.contracts[call.contract]
+        problem = self.system.simulate(sender, target, payload)
+        if problem not in NEED_NOTICE:
+            return problem
+        # what would fail even with notice is not announced
+        return self.system.simulate(sender, target, payload, self.system.noticed(call.contract, payload)) or problem
 
     def _at_once(self, calls: Sequence[Call], payloads: Sequence[bytes], noticed: Sequence[bool]) -> None:
         for call, payload, needed in zip(calls, payloads, noticed, strict=True):
@@ -166,6 +170,11 @@ class Governance:
                 "--dry-run prints the transaction for whoever is: a multisig, for example"
             )
         send(timelock, function, *arguments, sender=self.account)
+
+
+def state_of(system: System, id_: bytes) -> str:
+    """Of an operation, as of the next block."""
+    return STATES[system.at("timelock").state_of(id_, block_id=NEXT)]
 
 
 def operations(system: System) -> dict[bytes, Operation]:
@@ -256,7 +265,7 @@ def in_words(seconds: int) -> str:
             count, rest = divmod(seconds, length)
             tail = f" {in_words(rest)}" if rest and unit != "minute" else ""
             return f"{count} {unit}{'s' if count > 1 else ''}{tail}"
-    return f"{max(seconds, 0)} seconds"
+    return "1 second" if seconds == 1 else f"{max(seconds, 0)} seconds"
 
 
 def _shown(value: Any) -> str:

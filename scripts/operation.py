@@ -16,7 +16,6 @@ from ape.cli import ConnectedProviderCommand, account_option
 
 from scripts._chain import deployment_option
 from scripts._governance import (
-    STATES,
     Governance,
     described,
     dry_run_option,
@@ -24,6 +23,7 @@ from scripts._governance import (
     operations,
     pick,
     refresh,
+    state_of,
     system_of,
 )
 
@@ -42,7 +42,7 @@ def list_(provider: Any, path: Path, everything: bool) -> None:
     timelock, now = system.at("timelock"), system.now()
     shown = 0
     for operation in operations(system).values():
-        state = STATES[timelock.state_of(operation.id)]
+        state = state_of(system, operation.id)
         if state not in ("waiting", "ready") and not everything:
             continue
         shown += 1
@@ -60,17 +60,25 @@ def list_(provider: Any, path: Path, everything: bool) -> None:
 @account_option()
 @deployment_option
 @dry_run_option
-@click.argument("id_", metavar="ID")
-def execute(provider: Any, account: AccountAPI, path: Path, dry_run: bool, id_: str) -> None:
-    """Make the calls of an operation that is ready."""
+@click.option("--all-ready", is_flag=True, help="Every operation that is ready, the oldest first.")
+@click.argument("id_", metavar="[ID]", required=False)
+def execute(provider: Any, account: AccountAPI, path: Path, dry_run: bool, all_ready: bool, id_: str | None) -> None:
+    """Make the calls of an operation that is ready. The beginning of its ID will do."""
+    if (id_ is None) != all_ready:
+        raise click.UsageError("name an operation, or give --all-ready")
     system = system_of(path, provider)
-    operation = pick(system, id_)
-    Governance(system, account, dry_run).execute(operation)
-    if dry_run:
-        return
-    for target, payload in zip(operation.targets, operation.payloads, strict=True):
-        click.echo(f"made {described(system, target, payload)}")
-    refresh(system)
+    if id_ is not None:
+        chosen = [pick(system, id_)]
+    else:
+        chosen = [each for each in operations(system).values() if state_of(system, each.id) == "ready"]
+        if not chosen:
+            raise click.ClickException("nothing is ready")
+    for operation in chosen:
+        Governance(system, account, dry_run).execute(operation)
+        for target, payload in zip(operation.targets, operation.payloads, strict=True):
+            click.echo(f"{'would make' if dry_run else 'made'} {described(system, target, payload)}")
+    if not dry_run:
+        refresh(system)
 
 
 @cli.command(cls=ConnectedProviderCommand)

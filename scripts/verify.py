@@ -17,7 +17,7 @@ from web3.exceptions import Web3Exception
 
 from scripts._build import EXCHANGE, Code, compiled, settings
 from scripts._chain import System, deployment_option, readable
-from scripts._governance import ROLES, STATES, described, operations, rights_of, role
+from scripts._governance import ROLES, described, operations, rights_of, role, state_of
 from scripts._parameters import ANYONE, MICRO, NOBODY, PRODUCTION_DELAY
 from scripts._record import Record, market_entry_on_chain
 
@@ -168,7 +168,7 @@ def check_timelock(f: Findings, system: System) -> None:
     others = {each for each in admins if timelock.hasRole(bytes(32), each)} - {system.record.contracts["timelock"]}
     f.same("timelock: no other administrator", others, set())
     for operation in operations(system).values():
-        state = STATES[timelock.state_of(operation.id)]
+        state = state_of(system, operation.id)
         if state in ("waiting", "ready"):
             for target, payload in zip(operation.targets, operation.payloads, strict=True):
                 f.note(f"{state}: {described(system, target, payload)}")
