@@ -12,12 +12,16 @@ from tests.reference.exchange import AccountKey, HandedOver
 from tests.reference.exits import Closed
 from tests.reference.sessions import Key
 from tests.support.abi import Log
+from tests.support.build import storage_slot
 from tests.support.chain import Receipt
-from tests.support.twin import Twin
+from tests.support.twin import Twin, mapping_slot
 from tests.support.wire import PositionWord, Signed, sign_digest
 
 SESSION_KEY_TYPE = "SessionKey(address account,address key,string[] markets,uint64 budget,uint32 expiry,uint64 nonce)"
 BACKSTOP = "0x" + "ba" * 20
+KEY_WORDS = storage_slot("Exchange", "sessions", "words")
+ACCRUED = storage_slot("Exchange", "referrers", "accrued")
+CLOSE_REQUESTS = storage_slot("Exchange", "accounts", "close_requests")
 
 
 @dataclass
@@ -30,6 +34,31 @@ class Happened:
 
 class WholeTwin(Twin):
     """Each action answers what the model says of it; None when both refuse."""
+
+    # What must hold after every action
+
+    def check(self, *, thoroughly: bool = True) -> None:
+        """Also what is remembered of orders, keys, referrers and requests (I15)."""
+        super().check(thoroughly=thoroughly)
+        for (signer, number), known in self.model.slots.items():
+            slot, tag = self.slot_of(signer, number), int.from_bytes(known.id, "big") & 2**88 - 1
+            if slot.tag == 2**88 - 1:  # a cancel after a cancel, which stands in the place of the order
+                continue
+            expected = (known.generation, known.revision, known.filled, tag)
+            found = (slot.generation, slot.revision, slot.filled, slot.tag)
+            assert found == expected, f"slot {number} of {signer}: {found} is not {expected}"
+        for (owner, key), known_key in self.model.keys.keys.items():
+            word = self._stored(mapping_slot(KEY_WORDS, int(owner, 16)), int(key, 16))
+            fields = (216, 40), (176, 40), (112, 64)
+            expiry, revoked_at, budget = (word >> shift & 2**bits - 1 for shift, bits in fields)
+            assert (expiry, budget) == (known_key.expiry, known_key.budget), key
+            assert revoked_at == (known_key.revoked_at or 0), key
+        for number, accrued in self.model.referrers.accrued.items():
+            assert self._stored(ACCRUED, number) == accrued, number
+        for (account, market), request in self.model.close_requests.items():
+            word = self._stored(CLOSE_REQUESTS, (int(account[0], 16) << 16 | account[1]) << 16 | market)
+            assert (word >> 41, word >> 1 & 2**40 - 1) == (abs(request.size), request.ready_at)
+            assert word & 1 == (request.size > 0)
 
     # Session keys
 
