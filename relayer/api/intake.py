@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from relayer.api.bodies import PlaceBody
 from relayer.api.errors import ApiError
-from relayer.api.verifying import Verifier
+from relayer.api.verifying import Verifier, account_of, wrong_signer
 from relayer.core.inputs import Place
 from relayer.core.outputs import Ack
 from relayer.engine import Engine, Outputs, StoppedError, ack_of
@@ -118,8 +118,8 @@ class Intake:
         items: list[Place] = []
         answers: list[asyncio.Future[Ack]] = []
         for result, (_, answered) in zip(results, taken, strict=True):
-            if isinstance(result, Place) and not self._engine.core.has_deposited(result.signer):
-                result = _without_deposit(result.signer)
+            if isinstance(result, Place):
+                result = self._admitted(result)
             if isinstance(result, Place):
                 items.append(result)
                 answers.append(answered)
@@ -143,6 +143,13 @@ class Intake:
                     answered.set_result(ack_of(outputs))
 
         decided.add_done_callback(on_disk)
+
+    def _admitted(self, item: Place) -> Place | ApiError:
+        """The order again if its signer may sign for its account, and that account has ever held anything."""
+        account, core = account_of(item), self._engine.core
+        if not core.may_sign(account, item.signer):
+            return wrong_signer(item.signer, account, item.order_id)
+        return item if core.has_deposited(account) else _without_deposit(account)
 
 
 def _without_deposit(signer: str) -> ApiError:

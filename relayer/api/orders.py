@@ -61,7 +61,7 @@ async def verify(request: Request) -> Response:
     """Say whom an order's signature recovers to and which digest it must be over. Places nothing."""
     venue = venue_of(request)
     body = decode_body(await read_body(request), _verify, '{"order": {...}, "signature": "0x..."}')
-    verdict = venue.verifier.verdict(body.order, body.signature)
+    verdict = venue.verifier.verdict(body.order, body.signature, venue.engine.core.may_sign)
     return answer(200, verdict)
 
 
@@ -118,7 +118,7 @@ async def read(request: Request, order_id: str) -> Response:
 
 async def _command(venue: Venue, name: str, item: Cancel | CancelAll | CancelAllAfter) -> Response:
     # Strangers are answered before the journal: keys cost nothing, and must not be able to fill the disk.
-    if not venue.engine.core.has_deposited(item.signer):
+    if not venue.engine.core.is_known(item.signer):
         if isinstance(item, CancelAll):
             return answer(200, {"seq": venue.engine.event_log.seq, "cancelled": []})
         raise ApiError(

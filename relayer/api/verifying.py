@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
-from ouro import codec, eip712
+from ouro import addresses, codec, eip712
 from ouro.deployment import Deployment
 from ouro.markets import Market
 from ouro.orders import Order, OrderError
@@ -36,25 +36,27 @@ class Verifier:
         self._markets: dict[str, Market] = {market.ticker: market for market in deployment.markets}
 
     def place(self, message: Mapping[str, object], signature: str, client_id: str) -> Place:
-        """Raises ApiError 400, 401 or 404."""
+        """Whether the signer may sign for the account is the core's to say. Raises ApiError 400, 401 or 404."""
         if len(client_id) > MAX_CLIENT_ID:
             raise ApiError(400, "bad_client_id", f"clientId is longer than {MAX_CLIENT_ID} characters", "clientId")
         order = self._order(message)
         raw = signature_bytes(signature)
         digest = eip712.order_digest(self._domain, order)
-        signer = _signer(digest, raw, order.account)
+        signer = _signer(digest, raw, None)
         words = codec.pack_order(order, self._markets[order.market].id, raw)
         terms, amounts, r, vs = (word.to_bytes(32, "big") for word in words)
         return Place(terms=terms, amounts=amounts, r=r, vs=vs, order_id=digest, signer=signer, client_id=client_id)
 
-    def verdict(self, message: Mapping[str, object], signature: str) -> Verdict:
-        """Whether an order's signature is its account's. Raises ApiError 400 or 404 for what is no order."""
+    def verdict(self, message: Mapping[str, object], signature: str, may_sign: Callable[[str, str], bool]) -> Verdict:
+        """Whether an order's signature is its account's, or by a key that `may_sign` for it. Raises ApiError 400 or 404
+        for what is no order.
+        """
         order = self._order(message)
         digest = eip712.order_digest(self._domain, order)
         recovered, reason = "", ""
         try:
             recovered = eip712.recover(digest, signature_bytes(signature))
-            if recovered != order.account:
+            if not may_sign(order.account, recovered):
                 reason = _other_signer(recovered, order.account, digest)
         except (eip712.SignatureError, ApiError) as error:
             reason = str(error)
@@ -130,18 +132,29 @@ def _signer(digest: bytes, raw: bytes, account: str | None) -> str:
             401, "bad_signature", f"the signature is not valid: {error}; sign the digest 0x{digest.hex()}", "signature"
         ) from None
     if account is not None and recovered != account:
-        raise ApiError(
-            401,
-            "bad_signature",
-            _other_signer(recovered, account, digest),
-            "signature",
-            {"recovered": recovered, "digest": "0x" + digest.hex()},
-        )
+        raise wrong_signer(recovered, account, digest)
     return recovered
+
+
+def account_of(item: Place) -> str:
+    """Whose order it is."""
+    return addresses.checksum(item.terms[:20])
+
+
+def wrong_signer(recovered: str, account: str, digest: bytes) -> ApiError:
+    """A signature that is good, but not by whom it should be."""
+    return ApiError(
+        401,
+        "bad_signature",
+        _other_signer(recovered, account, digest),
+        "signature",
+        {"recovered": recovered, "digest": "0x" + digest.hex()},
+    )
 
 
 def _other_signer(recovered: str, account: str, digest: bytes) -> str:
     return (
-        f"the signature recovers to {recovered}, not to the account {account}: either another key signed, or other "
-        f"fields or another domain were signed; the digest of this message is 0x{digest.hex()}"
+        f"the signature recovers to {recovered}, which is neither the account {account} nor a session key of it: "
+        "either another key signed, or other fields or another domain were signed; "
+        f"the digest of this message is 0x{digest.hex()}"
     )

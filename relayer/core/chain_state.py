@@ -26,10 +26,32 @@ class PendingWithdrawal(msgspec.Struct, frozen=True):
     amount: int
 
 
+class SessionKey(msgspec.Struct, frozen=True):
+    """A key that may sign for an account: ids of its markets (none: all), micro-USDC that it may sign for in all, its
+    last second. One whose revocation was seen signs no more, though its orders live a settle window longer on chain.
+    """
+
+    markets: tuple[int, ...]
+    budget: int
+    expiry: int
+    is_revoked: bool = False
+
+
 class ChainState:
     """The chain's state at one block, as far as matching needs it."""
 
-    __slots__ = ("account_stamps", "head", "ledger", "operator", "owners", "slot_stamps", "used_nonces", "withdrawals")
+    __slots__ = (
+        "account_stamps",
+        "head",
+        "key_signers",
+        "keys",
+        "ledger",
+        "operator",
+        "owners",
+        "slot_stamps",
+        "used_nonces",
+        "withdrawals",
+    )
 
     def __init__(self, ledger: Ledger, operator: str) -> None:
         self.ledger = ledger
@@ -40,6 +62,8 @@ class ChainState:
         self.slot_stamps: dict[tuple[str, int], int] = {}
         self.account_stamps: dict[AccountKey, int] = {}
         self.owners: dict[str, None] = {}
+        self.keys: dict[tuple[str, str], SessionKey] = {}
+        self.key_signers: dict[str, None] = {}
 
     def copy(self) -> ChainState:
         """An independent copy."""
@@ -50,6 +74,8 @@ class ChainState:
         other.slot_stamps = dict(self.slot_stamps)
         other.account_stamps = dict(self.account_stamps)
         other.owners = dict(self.owners)
+        other.keys = dict(self.keys)
+        other.key_signers = dict(self.key_signers)
         return other
 
     def apply(self, event: events.Event) -> None:
@@ -69,6 +95,13 @@ class ChainState:
                     self.used_nonces[event.account, event.id_or_nonce] = None
                 else:
                     self.withdrawals.pop(event.id_or_nonce, None)
+            case events.SessionKeyRegistered():
+                self.keys[event.account, event.key] = SessionKey(event.markets, event.budget, event.expiry)
+                self.key_signers[event.key] = None
+            case events.SessionKeyRevoked():
+                known = self.keys.get((event.account, event.key))
+                if known is not None:
+                    self.keys[event.account, event.key] = msgspec.structs.replace(known, is_revoked=True)
             case events.SlotCancelled():
                 self.slot_stamps[event.signer, event.slot] = event.stamp
             case events.AllCancelled():

@@ -167,6 +167,16 @@ class Core:
         entry = self._state.accounts.get((account, subaccount)) or AccountEntry(account, subaccount)
         return self._state.shadow.withdrawable(entry)
 
+    def may_sign(self, account: str, signer: str) -> bool:
+        """Whether the signer is the account, or a session key that was ever registered for it."""
+        return signer == account or (account, signer) in self._state.chain.head.keys
+
+    def is_known(self, signer: str) -> bool:
+        """Whether a signer ever had a deposit, or is somebody's session key. Other keys cost nothing: what they say
+        need not be written.
+        """
+        return signer in self._state.chain.head.owners or signer in self._state.chain.head.key_signers
+
     def has_deposited(self, owner: str) -> bool:
         """Whether anything was ever credited to an owner. Keys cost nothing: what others say need not be written."""
         return owner in self._state.chain.head.owners

@@ -45,6 +45,7 @@ def _sections(state: State) -> Iterator[Iterator[object]]:
     yield (_account(state.accounts[key]) for key in sorted(state.accounts))
     yield ((*key, use.generation, use.order_id) for key, use in sorted(state.slots.items(), key=lambda item: item[0]))
     yield iter(sorted(state.nonces.items()))
+    yield iter(sorted(state.spent.items()))
     yield (_fill(state.fills[fill_id]) for fill_id in sorted(state.fills))
     yield (fill.id for fill in state.queue)
     yield iter(list(state.unsettled))
@@ -55,6 +56,7 @@ def _chain(chain: Chain) -> Iterator[object]:
     yield (chain.final_number, chain.number, chain.hash)
     head = chain.head
     yield (head.head, sorted(head.used_nonces), sorted(head.slot_stamps.items()), sorted(head.account_stamps.items()))
+    yield [(*names, key) for names, key in sorted(head.keys.items())]
     for withdrawal_id, withdrawal in sorted(head.withdrawals.items()):
         yield (withdrawal_id, withdrawal.account, withdrawal.subaccount, withdrawal.amount)
     ledger = head.ledger

@@ -32,13 +32,15 @@ class PlannedFill:
 class Plan:
     """What an order would do to the book. `stop` says why it ends before the order is filled, '' when the book ran out.
 
+    `budget` is what the session key that signed the order may still spend, micro-USDC (None: the owner signed it).
     `dropped` are resting orders met on the way that can fill no more once `fills` are done, with the reason.
     """
 
-    __slots__ = ("accounts", "dropped", "fills", "open_interest_delta", "remaining", "stop")
+    __slots__ = ("accounts", "budget", "dropped", "fills", "open_interest_delta", "remaining", "stop")
 
-    def __init__(self, remaining: int) -> None:
+    def __init__(self, remaining: int, budget: int | None) -> None:
         self.remaining = remaining
+        self.budget = budget
         self.fills: list[PlannedFill] = []
         self.dropped: list[tuple[LiveOrder, str]] = []
         self.accounts: dict[tuple[str, int], tuple[AccountEntry, ShadowAccount]] = {}
@@ -56,9 +58,9 @@ class Matcher:
         self._taker_fee_ppm = taker_fee_ppm
         self._maker_fee_ppm = maker_fee_ppm
 
-    def plan(self, taker: LiveOrder, fill_room: int) -> Plan:
+    def plan(self, taker: LiveOrder, fill_room: int, budget: int | None = None) -> Plan:
         """The fills an order gets now, in price-time priority."""
-        plan = Plan(taker.remaining)
+        plan = Plan(taker.remaining, budget)
         most = MAX_GROUP_FILLS if taker.fill_or_kill else MAX_BATCH_FILLS
         limit = min(fill_room, most) if taker.one_shot else fill_room
         reduce_only_market = taker.venue.state is MarketState.REDUCE_ONLY
@@ -104,6 +106,12 @@ class Matcher:
                 plan.dropped.append((maker, drop_rest))
                 return
             lots = min(lots, room)
+        wanted = lots
+        if plan.budget is not None:
+            lots = min(lots, max(0, plan.budget) // maker.limit_price)
+            if lots == 0:
+                plan.stop = "key_budget"
+                return
         delta = _open_interest_delta(old_taker.size(venue.id), old_maker.size(venue.id), -lots if taker.sell else lots)
         if delta > 0 and (
             venue.open_interest + venue.unsettled_open_interest + plan.open_interest_delta + delta
@@ -125,6 +133,11 @@ class Matcher:
         plan.fills.append(PlannedFill(maker, lots, price, delta))
         plan.open_interest_delta += delta
         plan.remaining -= lots
+        if plan.budget is not None:
+            plan.budget -= lots * price
+            if lots < wanted:
+                plan.stop = "key_budget"
+                return
         if drop_rest and plan.remaining:
             # What the maker cannot fill must not stay in front of a taker that may come to rest.
             plan.dropped.append((maker, drop_rest))

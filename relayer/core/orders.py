@@ -121,6 +121,11 @@ class LiveOrder:
         return max(0, self.size - self.filled)
 
     @property
+    def by_key(self) -> bool:
+        """Signed by a session key, not by the owner."""
+        return self.signer != self.account.owner
+
+    @property
     def hex_id(self) -> str:
         """The id as people see it."""
         return "0x" + self.id.hex()

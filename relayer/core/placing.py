@@ -24,7 +24,8 @@ def place(state: State, item: Place) -> Ack:
     if repeated is not None:
         return _answer(repeated)
     venue = next(venue for venue in state.venues.values() if venue.ticker == order.market)
-    rules.check_form(order, venue.market, state.config, item.signer, item.client_id)
+    rules.check_signer(order, state, item.signer)
+    rules.check_form(order, venue.market, state.config, item.client_id)
     rules.check_times(order, state)
     live = LiveOrder(
         order_id=item.order_id,
@@ -45,6 +46,7 @@ def place(state: State, item: Place) -> Ack:
         signer=item.signer,
         words=(terms, amounts, int.from_bytes(item.r), int.from_bytes(item.vs)),
     )
+    rules.check_key(live, state)
     rules.check_market(live, state)
     rules.check_slot(live, state)
     rules.check_account(live, state)
@@ -60,7 +62,7 @@ def enter(state: State, order: LiveOrder) -> None:
     if order.reduce_only or order.remaining <= state.shadow.reducible(order.account, order):
         # Reductions pass whatever the backlog, a batch at a time.
         room = max(room, MAX_BATCH_FILLS)
-    plan = state.matcher.plan(order, room)
+    plan = state.matcher.plan(order, room, state.key_room(order) if order.by_key else None)
     if order.fill_or_kill and plan.remaining:
         state.cancel(order, f"fok_unfillable: {plan.stop}" if plan.stop else "fok_unfillable")
         return
@@ -78,6 +80,8 @@ def enter(state: State, order: LiveOrder) -> None:
         state.cancel(order, "ioc_remainder")
     elif order.reduce_only and state.shadow.reducible(order.account, order) == 0:
         state.cancel(order, "reduce_only")
+    elif order.by_key and order.remaining * order.limit_price > state.key_room(order):
+        state.cancel(order, "key_budget")
     else:
         state.rest(order)
 
@@ -99,8 +103,8 @@ def _execute(state: State, taker: LiveOrder, maker: LiveOrder, lots: int, price:
     state.fills[fill.id] = fill
     taker.live_fills += 1
     maker.live_fills += 1
-    taker.filled += lots
-    maker.filled += lots
+    state.count(taker, lots, price)
+    state.count(maker, lots, price)
     taker.venue.unsettled_open_interest += open_interest_delta
     state.hold(fill)
     state.queue.add(fill)

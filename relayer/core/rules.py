@@ -33,16 +33,51 @@ _ONE_SHOT_LIFE_S = 3_600
 """An order that found nobody costs its owner nothing, and memory until it expires."""
 
 
-def check_form(order: Order, market: Market, config: CoreConfig, signer: str, client_id: str) -> None:
-    """Rules that need nothing but the order and the market's tick."""
-    if signer != order.account:
+def check_signer(order: Order, state: State, signer: str) -> None:
+    """Whether the signer may sign for the account at all."""
+    if signer != order.account and (order.account, signer) not in state.chain.head.keys:
         raise RefusedError(
             401,
             "bad_signature",
-            f"the signature is by {signer}, not by the account {order.account}; session keys are not supported yet, "
-            "so sign with the account's own key",
+            f"the signature is by {signer}, which is neither the account {order.account} nor a session key that is "
+            "registered for it: sign with one of these",
             "signature",
         )
+
+
+def check_key(order: LiveOrder, state: State) -> None:
+    """Rules on the session key that signed an order, if one did."""
+    if not order.by_key:
+        return
+    key = state.live_key(order)
+    if key is None:
+        raise RefusedError(
+            401, "key_revoked", f"the session key {order.signer} is revoked: sign with another one", "signature"
+        )
+    if key.markets and order.venue.id not in key.markets:
+        raise RefusedError(
+            422, "key_market", f"the session key {order.signer} may not sign for {order.venue.ticker}", "market"
+        )
+    if order.expiry > key.expiry:
+        raise RefusedError(
+            422,
+            "key_expiry",
+            f"the session key ends at {key.expiry} s, before the order: sign an expiry of at most that",
+            "expiry",
+        )
+    room = state.key_room(order)
+    if order.size * order.limit_price > room:
+        raise RefusedError(
+            422,
+            "key_budget",
+            f"the session key may sign for {_usdc(max(0, room))} more, its open orders counted: make the order "
+            "smaller, or register another key",
+            "size",
+        )
+
+
+def check_form(order: Order, market: Market, config: CoreConfig, client_id: str) -> None:
+    """Rules that need nothing but the order and the market's tick."""
     if len(client_id) > MAX_CLIENT_ID:
         raise RefusedError(400, "bad_client_id", f"clientId is longer than {MAX_CLIENT_ID} characters", "clientId")
     if order.trigger != Trigger.NONE or order.trigger_price:

@@ -103,6 +103,8 @@ def block(state: State, item: ChainBlock) -> None:
     state.recompute()
     if any(isinstance(event, events.SlotCancelled | events.AllCancelled) for event in added.events):
         cancelling.on_chain_cancels(state)
+    if any(isinstance(event, events.SessionKeyRevoked) for event in added.events):
+        _cancel_of_dead_keys(state)
     if any(isinstance(event, events.MarketChanged) for event in added.events):
         _cancel_off_tick(state)
         _cancel_in_settling_markets(state)
@@ -125,6 +127,7 @@ def revert(state: State, item: ChainRevert) -> None:
             _reinstate(state, fill, carried=fill.id in carried)
     state.recompute()
     if dropped:
+        _cancel_of_dead_keys(state)
         refit(state)
 
 
@@ -184,6 +187,13 @@ def _cancel_in_settling_markets(state: State) -> None:
     for order in [order for entry in state.accounts.values() for order in entry.open_orders.values()]:
         if order.venue.state in (MarketState.SETTLING, MarketState.SETTLED):
             state.cancel(order, "market_settling")
+
+
+def _cancel_of_dead_keys(state: State) -> None:
+    """Orders of session keys that were revoked, or never registered after all."""
+    for order in [order for entry in state.accounts.values() for order in entry.open_orders.values()]:
+        if order.by_key and state.live_key(order) is None:
+            state.cancel(order, "key_revoked")
 
 
 def _opens(state: State, entry: AccountEntry, order: LiveOrder) -> bool:
@@ -255,7 +265,7 @@ def _undo(state: State, fill: MatchedFill, after: _Aftermath) -> None:
     fill.status = FillStatus.REJECTED
     state.release(fill)
     for order in (fill.taker, fill.maker):
-        order.filled -= fill.size
+        state.count(order, -fill.size, fill.price)
         after.bereft[order.id] = order
     state.recorder.fill(fill)
     if fill.taker.fill_or_kill:
@@ -290,6 +300,8 @@ def _settle_aftermath(state: State, after: _Aftermath) -> None:
 
 def _may_return(state: State, order: LiveOrder) -> bool:
     """Whether an order that had been filled may rest again: one-shot, expired, replaced and dead ones may not."""
+    if order.by_key and state.live_key(order) is None:
+        return False
     if order.one_shot or order.expiry - state.config.settle_window_s <= state.time_s:
         return False
     if state.slots[order.signer, order.slot].order_id != order.id:
@@ -334,7 +346,7 @@ def _reinstate(state: State, fill: MatchedFill, *, carried: bool) -> None:
 def _count_again(state: State, fill: MatchedFill) -> None:
     """A rejected fill counts again; its orders offer that much less."""
     for order in (fill.taker, fill.maker):
-        order.filled += fill.size
+        state.count(order, fill.size, fill.price)
         state.recorder.order(order)
         if order.level is not None:
             state.resize(order)

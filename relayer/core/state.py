@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ouro.markets import MarketState
 from relayer.core.accounts import AccountEntry, AccountKey
-from relayer.core.chain_state import Chain
+from relayer.core.chain_state import Chain, SessionKey
 from relayer.core.config import CoreConfig
 from relayer.core.fills import Batch, FillQueue, MatchedFill
 from relayer.core.matching import Matcher
@@ -56,6 +56,8 @@ class State:
         self.batches: dict[int, Batch] = {}
         self.last_batch = (0, -1)
         self.reserved: dict[tuple[str, int], AccountEntry] = {}
+        self.spent: dict[tuple[str, str], int] = {}
+        self.key_reserved: dict[tuple[str, str], int] = {}
         self.placed = 0
         self.last_fill_id = 0
         self.expiries: list[tuple[int, int, bytes]] = []
@@ -92,6 +94,7 @@ class State:
         lots = order.remaining
         order.account.open_orders[order.id] = order
         order.account.expose(order, lots)
+        self._reserve(order, lots)
         order.venue.book.side(order.sell).add(order, lots)
         heapq.heappush(self.expiries, (order.expiry - self.config.settle_window_s, order.placed, order.id))
         self.recorder.venue(order.venue)
@@ -100,6 +103,7 @@ class State:
         """Makes a resting order offer what remains of it; a filled one leaves the book."""
         lots = order.remaining
         order.account.expose(order, lots - order.resting)
+        self._reserve(order, lots - order.resting)
         order.venue.book.side(order.sell).resize(order, lots)
         if lots == 0:
             order.account.open_orders.pop(order.id)
@@ -109,6 +113,7 @@ class State:
         """Ends an order, taking it out of the book if it rests there."""
         if order.level is not None:
             order.account.expose(order, -order.resting)
+            self._reserve(order, -order.resting)
             order.venue.book.side(order.sell).remove(order)
             order.account.open_orders.pop(order.id)
             self.recorder.venue(order.venue)
@@ -139,6 +144,32 @@ class State:
         if len(self.disarms) > 2 * len(self.accounts) + _TIMERS_KEPT:
             self.disarms = [each for each in self.disarms if self.accounts[each[1], each[2]].disarm_at_ms == each[0]]
             heapq.heapify(self.disarms)
+
+    def count(self, order: LiveOrder, lots: int, price: int) -> None:
+        """Fills an order by `lots`, or undoes that (negative). What a session key signed for is out of its budget."""
+        order.filled += lots
+        if order.by_key:
+            key = (order.account.owner, order.signer)
+            self.spent[key] = self.spent.get(key, 0) + lots * price
+
+    def live_key(self, order: LiveOrder) -> SessionKey | None:
+        """The session key that signed an order, None when there is none of that name or it is revoked."""
+        key = self.chain.head.keys.get((order.account.owner, order.signer))
+        return None if key is None or key.is_revoked else key
+
+    def key_room(self, order: LiveOrder) -> int:
+        """Notional that the session key of an order which does not rest may still sign for, beside its open orders."""
+        key = self.live_key(order)
+        if key is None:
+            return 0
+        name = (order.account.owner, order.signer)
+        return key.budget - self.spent.get(name, 0) - self.key_reserved.get(name, 0)
+
+    def _reserve(self, order: LiveOrder, lots: int) -> None:
+        """Counts `lots` more (fewer) of an order that rests among what its session key may yet sign for."""
+        if order.by_key:
+            name = (order.account.owner, order.signer)
+            self.key_reserved[name] = self.key_reserved.get(name, 0) + lots * order.limit_price
 
     def hold(self, fill: MatchedFill) -> None:
         """Counts a fill as unsettled: both accounts are as if it had happened."""

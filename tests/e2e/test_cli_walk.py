@@ -30,7 +30,8 @@ ROOT = Path(__file__).parents[2]
 OURO = Path(sys.executable).with_name("ouro")
 PASSWORD = "a password for the test"
 
-pytestmark = pytest.mark.timeout(240)
+# the first test starts the stack, and that compiles every contract
+pytestmark = pytest.mark.timeout(480)
 
 
 def free_ports() -> tuple[int, int]:
@@ -79,7 +80,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
     try:
-        eventually(lambda: is_ready(base_url, process, log), f"the stack is ready; {log}", 120)
+        eventually(lambda: is_ready(base_url, process, log), f"the stack is ready; {log}", 300)
         yield base_url
     finally:
         process.send_signal(signal.SIGINT)

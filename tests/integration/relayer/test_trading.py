@@ -4,6 +4,7 @@
 import time
 
 from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, World, eventually
+from tests.support.wire import wallet
 
 
 def test_a_signed_order_becomes_a_settled_position(shared: World, relayer: RelayerProcess) -> None:
@@ -32,6 +33,31 @@ def test_a_signed_order_becomes_a_settled_position(shared: World, relayer: Relay
     eventually(lambda: relayer.fills()[fill_id][-1] == "final", what="finality")
     order = relayer.order(placed.json()["id"])
     assert (order["filled"], order["status"]) == (40, "OPEN")
+
+
+def test_a_session_key_trades_for_its_account(shared: World, relayer: RelayerProcess) -> None:
+    maker, owner, key = shared.trader("maker"), shared.trader("owner"), wallet("a session key")
+    body = shared.body(key, shared.order(owner, "BUY", 30, time_in_force="IOC"))
+    unknown = relayer.http.post("/v4/orders", json=body)
+    assert (unknown.status_code, unknown.json()["errorCode"]) == (401, "bad_signature")
+    assert relayer.http.post("/v4/orders/verify", json=body).json()["valid"] is False
+
+    expiry = shared.node.rpc.now + 86_400
+    terms = (owner.address, key.address, [1], 10**9, expiry, 1, b"")
+    shared.system.exchange.send(owner.address).register_session_key(*terms)
+    relayer.catch_up()
+    assert relayer.http.post("/v4/orders", json=shared.signed(maker, "SELL", 100)).status_code == 201
+    assert relayer.http.post("/v4/orders/verify", json=body).json()["valid"] is True
+    taken = relayer.http.post("/v4/orders", json=shared.body(key, shared.order(owner, "BUY", 30, time_in_force="IOC")))
+    assert (taken.status_code, taken.json()["status"]) == (201, "FILLED"), taken.text
+    resting = shared.body(key, shared.order(owner, "BUY", 10, BTC_PRICE - 1_000))
+    assert relayer.http.post("/v4/orders", json=resting).status_code == 201
+    eventually(lambda: shared.size_of(owner) == 30, what="the settlement")
+    assert shared.system.exchange.call.session_key(owner.address, key.address)[2] == 10**9 - 30 * BTC_PRICE
+
+    shared.system.exchange.send(owner.address).revoke_session_key(owner.address, key.address)
+    relayer.catch_up()
+    assert relayer.order(shared.order_id(resting))["reason"] == "key_revoked"
 
 
 def test_an_order_right_behind_its_deposit_is_taken(shared: World, relayer: RelayerProcess) -> None:
