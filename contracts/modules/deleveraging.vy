@@ -45,6 +45,7 @@ def deleverage(
     m: markets.Market = takeovers._open_market(market)
     health: margin.Health = margin._health(account)
     assert health.equity < 0, "account is solvent"
+    assert not health.stale, "stale leg"
     held: int256 = takeovers._held(account, market) >> 192
     assert held != 0, "no such position"
     lots: DynArray[int256, MAX_COUNTERPARTIES] = []

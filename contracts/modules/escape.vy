@@ -25,7 +25,7 @@ uses: takeovers
 
 WAIT: constant(uint256) = 6 * units.HOUR
 LIFE: constant(uint256) = units.HOUR
-CLOSE_FEE_PPM: constant(int256) = 1_000
+CLOSE_FEE_PPM: constant(int256) = 5_000
 
 # a request: lots 48 | ready at 40 | bit 0: of a long position
 

@@ -48,7 +48,8 @@ def liquidate(
     )
     fund_share: int256 = concession // units.INSURANCE_SHARE
     hole: int256 = 0
-    if health.equity <= 0:
+    # a hole that a stale price may have made stays with the legs that are left
+    if health.equity <= 0 and not health.stale:
         hole = waterfall._hole(
             health,
             margin._margin_of(held, m.index, m.mmf),

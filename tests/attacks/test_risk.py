@@ -452,7 +452,7 @@ def test_33_out_without_the_operator() -> None:
     anyone.fix_settlement(1)
     world.warp(86_400)
     anyone.settle_positions(1, [account_key(world.taker), account_key(world.maker)])
-    fee = 600 * PRICE[1] // 1_000
+    fee = 600 * PRICE[1] * 5_000 // 10**6
     assert world.cash(world.taker) == 100_000 * USDC - fee
     for key in (world.taker, world.maker):
         vault = world.vault.send(key.address)

@@ -12,7 +12,7 @@ from tests.support.world import KEYS, PRICE, USDC, World, account_key
 
 SECOND, KEEPER = wallet("second maker"), wallet("keeper")
 WAIT, LIFE = 6 * 3_600, 3_600
-FEE = PRICE[1] // 1_000
+FEE = PRICE[1] * 5_000 // 10**6
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_a_short_closes_above_the_index_and_rounding_is_against_it() -> None:
     assert asked.size == -10
     wait(world, price=2_300_001)
     [log] = execute(world, (10,), (world.maker,)).named("CloseExecuted")
-    assert (log.size, log.price) == (-10, 2_300_001 + 2_301)
+    assert (log.size, log.price) == (-10, 2_300_001 + 11_501)
 
 
 def test_in_pieces_by_whoever_comes(world: World) -> None:
@@ -216,7 +216,7 @@ def test_an_insolvent_account_is_deleveraged_not_let_out() -> None:
     keys, sizes = [account_key(world.maker)], [1_000]
     with pytest.raises(RevertError, match="account lacks margin"):
         world.exchange.send(KEEPER.address).execute_close(poor.address, 0, 1, keys, sizes)
-    world.push({1: 2_182_190})  # the fee is worth 2.183 USDC
+    world.push({1: 2_190_955})  # the fee is worth 10.955 USDC
     world.exchange.send(KEEPER.address).execute_close(poor.address, 0, 1, keys, sizes)
     assert 0 <= world.cash(poor) < USDC // 100
 

@@ -13,7 +13,7 @@ from tests.reference.waterfall import Paid
 
 WAIT = 6 * HOUR
 LIFE = HOUR
-CLOSE_FEE_PPM = 1_000
+CLOSE_FEE_PPM = 5_000
 SILENCE = 72 * HOUR
 NOTICE = HOUR
 PATIENCE = 24 * HOUR

@@ -61,7 +61,7 @@ class Takeovers(Waterfall):
         taken = min(size, terms.max_size)
         lots = taken if held > 0 else -taken
         price = terms.price(market, held)
-        hole = liquidation.hole(before, market, held, taken)
+        hole = 0 if before.stale else liquidation.hole(before, market, held, taken)
         # a step is part of the market's state before and after, as any other price of that moment
         paid = self.pay(market, hole, of_long=held > 0)
         if paid.covered != hole:
@@ -88,6 +88,8 @@ class Takeovers(Waterfall):
         held = position.size
         if before.equity >= 0:
             raise RefusedError("account is solvent")
+        if before.stale:
+            raise RefusedError("stale leg")
         if held == 0:
             raise RefusedError("no such position")
         parts = list(self.parts_of(market, held, abs(held), counterparties, sizes))
