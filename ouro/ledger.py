@@ -252,9 +252,7 @@ class Ledger:
         detail = event.detail
         share_ppm = self.referrer_share_ppm if self._shared else 0
         self._shared = False
-        if detail.is_liquidation or not funding.counts(
-            detail.taker_fee_ppm, detail.maker_fee_ppm, event.taker, event.maker, share_ppm
-        ):
+        if not funding.counts(detail.taker_fee_ppm, detail.maker_fee_ppm, event.taker, event.maker, share_ppm):
             return
         state = self._state(detail.market)
         self._update(
