@@ -19,8 +19,8 @@ _PPM_DECIMALS = 6
 
 
 def market(connection: Connection, catalog: Catalog, listing: Listing) -> dict[str, Any]:
-    """One market. `openInterest`, `baseOpenInterest`, `maxOpenInterest` are in the base asset; `volume24H` is in USDC, and
-    so are the caps, between which open interest scales `initialMarginFraction` up to 1 (upper cap 0: it does not).
+    """One market. `openInterest`, `baseOpenInterest`, `maxOpenInterest` are in the base asset. `volume24H` is in USDC,
+    as are the caps, between which open interest scales `initialMarginFraction` up to 1 (upper cap 0: it does not).
     """
     row = listing.row
     day = last_day(connection, catalog, listing)
