@@ -10,8 +10,8 @@ SEED ?= 1
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$(PATH):$(CURDIR)/.tools/uv/bin
 export PORT ANVIL_PORT
-# mamushi cannot parse an `initializes` over several lines, which two files need
-VYPER := $(filter-out contracts/Exchange.vy contracts/ExchangeExit.vy,$(wildcard contracts/*.vy contracts/*/*.vy contracts/*/*.vyi))
+# mamushi cannot parse an `initializes` over several lines, which three files need
+VYPER := $(filter-out contracts/Exchange.vy contracts/ExchangeDesk.vy contracts/ExchangeExit.vy,$(wildcard contracts/*.vy contracts/*/*.vy contracts/*/*.vyi))
 COMPILE := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header $(if $(UPGRADE),--upgrade)
 
 .PHONY: help setup up demo test check format bench fuzz coverage mutation lock clean distclean

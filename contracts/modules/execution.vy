@@ -48,9 +48,7 @@ def _execute(fill: uint256, venue: Venue, side: Side, blame: uint256) -> positio
     size: uint256 = (fill >> 96) & slots.MASK_48
     word: int256 = accounts.words[account]
     if word & slots.FLOORED != 0:
-        if accounts._is_floored(
-            account, word, (side.amounts >> 64) & slots.MASK_48, orders.SETTLE_WINDOW
-        ):
+        if accounts._is_floored(account, word, (side.amounts >> 64) & slots.MASK_48, orders.SETTLE_WINDOW):
             reasons._reject(unsafe_add(reasons.CANCELLED, blame))
     held: int256 = accounts.positions[(account << 16) | convert(venue.quote.market, uint256)]
 

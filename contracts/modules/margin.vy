@@ -95,9 +95,7 @@ def _margin_of(size: int256, index: int256, fraction: int256) -> int256:
     @return ceil(|size| * index * fraction), micro-USDC. Bounds: 2**46 * 2**40 * 2**24.
     """
     lots: int256 = size if size > 0 else unsafe_sub(0, size)
-    return unsafe_div(
-        unsafe_add(unsafe_mul(unsafe_mul(lots, index), fraction), units.PPM - 1), units.PPM
-    )
+    return unsafe_div(unsafe_add(unsafe_mul(unsafe_mul(lots, index), fraction), units.PPM - 1), units.PPM)
 
 
 @internal
@@ -165,9 +163,7 @@ def _rest(word: int256, account: uint256, except_market: int256) -> Health:
                     (held << 64) >> 128, unsafe_mul(size, unsafe_sub(unsafe_mul(index, units.SCALE), g))
                 ),
             )
-            initial = unsafe_add(
-                initial, self._margin_of(size, index, (quote >> 37) & slots.SIGNED_MASK_20)
-            )
+            initial = unsafe_add(initial, self._margin_of(size, index, (quote >> 37) & slots.SIGNED_MASK_20))
             fresh = fresh & (quote >> 16)
     return Health(equity=equity, initial=initial, maintenance=0, stale=fresh & 1 == 0)
 

@@ -72,9 +72,7 @@ def _trade(
         if others.stale or not covered:
             others.maintenance = margin._maintenance_of_rest(word, account, quote.market)
             if not self._is_improved(others, quote, size_0, bare_0, size_1, equity_1):
-                return Change(
-                    word=0, open_interest=0, fault=reasons.STALE_LEG if covered else reasons.MARGIN
-                )
+                return Change(word=0, open_interest=0, fault=reasons.STALE_LEG if covered else reasons.MARGIN)
     newest: int256 = held & ONE_SHOT_BITS
     if one_shot << 16 > newest:
         newest = one_shot << 16
@@ -101,7 +99,12 @@ def _trade(
 @internal
 @pure
 def _is_improved(
-    others: margin.Health, quote: margin.Quote, size_0: int256, bare_0: int256, size_1: int256, equity_1: int256
+    others: margin.Health,
+    quote: margin.Quote,
+    size_0: int256,
+    bare_0: int256,
+    size_1: int256,
+    equity_1: int256,
 ) -> bool:
     return margin._is_improved(
         unsafe_add(

@@ -67,9 +67,7 @@ def _claim(number: uint256):
     self.accrued[number] = 0
     cash: int256 = accounts._add_cash(payee, convert(amount, int256))
     owner: address = accounts._owner_of(payee)
-    log events.ReferralClaimed(
-        number=number, account=owner, subaccount=payee & slots.MASK_16, amount=amount
-    )
+    log events.ReferralClaimed(number=number, account=owner, subaccount=payee & slots.MASK_16, amount=amount)
     log events.Credited(account=owner, subaccount=payee & slots.MASK_16, amount=amount, cash=cash)
 
 

@@ -133,9 +133,7 @@ def _digest(
             x"1901",
             # not the one that is kept: it is of the contract whose code this is
             orders._domain_on(chain.id),
-            keccak256(
-                abi_encode(SESSION_KEY_TYPE, account, key, listed, budget, expiry, nonce)
-            ),
+            keccak256(abi_encode(SESSION_KEY_TYPE, account, key, listed, budget, expiry, nonce)),
         )
     )
 

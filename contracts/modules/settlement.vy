@@ -397,9 +397,10 @@ def _count(
     @return The market's volume and premium, and the fees collected, all with this fill.
     """
     net: int256 = taker.fee + maker.fee
-    counting: int256 = rate * (
-        units.PPM - max(referrers._share_of(taker.terms), referrers._share_of(maker.terms))
-    ) // units.PPM
+    counting: int256 = (
+        rate
+        * (units.PPM - max(referrers._share_of(taker.terms), referrers._share_of(maker.terms))) // units.PPM
+    )
     kept: int256 = net - referrers._part(taker.terms & slots.MASK_32, taker.fee, net)
     kept -= referrers._part(maker.terms & slots.MASK_32, maker.fee, net)
     if (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""A hole that only a stale price makes is not paid: when the price comes back the account would keep what others gave."""
+"""A hole that only a stale price makes is not paid: with the price back the account would keep what others gave."""
 
 import pytest
 
