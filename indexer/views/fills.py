@@ -75,8 +75,7 @@ def filled(rows: Rows, block: Block, event: events.Fill, share_ppm: int = 0) -> 
         _liquidation(
             rows, block, event, taker, maker, market=detail.market, size=-lots, fee=taken.fee, price=detail.price
         )
-    else:
-        _count_for_funding(state, event, share_ppm)
+    _count_for_funding(state, event, share_ppm)
     rows.put(schema.market_states, state)
 
 

@@ -143,6 +143,9 @@ def test_a_liquidation_on_the_book_pays_the_insurance_fund(chain: ChainVenue, in
     assert kinds["LIQUIDATED"]["fee"] == row["insurance_fee"]
     assert kinds["LIQUIDATED"]["order_id"] is None
     assert kinds["LIQUIDATION"]["order_id"] is not None
+    chain.warp(3_600)
+    index.sync()
+    assert_equals_storage(index, chain)
 
 
 def test_a_deleveraged_account_and_its_counterparties(chain: ChainVenue, index: Index) -> None:

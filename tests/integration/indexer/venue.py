@@ -110,7 +110,7 @@ class ChainVenue:
         words = (*seller.words(1), 0, 0)
         nobody = Signed(seller, seller.hash(self.system.domain), words, owner.address)
         self._fill_id += 1
-        return self.system.settle([nobody, buyer], [Fill(self._fill_id, price, lots, 0, 1, flags=2)])
+        return self.system.settle([nobody, buyer], [Fill(self._fill_id, price, lots, 0, 1, maker_fee=250, flags=2)])
 
     def deleverage(self, owner: LocalAccount, counterparties: list[LocalAccount], sizes: list[int]) -> None:
         keys = [account_key(key) for key in counterparties]
