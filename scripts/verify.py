@@ -219,7 +219,8 @@ def check_limits(f: Findings, system: System) -> None:
 
 @click.command(cls=ConnectedProviderCommand)
 @deployment_option
-def cli(provider: Any, path: Path) -> None:
+@click.option("--kept", is_flag=True, help="Take what was compiled here before from the same sources; much faster.")
+def cli(provider: Any, path: Path, kept: bool) -> None:
     """Hold a deployment against its record and against freshly compiled code."""
     record = Record.load(path)
     f = Findings()
@@ -231,7 +232,7 @@ def cli(provider: Any, path: Path) -> None:
         else:
             f.same(f"{key} as recorded", value, record.data["compiler"].get(key))
     click.echo(f"compiling {len(record.code)} contracts")
-    fresh = compiled([entry["contract"] for entry in record.code.values()] + list(EXCHANGE), fresh=True)
+    fresh = compiled([entry["contract"] for entry in record.code.values()] + list(EXCHANGE), fresh=not kept)
     system = System(record, provider)
     with readable("reading the deployment"):
         check_code(f, system, fresh)
