@@ -3,7 +3,7 @@
 
 from tests.reference.exits import Exits
 from tests.reference.ledger import AccountKey, RefusedError
-from tests.reference.orders import Stamps
+from tests.reference.orders import MAX_REVISION, NO_ORDER, Slot, Stamps
 from tests.reference.sessions import Key
 from tests.reference.settlement import (
     ACCOUNT,
@@ -59,7 +59,12 @@ class Exchange(Settlement, Exits):
     # Cancels
 
     def cancel_slot(self, signer: str, slot: int) -> int:
-        return self._cancel(self.slot_cancels[signer, slot])
+        stamps = self.slot_cancels[signer, slot]
+        earlier = stamps.stamps[-1] if stamps.stamps else 0
+        stamp = self._cancel(stamps)
+        if self.slots[signer, slot].generation <= earlier * 1000:
+            self.slots[signer, slot] = Slot(earlier * 1000, MAX_REVISION, 0, NO_ORDER)
+        return stamp
 
     def cancel_all(self, key: AccountKey) -> int:
         return self._cancel(self.account_cancels[key])

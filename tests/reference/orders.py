@@ -10,6 +10,9 @@ MAX_LIFE_S = 90 * 86_400
 MAX_AHEAD_S = 10
 MAX_SIZE = 2**46
 MAX_PRICE = 2**40
+MAX_REVISION = 65_535
+NO_ORDER = b"\xff" * 32
+"""Stands in a slot for the order that a cancel killed for good."""
 
 
 def static_faults(signed: Signed, now: int) -> Iterator[str]:
