@@ -4,13 +4,12 @@
 """
 @title Ouro Exchange
 @license GNU Affero General Public License v3.0 only
-@notice Accounts, positions and order state. This is the hot part: settlement and credit. Everything else lives in the immutable
+@notice Accounts, positions and order state. This is the hot part: settlement. Everything else lives in the immutable
         ExchangeDesk, which this contract delegates to; both initialise the same modules in the same order, so that they
         share one storage layout.
 """
 
 from .modules import accounts
-from .modules import custody
 from .modules import execution
 from .modules import groups
 from .modules import margin
@@ -30,7 +29,6 @@ initializes: margin[accounts := accounts, markets := markets]
 initializes: positions[accounts := accounts, margin := margin]
 initializes: sessions[markets := markets, orders := orders]
 initializes: referrers[accounts := accounts]
-initializes: custody[accounts := accounts, margin := margin, markets := markets]
 initializes: execution[
     accounts := accounts,
     orders := orders,
@@ -54,7 +52,6 @@ exports: (
     settlement.settle,
     settlement.execute_fill,
     settlement.execute_group,
-    custody.credit,
     margin.quote,
     orders.SETTLE_WINDOW,
     roles.heads,

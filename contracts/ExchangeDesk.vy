@@ -57,6 +57,7 @@ exports: (
     liquidation.liquidate,
     book_liquidation.execute_liquidation,
     deleveraging.deleverage,
+    custody.credit,
     custody.debit,
     custody.credit_insurance,
 )
@@ -72,24 +73,6 @@ def __init__(office: address, settle_window: uint256):
     OFFICE = office
     roles.__init__()
     orders.__init__(settle_window)
-
-
-@external
-@nonreentrant
-def cancel_slot(slot: uint256):
-    """
-    @notice Kills every order in one of the caller's slots that is signed by now, one SETTLE_WINDOW from now.
-    """
-    orders._cancel_slot(msg.sender, slot)
-
-
-@external
-@nonreentrant
-def cancel_all(subaccount: uint256):
-    """
-    @notice Kills every order of one of the caller's subaccounts that is signed by now, one SETTLE_WINDOW from now.
-    """
-    accounts._cancel_all(accounts._key(msg.sender, subaccount), subaccount, orders.SETTLE_WINDOW)
 
 
 @external

@@ -350,7 +350,25 @@ def _has_fresh_price(market: uint256, max_age: uint256) -> bool:
     return fresh
 
 
-# Session keys and referrers
+# Cancels, session keys and referrers
+
+
+@external
+@nonreentrant
+def cancel_slot(slot: uint256):
+    """
+    @notice Kills every order in one of the caller's slots that is signed by now, one SETTLE_WINDOW from now.
+    """
+    orders._cancel_slot(msg.sender, slot)
+
+
+@external
+@nonreentrant
+def cancel_all(subaccount: uint256):
+    """
+    @notice Kills every order of one of the caller's subaccounts that is signed by now, one SETTLE_WINDOW from now.
+    """
+    accounts._cancel_all(accounts._key(msg.sender, subaccount), subaccount, orders.SETTLE_WINDOW)
 
 
 @external
@@ -436,7 +454,7 @@ def margin_of(owner: address, subaccount: uint256) -> (int256, uint256, uint256,
     """
     @return Equity, initial and maintenance margin, all scaled by 2^32 micro-USDC, and whether a leg's price is stale.
     """
-    h: margin.Health = margin._health(accounts._key(owner, subaccount))
+    h: margin.Health = margin._health(accounts._key(owner, subaccount), True)
     return (
         h.equity,
         convert(h.initial * units.SCALE, uint256),

@@ -70,7 +70,7 @@ def _share(
     @dev Rejects what is not a liquidation, or worse than one.
     @return What the insurance fund gets for a lot, micro-USDC.
     """
-    health: margin.Health = margin._health(account)
+    health: margin.Health = margin._health(account, False)
     sells: bool = taker.amounts & slots.SELL != 0
     if (
         health.equity <= 0

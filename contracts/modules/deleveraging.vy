@@ -43,7 +43,7 @@ def deleverage(
     margin._open_epoch()
     account: uint256 = accounts._key(owner, subaccount)
     m: markets.Market = takeovers._open_market(market)
-    health: margin.Health = margin._health(account)
+    health: margin.Health = margin._health(account, False)
     assert health.equity < 0, "account is solvent"
     assert not health.stale, "stale leg"
     held: int256 = takeovers._held(account, market) >> 192

@@ -35,7 +35,7 @@ def liquidate(
     liquidator: uint256 = accounts._key(msg.sender, liquidator_subaccount)
     assert account != liquidator, "own account"
     m: markets.Market = takeovers._open_market(market)
-    health: margin.Health = margin._health(account)
+    health: margin.Health = margin._health(account, False)
     deficit: int256 = health.maintenance * units.SCALE - health.equity
     assert deficit > 0, "account is healthy"
     held: int256 = takeovers._held(account, market) >> 192
@@ -105,9 +105,10 @@ def _concession(health: margin.Health, m: markets.Market) -> int256:
 @pure
 def _closable(health: margin.Health, m: markets.Market, held: int256, concession: int256) -> int256:
     """
-    @return How many lots restore initial margin; all when that cannot be or only dust would stay.
+    @return How many lots restore initial margin, unscaled: nobody makes a take-over larger by pumping open interest. All
+            when that cannot be or only dust would stay.
     """
-    relief: int256 = m.index * m.imf // units.PPM - concession
+    relief: int256 = m.index * m.base_imf // units.PPM - concession
     if relief <= 0 or health.equity <= 0:
         return held
     relief *= units.SCALE

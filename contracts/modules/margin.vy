@@ -188,8 +188,9 @@ def _maintenance_of_rest(word: int256, account: uint256, except_market: int256) 
 
 @internal
 @view
-def _health(account: uint256) -> Health:
+def _health(account: uint256, scaled: bool) -> Health:
     """
+    @param scaled Whether initial margin is as open interest scales it.
     @return Health of the whole account. Reads every quote afresh, hence a view.
     """
     word: int256 = accounts.words[account]
@@ -201,10 +202,11 @@ def _health(account: uint256) -> Health:
         id: uint256 = convert(instruments & slots.SIGNED_MASK_16, uint256)
         instruments = instruments >> 16
         if id != 0:
+            quote: Quote = self._quote_of(markets._load(id))
+            if not scaled:
+                quote.imf = slots._params(markets.params[id]).imf
             health = self._add_leg(
-                health,
-                slots._position(accounts.positions[(account << 16) | id]),
-                self._quote_of(markets._load(id)),
+                health, slots._position(accounts.positions[(account << 16) | id]), quote
             )
     return health
 
@@ -224,7 +226,7 @@ def _withdrawable(account: uint256) -> uint256:
     """
     @return min(cash, equity - initial margin), micro-USDC; nothing while a leg's price is stale.
     """
-    health: Health = self._health(account)
+    health: Health = self._health(account, True)
     if health.stale:
         return 0
     free: int256 = (health.equity - health.initial * units.SCALE) >> units.SCALE_BITS

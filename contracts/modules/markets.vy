@@ -32,6 +32,9 @@ struct Market:
     id: uint256
     ticker_hash: bytes32
     imf: int256  # as the open interest scales it
+    base_imf: int256  # unscaled
+    scale_from: int256
+    scale_to: int256
     mmf: int256
     band: int256
     tick: uint256
@@ -150,21 +153,24 @@ def _load(market: uint256) -> Market:
     m.accrued = unsafe_mul(m.slope, convert(elapsed, int256))
     m.g_long += m.accrued
     m.g_short += m.accrued
-    m.imf = self._scaled(p, unsafe_mul(m.open_interest, m.index))
+    m.base_imf = p.imf
+    m.scale_from = p.scale_from
+    m.scale_to = p.scale_to
+    m.imf = self._scaled_at(m, m.open_interest)
     return m
 
 
 @internal
 @pure
-def _scaled(p: slots.Params, notional: int256) -> int256:
+def _scaled_at(m: Market, open_interest: int256) -> int256:
     """
-    @return The initial margin fraction at an open interest of `notional` micro-USDC: it grows to 100% between two bounds.
+    @return The initial margin fraction at an open interest of so many lots: it grows to 100% between two bounds.
     """
-    above: int256 = notional - p.scale_from * units.OPEN_INTEREST_UNIT
-    if p.scale_to == 0 or above <= 0:
-        return p.imf
-    width: int256 = (p.scale_to - p.scale_from) * units.OPEN_INTEREST_UNIT
-    return min(units.PPM, p.imf + above * (units.PPM - p.imf) // width)
+    above: int256 = open_interest * m.index - m.scale_from * units.OPEN_INTEREST_UNIT
+    if m.scale_to == 0 or above <= 0:
+        return m.base_imf
+    width: int256 = (m.scale_to - m.scale_from) * units.OPEN_INTEREST_UNIT
+    return min(units.PPM, m.base_imf + above * (units.PPM - m.base_imf) // width)
 
 
 @internal

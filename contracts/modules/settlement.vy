@@ -155,6 +155,8 @@ def settle(
                             elif price < lowest or price > highest:
                                 fault = reasons.PRICE_BAND
         venue.headroom = unsafe_sub(m.max_open_interest, m.open_interest)
+        if m.scale_to != 0:
+            venue.quote.imf = markets._scaled_at(m, m.open_interest + lots)
 
         if in_group or fill & GROUPED != 0:
             if not in_group:
@@ -165,6 +167,8 @@ def settle(
             in_group = fill & GROUPED != 0
             if in_group:
                 continue
+            if m.scale_to != 0:
+                venue.quote.imf = markets._scaled_at(m, m.open_interest + convert(groups.lots, int256))
             growth: int256 = 0
             fault, growth = self._run_group(venue)
             if fault == 0:

@@ -121,11 +121,17 @@ class Matcher:
             return
         price = maker.limit_price
         new_taker = self._after(old_taker, taker, lots, price, self._taker_fee_ppm)
-        if not self._shadow.may_fill(old_taker, new_taker, venue.id):
+        new_maker = self._after(old_maker, maker, lots, price, self._maker_fee_ppm)
+        # The chain values a fill (of a group: all of it) at the margin of the open interest that it could make.
+        resting_imf_ppm = venue.imf_ppm
+        venue.imf_ppm = venue.imf_reaching_ppm(plan.open_interest_delta, taker.size if taker.fill_or_kill else lots)
+        taker_may = self._shadow.may_fill(old_taker, new_taker, venue.id)
+        maker_may = self._shadow.may_fill(old_maker, new_maker, venue.id)
+        venue.imf_ppm = resting_imf_ppm
+        if not taker_may:
             plan.stop = "insufficient_margin"
             return
-        new_maker = self._after(old_maker, maker, lots, price, self._maker_fee_ppm)
-        if not self._shadow.may_fill(old_maker, new_maker, venue.id):
+        if not maker_may:
             plan.dropped.append((maker, "insufficient_margin"))
             return
         plan.accounts[taker.account.key] = (taker.account, new_taker)

@@ -37,6 +37,12 @@ class Venue:
         self.open_interest = 0
         self.unsettled_open_interest = 0
 
+    def imf_reaching_ppm(self, planned: int, lots: int) -> int:
+        """Initial margin when `lots` more trade after what is matched and `planned`, both in full."""
+        matched = max(0, self.unsettled_open_interest + planned)
+        reached = self.market.scaled_imf_ppm(self.open_interest + matched + lots, self.index_price)
+        return max(self.imf_ppm, reached)
+
     @property
     def state(self) -> MarketState:
         """What it lets through."""

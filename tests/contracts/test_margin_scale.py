@@ -81,20 +81,18 @@ def test_it_never_falls_while_open_interest_grows(scaled: World) -> None:
     assert found[-1] == 10**6
 
 
-def test_a_batch_counts_with_what_it_started_with(scaled: World) -> None:
-    """As all of its prices: what it opens itself comes to bear in the next one."""
-    poor = wallet("poor")
-    scaled.system.fund(poor.address, 3_000 * USDC)
+@pytest.mark.parametrize(("cash", "expected"), [(30_000 * USDC - 1, ["margin"]), (30_000 * USDC, [])])
+def test_a_fill_counts_with_the_open_interest_that_it_could_make(cash: int, expected: list[str], scaled: World) -> None:
+    """After the fills before it in its batch: nobody opens a market to its cap at the margin of an empty one."""
+    holder = wallet("holder")
+    scaled.system.fund(holder.address, cash)
     orders = [
         *pair(scaled, 3_000),
-        scaled.signed(poor, "BUY", limit_price=EVEN, size=3_000),
+        scaled.signed(holder, "BUY", limit_price=EVEN, size=3_000),
         scaled.signed(scaled.maker, "SELL", slot=7, limit_price=EVEN, size=3_000),
     ]
     fills = [scaled.fill(EVEN, 3_000), scaled.fill(EVEN, 3_000, 2, 3)]
-    assert rejections(scaled.settle(orders, fills)) == []
-    assert imf(scaled) == 10**6
-    equity, initial, maintenance, _ = scaled.exchange.call.margin_of(poor.address, 0)
-    assert (equity >> 32, initial >> 32, maintenance >> 32) == (3_000 * USDC, 30_000 * USDC, 900 * USDC)
+    assert [r.reason for r in rejections(scaled.settle(orders, fills))] == expected
 
 
 def test_openings_are_blocked_and_reductions_are_not(scaled: World) -> None:

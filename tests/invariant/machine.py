@@ -467,7 +467,7 @@ class ExchangeMachine(RuleBasedStateMachine):
             return
         price, most = market.price, abs(held)
         if 0 < health.equity < health.maintenance:
-            terms = liquidation.terms(health, market, held)
+            terms = liquidation.terms(health, market, held, self.model.unscaled_initial(key))
             better, most = self.numbers.choice([0, 0, 100, 1_000, -100]), terms.max_size
             limit = terms.price(market, held) + (better if held > 0 else -better)
             price = -(-limit // 100) * 100 if held > 0 else limit // 100 * 100

@@ -4,7 +4,7 @@
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from tests.reference.exact import SCALE
+from tests.reference.exact import PPM, SCALE, up
 from tests.reference.market import Market
 
 MAX_POSITIONS = 8
@@ -60,6 +60,11 @@ class Account:
 
     def open_markets(self) -> list[int]:
         return [market for market, position in self.positions.items() if position.size]
+
+    def unscaled_initial(self, markets: dict[int, Market]) -> int:
+        """Initial margin as if there were no open interest, micro-USDC: what a take-over restores."""
+        held = ((markets[id_], position.size) for id_, position in self.positions.items())
+        return sum(up(abs(size) * market.price * market.terms.imf, PPM) for market, size in held)
 
     def health(self, markets: dict[int, Market], now: int, instead: dict[int, Position] | None = None) -> Health:
         """At index prices. `instead` replaces positions, a flat one's Q counting as money still to come."""

@@ -85,6 +85,9 @@ class Ledger:
 
     # Accounts
 
+    def unscaled_initial(self, key: AccountKey) -> int:
+        return self.accounts[key].unscaled_initial(self.markets)
+
     def health(self, key: AccountKey) -> Health:
         return self.accounts[key].health(self.markets, self.now)
 

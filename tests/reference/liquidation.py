@@ -26,18 +26,18 @@ class Terms:
         return market.price - bonus if size > 0 else market.price + bonus
 
 
-def terms(health: Health, market: Market, size: int) -> Terms:
-    """For the position of signed `size` of an account below maintenance margin."""
+def terms(health: Health, market: Market, size: int, unscaled: int) -> Terms:
+    """For the position of signed `size` of an account below maintenance margin whose initial margin is `unscaled`."""
     if health.equity <= 0:
         return Terms(0, 0, abs(size))
     h = health.equity / health.maintenance
     mmf = market.terms.mmf
     ppm = down(max(Fraction(market.terms.liquidation_floor), Fraction(3, 2) * (1 - h) * mmf))
     concession = min(down(ppm * market.price, PPM), down(h * down(mmf * market.price, PPM)))
-    relief = down(market.price * market.imf, PPM) - concession
+    relief = down(market.price * market.terms.imf, PPM) - concession
     most = abs(size)
     if relief > 0:
-        lots = up((health.initial - health.equity) / relief)
+        lots = up((unscaled - health.equity) / relief)
         if lots < most and (most - lots) * market.price >= DUST:
             most = lots
     return Terms(concession, down(concession, INSURANCE_PART), most)

@@ -7,6 +7,7 @@ several objections a contract names. An executed one has none.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -96,21 +97,38 @@ class Settlement(Waterfall):
     def _settle_group(self, orders: Sequence[Signed], group: list[Fill], filled: dict[int, int]) -> list[Outcome]:
         faults = [set(_form_faults(fill, group, orders)) for fill in group]
         if len(group) == 1 and not faults[0]:
-            return [self._settle_one(orders, group[0], filled)]
+            with self._reaching(orders, group):
+                return [self._settle_one(orders, group[0], filled)]
         undo = self._saved(orders, filled)
         executed: list[Outcome] = []
-        for fill, of_form in zip(group, faults, strict=True):
-            if of_form and _is_malformed(fill, len(orders)):
-                continue
-            outcome = self._settle_one(orders, fill, filled)
-            if isinstance(outcome, Executed):
-                executed.append(outcome)
-            else:
-                of_form |= outcome
+        with self._reaching(orders, group):
+            for fill, of_form in zip(group, faults, strict=True):
+                if of_form and _is_malformed(fill, len(orders)):
+                    continue
+                outcome = self._settle_one(orders, fill, filled)
+                if isinstance(outcome, Executed):
+                    executed.append(outcome)
+                else:
+                    of_form |= outcome
         if not any(faults):
             return executed
         self._restore(undo, filled)
         return [found | {GROUP_FAILED} for found in faults] if len(group) > 1 else list(faults)
+
+    @contextmanager
+    def _reaching(self, orders: Sequence[Signed], group: Sequence[Fill]) -> Iterator[None]:
+        """Their own market counts with the open interest that these fills could reach at most."""
+        lots = sum(fill.size for fill in group)
+        places = {fill.taker for fill in group if fill.taker < len(orders)}
+        found = [self.markets[id_] for id_ in {market_of(orders[place]) for place in places} if id_ in self.markets]
+        before = [market.counted_open_interest for market in found]
+        for market in found:
+            market.counted_open_interest = market.open_interest + lots
+        try:
+            yield
+        finally:
+            for market, counted in zip(found, before, strict=True):
+                market.counted_open_interest = counted
 
     def _saved(self, orders: Sequence[Signed], filled: dict[int, int]) -> dict[str, Any]:
         """Whatever a group could change."""
@@ -262,9 +280,13 @@ class Settlement(Waterfall):
             return False
         if taker.charge(fill) != 0:
             return False
-        terms = liquidation.terms(health, market, held)
+        terms = self._take_over_terms(taker, market)
         limit = terms.price(market, held)
         return fill.size <= terms.max_size and (fill.price >= limit if held > 0 else fill.price <= limit)
+
+    def _take_over_terms(self, taker: Side, market: Market) -> liquidation.Terms:
+        size, unscaled = self._position(taker).size, self.unscaled_initial(taker.key)
+        return liquidation.terms(self.health(taker.key), market, size, unscaled)
 
     # Effects
 
@@ -289,7 +311,7 @@ class Settlement(Waterfall):
     def _execute_on_the_book(
         self, taker: Side, maker: Side, fill: Fill, market: Market, filled: dict[int, int]
     ) -> Executed:
-        terms = liquidation.terms(self.health(taker.key), market, self._position(taker).size)
+        terms = self._take_over_terms(taker, market)
         insurance = terms.insurance * fill.size
         given = self._position(taker).traded(market, self.now, taker.lots(fill), fill.price, insurance)
         self.store(taker.key, market, given)

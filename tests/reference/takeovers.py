@@ -57,7 +57,7 @@ class Takeovers(Waterfall):
             raise RefusedError("account is healthy")
         if held == 0:
             raise RefusedError("no such position")
-        terms = liquidation.terms(before, market, held)
+        terms = liquidation.terms(before, market, held, self.unscaled_initial(key))
         taken = min(size, terms.max_size)
         lots = taken if held > 0 else -taken
         price = terms.price(market, held)

@@ -139,7 +139,7 @@ def test_liquidations(vector: dict[str, Any]) -> None:
     found = holder.health(markets, NOW)
     assert found == health(vector)
     size = holder.position(0).size
-    terms = liquidation.terms(found, markets[0], size)
+    terms = liquidation.terms(found, markets[0], size, holder.unscaled_initial(markets))
     assert (terms.concession, terms.insurance, terms.max_size) == (
         int(vector["perLot"]),
         int(vector["insurancePerLot"]),
