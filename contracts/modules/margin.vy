@@ -205,9 +205,7 @@ def _health(account: uint256, scaled: bool) -> Health:
             quote: Quote = self._quote_of(markets._load(id))
             if not scaled:
                 quote.imf = slots._params(markets.params[id]).imf
-            health = self._add_leg(
-                health, slots._position(accounts.positions[(account << 16) | id]), quote
-            )
+            health = self._add_leg(health, slots._position(accounts.positions[(account << 16) | id]), quote)
     return health
 
 
