@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from eth_account.signers.local import LocalAccount
 
 from keeper.functions import LIQUIDATE, MARGIN_OF, MARGIN_SCALE, MARKET, OPEN_INTEREST, POSITION, PRICE
-from keeper.opportunity import Funds, MarketView, Opportunity, appraise, ranked
+from keeper.opportunity import Funds, MarketView, Opportunity, appraise, ranked, unscaled
 from keeper.outcome import Outcome, Result
 from keeper.ports import Call, Chain, ChainError, Clock, Head, Receipt, RefusedError
 from keeper.sender import FeePolicy, Sender, UnminedError
@@ -100,7 +100,8 @@ class Liquidator:
         funds = Funds(self._margins([own], head)[own], self._positions([own], head).get(own, {}))
         positions = self._positions(unhealthy, head)
         found = []
-        for account, margin in unhealthy.items():
+        for account, scaled in unhealthy.items():
+            margin = unscaled(scaled, positions.get(account, {}), markets)
             for market_id, held in positions.get(account, {}).items():
                 market = markets.get(market_id)
                 if market is None or (account, market_id) in self._rest_until:
@@ -226,8 +227,8 @@ class Liquidator:
             if price and head.time_s <= published_at + max_age and state != MarketState.SETTLED:
                 [lots] = OPEN_INTEREST.decode(interest)
                 scale_from, scale_to = MARGIN_SCALE.decode(scale)
-                imf = scaled_imf(imf, scale_from, scale_to, lots * price)
-                views[market_id] = MarketView(market_id, ticker, price, imf, mmf, floor)
+                scaled = scaled_imf(imf, scale_from, scale_to, lots * price)
+                views[market_id] = MarketView(market_id, ticker, price, scaled, mmf, floor, imf)
         return views
 
     def _prices(self, market_ids: list[int], head: Head) -> dict[int, tuple[int, int]]:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from keeper.watch import Account
 from ouro.maths import liquidation
-from ouro.maths.margin import Margin
+from ouro.maths.margin import Margin, requirement
 from ouro.units import PPM, SCALE, ceil_div
 
 
 @dataclass(frozen=True)
 class MarketView:
-    """A market at one block: index price in micro-USDC per lot, fractions in ppm."""
+    """A market at one block: index price in micro-USDC per lot, fractions in ppm, `imf_ppm` as open interest scales it."""
 
     id: int
     ticker: str
@@ -20,6 +20,7 @@ class MarketView:
     imf_ppm: int
     mmf_ppm: int
     liquidation_floor_ppm: int
+    base_imf_ppm: int
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class Opportunity:
 
 
 def appraise(account: Account, margin: Margin, market: MarketView, held: int, funds: Funds) -> Opportunity | None:
-    """The take-over of an account's position in one market, as large as the contract and the funds allow.
+    """The take-over of an account's position in one market, as large as the contract and the funds allow. The account's
+    `margin` is `unscaled`.
 
     None if the account is healthy, or if the funds do not carry a single lot.
     """
@@ -63,7 +65,7 @@ def appraise(account: Account, margin: Margin, market: MarketView, held: int, fu
         margin,
         held,
         market.price,
-        imf_ppm=market.imf_ppm,
+        imf_ppm=market.base_imf_ppm,
         mmf_ppm=market.mmf_ppm,
         floor_ppm=market.liquidation_floor_ppm,
     )
@@ -72,6 +74,16 @@ def appraise(account: Account, margin: Margin, market: MarketView, held: int, fu
     if lots <= 0:
         return None
     return Opportunity(account, market, held, lots, gain_per_lot, quote.liquidator_price)
+
+
+def unscaled(margin: Margin, positions: dict[int, int], markets: dict[int, MarketView]) -> Margin:
+    """Margin figures without what open interest adds to the initial margin: a take-over restores no more than that."""
+    added = 0
+    for market_id, size in positions.items():
+        view = markets.get(market_id)
+        if view is not None:
+            added += requirement(size, view.price, view.imf_ppm) - requirement(size, view.price, view.base_imf_ppm)
+    return Margin(margin.equity_scaled, margin.im_scaled - added * SCALE, margin.mm_scaled)
 
 
 def affordable(funds: Funds, market: MarketView, held: int, gain_per_lot: int) -> int:

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from keeper.opportunity import Funds, MarketView, Opportunity, affordable, appraise, ranked
+from keeper.opportunity import Funds, MarketView, Opportunity, affordable, appraise, ranked, unscaled
 from ouro.maths.margin import Margin
 from ouro.units import SCALE
 
-MARKET = MarketView(1, "BTC-USD", 2_000_000, 50_000, 30_000, 5_000)
+MARKET = MarketView(1, "BTC-USD", 2_000_000, 50_000, 30_000, 5_000, 50_000)
 ACCOUNT = ("0x00000000000000000000000000000000000000AA", 0)
 HELD = 1_000
 
@@ -76,3 +76,9 @@ def test_the_largest_gain_comes_first() -> None:
     rescue = replace(small, gain_per_lot=0, lots=50)
     larger_rescue = replace(rescue, lots=60)
     assert ranked([rescue, small, larger_rescue, large]) == [large, small, larger_rescue, rescue]
+
+
+def test_what_open_interest_adds_to_margin_is_taken_off_again() -> None:
+    pumped = replace(MARKET, imf_ppm=1_000_000)
+    found = unscaled(scaled(5, 2_000_000 * HELD, 3), {1: -HELD, 2: 7}, {1: pumped})
+    assert found == scaled(5, 100_000 * HELD, 3)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stack.node import free_port
-from tests.integration.scripts.checkout import copy_to, environment
+from tests.integration.deploying.checkout import copy_to, environment
 from tests.support.build import ROOT
 
 PAGE = ROOT / "docs" / "deploying.md"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.scripts.checkout import DELAY, LOCAL, Scripts, copy_to
+from tests.integration.deploying.checkout import DELAY, LOCAL, Scripts, copy_to
 from tests.support.anvil import anvil
 
 

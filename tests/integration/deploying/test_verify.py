@@ -3,7 +3,7 @@
 
 import pytest
 
-from tests.integration.scripts.checkout import DEPLOYER, NEWCOMER, Scripts
+from tests.integration.deploying.checkout import DEPLOYER, NEWCOMER, Scripts
 from tests.support.abi import abi_of
 from tests.support.build import artifact
 from tests.support.chain import Contract

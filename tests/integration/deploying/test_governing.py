@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.integration.scripts.checkout import DELAY, DEPLOYER, GUARDIAN, LOCAL, NEWCOMER, Scripts
+from tests.integration.deploying.checkout import DELAY, DEPLOYER, GUARDIAN, LOCAL, NEWCOMER, Scripts
 from tests.support.abi import abi_of
 from tests.support.chain import Contract
 from tests.support.system import EXCHANGE

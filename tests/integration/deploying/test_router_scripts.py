@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.scripts.checkout import DELAY, DEPLOYER, LOCAL, Scripts, copy_to
+from tests.integration.deploying.checkout import DELAY, DEPLOYER, LOCAL, Scripts, copy_to
 from tests.support.abi import abi_of
 from tests.support.anvil import anvil
 from tests.support.chain import Contract
