@@ -12,7 +12,7 @@ from ouro.units import PPM, SCALE, ceil_div
 
 @dataclass(frozen=True)
 class MarketView:
-    """A market at one block: index price in micro-USDC per lot, fractions in ppm, `imf_ppm` as open interest scales it."""
+    """A market at one block: index price in micro-USDC per lot, ppm fractions, `imf_ppm` as open interest scales it."""
 
     id: int
     ticker: str
