@@ -19,6 +19,14 @@ ANYONE = NOBODY
 # below this, the delay of the timelock is no delay that people could notice
 PRODUCTION_DELAY = 2 * DAY
 
+parameters_option = click.option(
+    "--parameters",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="What to deploy from: a file like those in deployments/parameters.",
+)
+
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Keys that we do not know are mistakes."""

@@ -18,7 +18,7 @@ from ape.contracts import ContractInstance
 from scripts._build import EXCHANGE, compiled, settings
 from scripts._chain import checksum, instance, readable, send, sources
 from scripts._deployer import ADAPTERS, Deployer, adapter_arguments
-from scripts._parameters import LOCAL_CHAIN_ID, MICRO, NOBODY, Parameters, load
+from scripts._parameters import LOCAL_CHAIN_ID, MICRO, NOBODY, Parameters, load, parameters_option
 from scripts._record import FORMAT, Record, default_path, market_entry
 
 OWNED = ("exchange", "vault", "oracle")
@@ -178,13 +178,7 @@ def write_record(p: Parameters, made: Deployer, path: Path, chain_id: int) -> Re
 
 @click.command(cls=ConnectedProviderCommand)
 @account_option()
-@click.option(
-    "--parameters",
-    "file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    help="What to deploy: a file like those in deployments/parameters.",
-)
+@parameters_option
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -13,20 +13,14 @@ from ape.cli import ConnectedProviderCommand, account_option
 
 from scripts._chain import System, deployment_option, sources
 from scripts._governance import Call, Governance, dry_run_option, refresh
-from scripts._parameters import load
+from scripts._parameters import load, parameters_option
 from scripts._record import Record
 
 
 @click.command(cls=ConnectedProviderCommand)
 @account_option()
 @deployment_option
-@click.option(
-    "--parameters",
-    "file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    help="A file like those in deployments/parameters.",
-)
+@parameters_option
 @dry_run_option
 @click.argument("ticker")
 def cli(provider: Any, account: AccountAPI, path: Path, file: Path, dry_run: bool, ticker: str) -> None:

@@ -18,7 +18,7 @@ from scripts._build import compiled
 from scripts._chain import System, deployment_option, send, sources
 from scripts._deployer import ADAPTERS, Deployer, adapter_arguments
 from scripts._governance import Call, Governance, dry_run_option
-from scripts._parameters import Parameters, load
+from scripts._parameters import Parameters, load, parameters_option
 from scripts._record import Record
 
 
@@ -49,13 +49,7 @@ def deploy_adapters(p: Parameters, missing: list[str], system: System, account: 
 @click.command(cls=ConnectedProviderCommand)
 @account_option()
 @deployment_option
-@click.option(
-    "--parameters",
-    "file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    help="A file like those in deployments/parameters.",
-)
+@parameters_option
 @dry_run_option
 @click.argument("ticker")
 def cli(provider: Any, account: AccountAPI, path: Path, file: Path, dry_run: bool, ticker: str) -> None:

@@ -55,12 +55,6 @@ def _position(word: int256) -> Position:
     )
 
 
-@internal
-@pure
-def _position_word(size: int256, quote: int256, one_shot: int256) -> int256:
-    return (size << 192) | ((quote & SIGNED_MASK_128) << 64) | (one_shot << 16)
-
-
 # account: cash int80 | 8 instruments of 16 | cancel floor uint40 | flags 8 (bit 0: an older floor is kept apart)
 
 

@@ -126,7 +126,7 @@ class Matcher:
         resting_imf_ppm = venue.imf_ppm
         venue.imf_ppm = venue.imf_reaching_ppm(plan.open_interest_delta, taker.size if taker.fill_or_kill else lots)
         taker_may = self._shadow.may_fill(old_taker, new_taker, venue.id)
-        maker_may = self._shadow.may_fill(old_maker, new_maker, venue.id)
+        maker_may = taker_may and self._shadow.may_fill(old_maker, new_maker, venue.id)
         venue.imf_ppm = resting_imf_ppm
         if not taker_may:
             plan.stop = "insufficient_margin"
