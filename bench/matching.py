@@ -192,27 +192,10 @@ def bench_book(made: list[Operation]) -> float:
     core = funded_core()
     venue, account = core._state.venues[1], core._state.account(address(100), 0)
     orders: dict[int, LiveOrder] = {}
-    for kind, number, _, sell, price, size in made:
-        if kind != "cancel":
-            orders[number] = LiveOrder(
-                order_id=number.to_bytes(32),
-                client_id="",
-                account=account,
-                venue=venue,
-                sell=sell,
-                size=size,
-                limit_price=price,
-                time_in_force="GTT",
-                post_only=False,
-                reduce_only=False,
-                max_fee_ppm=0,
-                expiry=0,
-                generation=0,
-                slot=0,
-                revision=0,
-                signer="",
-                words=(0, 0, 0, 0),
-            )
+    for item in inputs_of(made):
+        if isinstance(item, Place):
+            order = codec.unpack_order(int.from_bytes(item.terms), int.from_bytes(item.amounts), {1: "BTC-USD"})
+            orders[int(item.client_id)] = LiveOrder(item, order, account, venue)
 
     def take(order: LiveOrder) -> None:
         side = book.side(not order.sell)

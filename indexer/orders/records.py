@@ -8,7 +8,11 @@ import msgspec
 
 
 class OrderState(msgspec.Struct, frozen=True, rename="camel"):
-    """An order after a change; `id` is its EIP-712 hash."""
+    """An order after a change; `id` is its EIP-712 hash, as `parent` and `replaces` are.
+
+    `withheld` lots were taken off by a DECREMENT without a fill; `not_before` is in ms. What is `private` is for its owner
+    alone.
+    """
 
     id: str
     client_id: str
@@ -29,6 +33,20 @@ class OrderState(msgspec.Struct, frozen=True, rename="camel"):
     filled: int
     status: str
     reason: str = ""
+    type: str = "LIMIT"
+    self_trade: str = "CANCEL_TAKER"
+    trigger: str = "NONE"
+    trigger_price: int = 0
+    immediate: bool = False
+    not_before: int = 0
+    parent: str = ""
+    oco: str = ""
+    arm_price: int = 0
+    replaces: str = ""
+    referrer: int = 0
+    max_fee_ppm: int = 0
+    withheld: int = 0
+    private: bool = False
 
 
 class OrderRecord(msgspec.Struct, frozen=True, rename="camel", tag="order"):

@@ -128,6 +128,7 @@ class _Changes:
     def _order(self, record: OrderRecord) -> None:
         state = msgspec.structs.asdict(record.order)
         state["owner"] = state.pop("account")
+        state = {name: value for name, value in state.items() if name in orders.c}
         created = self._orders.get(record.order.id)
         self._orders[record.order.id] = state | {
             "created_seq": created["created_seq"] if created else record.seq,

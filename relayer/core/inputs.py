@@ -25,6 +25,12 @@ class Place(msgspec.Struct, frozen=True, array_like=True, tag="place"):
     """A signed order in its packed form (`ouro.codec.pack_order`), each word 32 bytes big-endian.
 
     `order_id` is the EIP-712 digest that `signer` signed. `client_id` may be empty; else it is unique per subaccount.
+
+    What follows is not signed: it binds an honest operator only. `replaces` is the id of the order that this one amends
+    (empty: a new order), `expected_filled` the lots that it must have filled by then (-1: any). With `immediate` what
+    does not match at once, when the order becomes live, is cancelled. It becomes live at `not_before_ms`, after
+    `parent` (an order id) has ended with something filled, and when the index price has reached `arm_price` (an amend
+    in waiting); of orders with one `oco` name in a subaccount one cancels the others.
     """
 
     terms: bytes
@@ -34,6 +40,13 @@ class Place(msgspec.Struct, frozen=True, array_like=True, tag="place"):
     order_id: bytes
     signer: str
     client_id: str = ""
+    replaces: bytes = b""
+    expected_filled: int = -1
+    immediate: bool = False
+    not_before_ms: int = 0
+    parent: bytes = b""
+    oco: str = ""
+    arm_price: int = 0
 
 
 class Cancel(msgspec.Struct, frozen=True, array_like=True, tag="cancel"):

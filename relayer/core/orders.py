@@ -6,11 +6,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from ouro.orders import Order, TimeInForce
 from relayer.core.outputs import OrderState
 
 if TYPE_CHECKING:
     from relayer.core.accounts import AccountEntry
     from relayer.core.book import Level
+    from relayer.core.inputs import Place
     from relayer.core.venue import Venue
 
 
@@ -25,14 +27,16 @@ class Status(StrEnum):
 class LiveOrder:
     """One accepted order. Sizes in lots, price in micro-USDC per lot.
 
-    `filled` is the sum of its fills that were not rejected. `placed` numbers acceptances. While it rests, `level` is
-    its price level, `before`/`after` its neighbours in the queue and `resting` what it offers there.
+    `filled` is the sum of its fills that were not rejected, `withheld` what a DECREMENT took off. `placed` numbers
+    acceptances. While it rests, `level` is its price level, `before`/`after` its neighbours in the queue and `resting`
+    what it offers there.
     """
 
     __slots__ = (
         "account",
         "after",
         "amounts",
+        "arm_price",
         "before",
         "client_id",
         "expiry",
@@ -41,18 +45,25 @@ class LiveOrder:
         "first_answer",
         "generation",
         "id",
+        "immediate",
         "level",
         "limit_price",
         "live_fills",
         "max_fee_ppm",
+        "not_before_ms",
+        "oco",
         "one_shot",
+        "parent",
         "placed",
         "post_only",
         "r",
         "reason",
         "reduce_only",
+        "referrer",
+        "replaces",
         "resting",
         "revision",
+        "self_trade",
         "sell",
         "signer",
         "size",
@@ -60,51 +71,47 @@ class LiveOrder:
         "status",
         "terms",
         "time_in_force",
+        "trigger",
+        "trigger_price",
         "venue",
         "vs",
+        "withheld",
     )
 
-    def __init__(
-        self,
-        *,
-        order_id: bytes,
-        client_id: str,
-        account: AccountEntry,
-        venue: Venue,
-        sell: bool,
-        size: int,
-        limit_price: int,
-        time_in_force: str,
-        post_only: bool,
-        reduce_only: bool,
-        max_fee_ppm: int,
-        expiry: int,
-        generation: int,
-        slot: int,
-        revision: int,
-        signer: str,
-        words: tuple[int, int, int, int],
-    ) -> None:
-        self.id = order_id
-        self.client_id = client_id
+    def __init__(self, item: Place, order: Order, account: AccountEntry, venue: Venue) -> None:
+        self.id = item.order_id
+        self.client_id = item.client_id
         self.account = account
         self.venue = venue
-        self.sell = sell
-        self.size = size
-        self.limit_price = limit_price
-        self.time_in_force = time_in_force
-        self.one_shot = time_in_force != "GTT"
-        self.fill_or_kill = time_in_force == "FOK"
-        self.post_only = post_only
-        self.reduce_only = reduce_only
-        self.max_fee_ppm = max_fee_ppm
-        self.expiry = expiry
-        self.generation = generation
-        self.slot = slot
-        self.revision = revision
-        self.signer = signer
-        self.terms, self.amounts, self.r, self.vs = words
+        self.sell = order.is_sell
+        self.size = order.size
+        self.limit_price = order.limit_price
+        self.time_in_force = order.time_in_force.value
+        self.one_shot = order.is_one_shot
+        self.fill_or_kill = order.time_in_force is TimeInForce.FOK
+        self.post_only = order.post_only
+        self.reduce_only = order.reduce_only
+        self.trigger = order.trigger.value
+        self.trigger_price = order.trigger_price
+        self.max_fee_ppm = order.max_fee_ppm
+        self.self_trade = order.self_trade
+        self.referrer = order.referrer
+        self.expiry = order.expiry
+        self.generation = order.generation
+        self.slot = order.slot
+        self.revision = order.revision
+        self.signer = item.signer
+        self.terms, self.amounts, self.r, self.vs = (
+            int.from_bytes(word) for word in (item.terms, item.amounts, item.r, item.vs)
+        )
+        self.replaces = item.replaces
+        self.immediate = item.immediate
+        self.not_before_ms = item.not_before_ms
+        self.parent = item.parent
+        self.oco = item.oco
+        self.arm_price = item.arm_price
         self.filled = 0
+        self.withheld = 0
         self.live_fills = 0
         self.status = Status.OPEN
         self.reason = ""
@@ -117,8 +124,8 @@ class LiveOrder:
 
     @property
     def remaining(self) -> int:
-        """Lots not filled yet; 0 when a reorg brought back more than there was room for."""
-        return max(0, self.size - self.filled)
+        """Lots neither filled nor withheld; 0 when a reorg brought back more than there was room for."""
+        return max(0, self.size - self.filled - self.withheld)
 
     @property
     def by_key(self) -> bool:
@@ -152,4 +159,20 @@ class LiveOrder:
             filled=self.filled,
             status=self.status.value,
             reason=self.reason,
+            self_trade=self.self_trade.value,
+            trigger=self.trigger,
+            trigger_price=self.trigger_price,
+            immediate=self.immediate,
+            not_before=self.not_before_ms,
+            parent=_hex(self.parent),
+            oco=self.oco,
+            arm_price=self.arm_price,
+            replaces=_hex(self.replaces),
+            referrer=self.referrer,
+            max_fee_ppm=self.max_fee_ppm,
+            withheld=self.withheld,
         )
+
+
+def _hex(order_id: bytes) -> str:
+    return "0x" + order_id.hex() if order_id else ""

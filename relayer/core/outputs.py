@@ -12,7 +12,9 @@ class OrderState(msgspec.Struct, frozen=True, rename="camel"):
     """An order as people may see it after a change; `id` is the EIP-712 hash in hex.
 
     `status` is OPEN, FILLED or CANCELED (`UNTRIGGERED` once conditional orders exist); `reason` says why it was
-    cancelled. A FILLED or CANCELED order can become OPEN again when a fill of it is rejected on chain.
+    cancelled. A FILLED or CANCELED order can become OPEN again when a fill of it is rejected on chain. `withheld` are
+    lots that a DECREMENT took off without a fill; `not_before` is in ms, `parent` and `replaces` are order ids. What is
+    `private` is not to be shown to others than its owner.
     """
 
     id: str
@@ -34,6 +36,20 @@ class OrderState(msgspec.Struct, frozen=True, rename="camel"):
     filled: int
     status: str
     reason: str
+    type: str = "LIMIT"
+    self_trade: str = "CANCEL_TAKER"
+    trigger: str = "NONE"
+    trigger_price: int = 0
+    immediate: bool = False
+    not_before: int = 0
+    parent: str = ""
+    oco: str = ""
+    arm_price: int = 0
+    replaces: str = ""
+    referrer: int = 0
+    max_fee_ppm: int = 0
+    withheld: int = 0
+    private: bool = False
 
 
 class OrderOutput(msgspec.Struct, frozen=True, rename="camel", tag="order"):

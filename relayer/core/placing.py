@@ -18,34 +18,16 @@ from relayer.core.state import State
 
 def place(state: State, item: Place) -> Ack:
     """Accepts or refuses an order; an accepted one is matched at once and what remains rests if it may."""
-    terms, amounts = int.from_bytes(item.terms), int.from_bytes(item.amounts)
-    order = _unpack(state, terms, amounts)
+    order = _unpack(state, int.from_bytes(item.terms), int.from_bytes(item.amounts))
     repeated = _repeated(state, item, order)
     if repeated is not None:
         return _answer(repeated)
     venue = next(venue for venue in state.venues.values() if venue.ticker == order.market)
     rules.check_signer(order, state, item.signer)
+    rules.check_conditions(item)
     rules.check_form(order, venue.market, state.config, item.client_id)
     rules.check_times(order, state)
-    live = LiveOrder(
-        order_id=item.order_id,
-        client_id=item.client_id,
-        account=state.account(order.account, order.subaccount),
-        venue=venue,
-        sell=order.side == "SELL",
-        size=order.size,
-        limit_price=order.limit_price,
-        time_in_force=order.time_in_force.value,
-        post_only=order.post_only,
-        reduce_only=order.reduce_only,
-        max_fee_ppm=order.max_fee_ppm,
-        expiry=order.expiry,
-        generation=order.generation,
-        slot=order.slot,
-        revision=order.revision,
-        signer=item.signer,
-        words=(terms, amounts, int.from_bytes(item.r), int.from_bytes(item.vs)),
-    )
+    live = LiveOrder(item, order, state.account(order.account, order.subaccount), venue)
     rules.check_key(live, state)
     rules.check_market(live, state)
     rules.check_slot(live, state)

@@ -20,6 +20,7 @@ from ouro.units import (
 )
 from relayer.core.config import CoreConfig
 from relayer.core.errors import RefusedError
+from relayer.core.inputs import Place
 from relayer.core.orders import LiveOrder, Status
 from relayer.core.state import State
 from relayer.core.venue import Venue
@@ -74,6 +75,26 @@ def check_key(order: LiveOrder, state: State) -> None:
             "smaller, or register another key",
             "size",
         )
+
+
+def check_conditions(item: Place) -> None:
+    """Rules on what is asked beside the signed order."""
+    if item.replaces or item.expected_filled >= 0:
+        raise RefusedError(
+            400, "amend_unsupported", "amending is not supported yet: cancel the order and sign a new one", "replaces"
+        )
+    asked = {
+        "immediate": item.immediate,
+        "notBefore": item.not_before_ms,
+        "parent": item.parent,
+        "oco": item.oco,
+        "armPrice": item.arm_price,
+    }
+    for name, value in asked.items():
+        if value:
+            raise RefusedError(
+                400, "condition_unsupported", f"{name} is not supported yet: send the order without it", name
+            )
 
 
 def check_form(order: Order, market: Market, config: CoreConfig, client_id: str) -> None:

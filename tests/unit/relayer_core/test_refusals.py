@@ -44,6 +44,24 @@ def test_form(venue: Venue, changes: dict[str, Any], code: str) -> None:
     assert venue.levels() == ([], [])
 
 
+CONDITIONS: list[tuple[dict[str, Any], str]] = [
+    ({"replaces": bytes(32)}, "amend_unsupported"),
+    ({"expected_filled": 0}, "amend_unsupported"),
+    ({"immediate": True}, "condition_unsupported"),
+    ({"not_before_ms": START_MS}, "condition_unsupported"),
+    ({"parent": bytes(32)}, "condition_unsupported"),
+    ({"oco": "a"}, "condition_unsupported"),
+    ({"arm_price": P}, "condition_unsupported"),
+]
+
+
+@pytest.mark.parametrize(("changes", "code"), CONDITIONS)
+def test_conditions(venue: Venue, changes: dict[str, Any], code: str) -> None:
+    item = venue.place_input(venue.order("taker", "BUY", 5, P))
+    ack = venue.command(msgspec.structs.replace(item, **changes))
+    assert (ack.ok, ack.http_status, ack.error_code) == (False, 400, code)
+
+
 def test_off_tick_names_the_neighbours(venue: Venue) -> None:
     ack = venue.place("taker", "BUY", 5, P + 42)
     assert str(P) in ack.message
