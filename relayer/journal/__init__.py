@@ -6,6 +6,7 @@
     future = journal.append([inputs.encode(item)], core.trail_hash())     # concurrent.futures.Future -> record number
     await asyncio.wrap_future(future)                                     # on disk; now answers may leave
     journal.head                                                          # hash chain, `next` of a batch
+    journal.group_of(seq)                                                 # leaf hashes and heads: proof of a record
 
 When a future raises JournalFailedError the process must end: the core is ahead of the disk.
 """
@@ -19,7 +20,7 @@ from relayer.journal.errors import (
     JournalMismatchError,
 )
 from relayer.journal.files import AppendFile, FileLayer, OsFiles
-from relayer.journal.format import ZERO_HEAD, Group, Identity
+from relayer.journal.format import ZERO_HEAD, Group, Identity, SealedGroup
 from relayer.journal.journal import Journal
 
 __all__ = [
@@ -36,4 +37,5 @@ __all__ = [
     "JournalLockedError",
     "JournalMismatchError",
     "OsFiles",
+    "SealedGroup",
 ]

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """The bytes of a segment: a header, then groups of records, each group one write and one sync.
 
-    segment  "OUROJNL1" | length u32 | header (msgpack) | crc32 u32 | group*
-    group    "OJG1" | body length u32 | first seq u64 | count u32 | body crc32 u32 | state hash 32 | head 32 | check
-    u32 | body body     (length u32 | record)*
+    segment  "OUROJNL2" | length u32 | header (msgpack) | crc32 u32 | group*
+    group    "OJG2" | body length u32 | first seq u64 | count u32 | body crc32 u32 | state hash 32 | head 32
+             | check u32 | body
+    body     (length u32 | record)*
 
-All numbers little-endian. `head` is the hash chain after the last record of the group:
-`head' = sha256(head || record)`, starting from zero and running through all segments. `check` is a crc32 over the salt
-of the segment and the group header before it: nobody who sends records can make bytes inside one look like a group.
+All numbers little-endian. `head` is the hash chain after the group: `ouro.merkle.next_head` over the head before it,
+its numbers, the tree over its records and its state hash. It runs through all segments; where a journal begins, or
+goes on under another identity, `founded` puts that identity into it. `check` is a crc32 over the salt of the segment
+and the group header before it: nobody who sends records can make bytes inside one look like a group.
 """
 
 from __future__ import annotations
@@ -19,10 +21,12 @@ from zlib import crc32
 
 import msgspec
 
-FORMAT = 1
+from ouro import merkle
+
+FORMAT = 2
 ZERO_HEAD = bytes(32)
-SEGMENT_MAGIC = b"OUROJNL1"
-GROUP_MAGIC = b"OJG1"
+SEGMENT_MAGIC = b"OUROJNL2"
+GROUP_MAGIC = b"OJG2"
 _GROUP = struct.Struct("<4sIQII32s32s")
 _U32 = struct.Struct("<I")
 GROUP_HEADER_SIZE = _GROUP.size + _U32.size
@@ -39,27 +43,63 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SegmentHeader(msgspec.Struct, frozen=True, kw_only=True):
-    """The head of a segment: whose it is, where it starts in the journal, and the salt of its group checks."""
+    """The head of a segment: whose it is, where it starts in the journal, and the salt of its group checks.
+
+    `before` is the head after the record before the first, `head` the one that the first group continues: the same,
+    unless the identity is new. Then `snapshot` is the hash of the state that the segment starts from (empty at 1).
+    """
 
     format: int
     identity: Identity
     first_seq: int
+    before: bytes
     head: bytes
     salt: bytes
+    snapshot: bytes = b""
 
 
 class Group(msgspec.Struct, frozen=True):
-    """A group as read back. `head` and `state_hash` hold after its last record."""
+    """A group as read back. `head` and `state_hash` hold after its last record, `before` is the head before it."""
 
     first_seq: int
     records: tuple[bytes, ...]
     state_hash: bytes
+    before: bytes
     head: bytes
 
     @property
     def last_seq(self) -> int:
         """Number of its last record."""
         return self.first_seq + len(self.records) - 1
+
+    def sealed(self) -> SealedGroup:
+        """What receipts for its records are made of."""
+        leaves = tuple(merkle.leaf(record) for record in self.records)
+        return SealedGroup(self.first_seq, leaves, self.state_hash, self.before, self.head)
+
+
+class SealedGroup(msgspec.Struct, frozen=True):
+    """A group on disk without its records: the hashes of its leaves, and the heads around it."""
+
+    first_seq: int
+    leaves: tuple[bytes, ...]
+    state_hash: bytes
+    before: bytes
+    head: bytes
+
+    @property
+    def count(self) -> int:
+        """How many records it has."""
+        return len(self.leaves)
+
+    @property
+    def last_seq(self) -> int:
+        """Number of its last record: what the operator signs together with `head`."""
+        return self.first_seq + len(self.leaves) - 1
+
+    def path(self, seq: int) -> tuple[bytes, ...]:
+        """The hashes that prove record `seq` by the group's root; ValueError when it is of another group."""
+        return merkle.path(self.leaves, seq - self.first_seq)
 
 
 class GroupHeader(msgspec.Struct, frozen=True):
@@ -94,15 +134,19 @@ def decode_segment_header(data: bytes) -> tuple[SegmentHeader, int] | None:
     return msgspec.msgpack.decode(packed, type=SegmentHeader), end + _U32.size
 
 
-def chain(head: bytes, records: Sequence[bytes]) -> bytes:
-    """The hash chain continued over records."""
-    for record in records:
-        head = sha256(head + record).digest()
-    return head
+def founded(before: bytes, identity: Identity, snapshot: bytes = b"") -> bytes:
+    """The head where a journal begins (`before` is zero), or goes on under another identity from a snapshot."""
+    return sha256(before + sha256(msgspec.msgpack.encode(identity)).digest() + snapshot).digest()
+
+
+def chain(head: bytes, first_seq: int, records: Sequence[bytes], state_hash: bytes) -> bytes:
+    """The hash chain continued over one group."""
+    root = merkle.root([merkle.leaf(record) for record in records])
+    return merkle.next_head(head, first_seq, len(records), root, state_hash)
 
 
 def encode_group(first_seq: int, records: Sequence[bytes], state_hash: bytes, head: bytes, salt: bytes) -> bytes:
-    """A group; `head` is the chain after its last record."""
+    """A group; `head` is the chain after it."""
     pack = _U32.pack
     parts: list[bytes] = []
     for record in records:

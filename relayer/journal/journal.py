@@ -10,6 +10,7 @@ from concurrent.futures import Future
 
 import msgspec
 
+from ouro import merkle
 from relayer.journal.errors import JournalCorruptError, JournalDivergedError, JournalFailedError, JournalMismatchError
 from relayer.journal.files import AppendFile, FileLayer
 from relayer.journal.format import (
@@ -17,12 +18,14 @@ from relayer.journal.format import (
     ZERO_HEAD,
     Group,
     Identity,
+    SealedGroup,
     SegmentHeader,
-    chain,
     encode_group,
     encode_segment_header,
+    founded,
 )
 from relayer.journal.reader import open_segment
+from relayer.journal.recent import RecentGroups
 
 _SUFFIX = ".journal"
 SEGMENT_BYTES = 256 * 2**20
@@ -55,6 +58,7 @@ class Journal:
         self._head = ZERO_HEAD
         self._next_seq = 1
         self._synced = (0, ZERO_HEAD)
+        self._recent = RecentGroups()
         self._failure: Exception | None = None
         self._pending: list[_Pending] = []
         self._wake = threading.Condition()
@@ -86,13 +90,20 @@ class Journal:
 
     @property
     def head(self) -> bytes:
-        """The hash chain after the last record on disk: `next` of a batch built now."""
+        """The hash chain after the last group on disk: `next` of a batch built now."""
         return self._synced[1]
 
     @property
     def identity(self) -> Identity:
         """Whose journal it is."""
         return self._identity
+
+    def group_of(self, seq: int) -> SealedGroup | None:
+        """The group that holds record `seq`, for proving it: one of the newest, which are in memory; else None.
+
+        May be called from any thread. A record of an acknowledged `append` is there until some 65,000 more followed.
+        """
+        return self._recent.find(seq)
 
     def has_room(self, reserve_bytes: int = 64 * 2**20) -> bool:
         """Whether the disk can take more: when not, refuse new orders before they reach the core."""
@@ -164,6 +175,7 @@ class Journal:
         self._names = names
         if not names:
             self._start_segment()
+            self._synced = (0, self._head)
             return
         for index, name in enumerate(names):
             data = self._files.read(name)
@@ -171,7 +183,7 @@ class Journal:
             reader = open_segment(name, data, is_last=is_last)
             assert reader is not None
             self._check_identity(reader.header)
-            if (reader.header.first_seq, reader.header.head) != (self._next_seq, self._head):
+            if (reader.header.first_seq, reader.header.before) != (self._next_seq, self._head):
                 raise JournalCorruptError(name, 0, "the segment does not continue the one before it")
             for _ in reader.groups():
                 pass
@@ -195,9 +207,17 @@ class Journal:
     def _start_segment(self) -> None:
         name = f"{self._next_seq:016d}{_SUFFIX}"
         self._salt = os.urandom(16)
+        before = self._head
+        if self._next_seq == 1:
+            self._head = founded(before, self._identity)
         header = encode_segment_header(
             SegmentHeader(
-                format=FORMAT, identity=self._identity, first_seq=self._next_seq, head=self._head, salt=self._salt
+                format=FORMAT,
+                identity=self._identity,
+                first_seq=self._next_seq,
+                before=before,
+                head=self._head,
+                salt=self._salt,
             )
         )
         if self._file is not None:
@@ -246,10 +266,13 @@ class Journal:
             self._start_segment()
         assert self._file is not None
         records = [record for each in taken for record in each.records]
-        head = chain(self._head, records)
-        data = encode_group(self._next_seq, records, taken[-1].state_hash, head, self._salt)
+        state_hash = taken[-1].state_hash
+        leaves = tuple(merkle.leaf(record) for record in records)
+        head = merkle.next_head(self._head, self._next_seq, len(records), merkle.root(leaves), state_hash)
+        data = encode_group(self._next_seq, records, state_hash, head, self._salt)
         self._file.write(data)
         self._file.sync()
+        self._recent.add(SealedGroup(self._next_seq, leaves, state_hash, self._head, head))
         self._size += len(data)
         self._head = head
         self._next_seq += len(records)

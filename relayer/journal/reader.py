@@ -66,10 +66,10 @@ class SegmentReader:
                 raise JournalCorruptError(self.name, offset, "a damaged group with more data behind it")
             self._refuse_tear(offset)
             return None
-        head = chain(self.head, records)
+        head = chain(self.head, header.first_seq, records, header.state_hash)
         if head != header.head:
             raise JournalCorruptError(self.name, offset, "the hash chain does not continue")
-        group = Group(header.first_seq, records, header.state_hash, head)
+        group = Group(header.first_seq, records, header.state_hash, self.head, head)
         self.end = end
         self.head = head
         self.next_seq += len(records)

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from ouro import merkle
 from relayer.journal import (
     ZERO_HEAD,
     Identity,
@@ -19,8 +20,10 @@ from relayer.journal import (
     JournalLockedError,
     JournalMismatchError,
     OsFiles,
+    SealedGroup,
 )
-from relayer.journal.format import chain
+from relayer.journal.format import chain, founded
+from relayer.journal.recent import RecentGroups
 
 IDENTITY = Identity(core_version=1, chain_id=31337, contract="0x" + "11" * 20, config=b"{}")
 HASH = b"\x07" * 32
@@ -39,10 +42,11 @@ def records(journal: Journal) -> list[bytes]:
 
 def test_append_numbers_records_and_chains_them(tmp_path: Path) -> None:
     journal = Journal.open(OsFiles(tmp_path), IDENTITY)
-    assert (journal.seq, journal.head) == (0, ZERO_HEAD)
+    start = founded(ZERO_HEAD, IDENTITY)
+    assert (journal.seq, journal.head) == (0, start)
     assert journal.append([b"a", b"b"], HASH).result(timeout=10) == 2
     assert journal.append([b"c"], HASH).result(timeout=10) == 3
-    assert (journal.seq, journal.head) == (3, chain(ZERO_HEAD, [b"a", b"b", b"c"]))
+    assert (journal.seq, journal.head) == (3, chain(chain(start, 1, [b"a", b"b"], HASH), 3, [b"c"], HASH))
     journal.close()
 
 
@@ -50,8 +54,56 @@ def test_reopening_continues(tmp_path: Path) -> None:
     write(tmp_path, [b"a"], [b"b", b""]).close()
     journal = write(tmp_path, [b"c"])
     assert records(journal) == [b"a", b"b", b"", b"c"]
-    assert journal.head == chain(ZERO_HEAD, [b"a", b"b", b"", b"c"])
+    head = founded(ZERO_HEAD, IDENTITY)
+    for first_seq, group in ((1, [b"a"]), (2, [b"b", b""]), (4, [b"c"])):
+        head = chain(head, first_seq, group, HASH)
+    assert journal.head == head
     journal.close()
+
+
+def test_the_identity_is_in_the_head_from_the_start(tmp_path: Path) -> None:
+    heads = set()
+    for index, config in enumerate((b"{}", b"[]")):
+        journal = Journal.open(OsFiles(tmp_path / str(index)), msgspec.structs.replace(IDENTITY, config=config))
+        heads.add(journal.head)
+        journal.close()
+    assert len(heads) == 2
+
+
+def test_every_record_on_disk_is_proven_by_its_group(tmp_path: Path) -> None:
+    journal = write(tmp_path)
+    before = journal.head
+    futures = [journal.append([b"%d" % i, b"and %d" % i], HASH) for i in range(50)]
+    futures[-1].result(timeout=10)
+    said = [record for i in range(50) for record in (b"%d" % i, b"and %d" % i)]
+    assert journal.group_of(0) is None
+    assert journal.group_of(101) is None
+    for seq, record in enumerate(said, 1):
+        group = journal.group_of(seq)
+        assert group is not None
+        root = merkle.root_of_path(merkle.leaf(record), seq - group.first_seq, group.count, group.path(seq))
+        assert merkle.next_head(group.before, group.first_seq, group.count, root, group.state_hash) == group.head
+        if seq == group.first_seq:
+            assert group.before == before
+            before = group.head
+    assert before == journal.head
+    assert [group.sealed() for group in journal.groups()] == _distinct(journal, 100)
+    journal.close()
+
+
+def _distinct(journal: Journal, count: int) -> list[SealedGroup]:
+    found = [journal.group_of(seq) for seq in range(1, count + 1)]
+    return list({group.first_seq: group for group in found if group is not None}.values())
+
+
+def test_only_the_newest_groups_stay_in_memory() -> None:
+    recent = RecentGroups(kept_records=100)
+    for first in range(1, 2_001, 10):
+        recent.add(SealedGroup(first, (b"\0" * 32,) * 10, HASH, HASH, HASH))
+    assert recent.find(1) is None
+    found = [seq for seq in range(1, 2_001) if recent.find(seq) is not None]
+    assert found == list(range(found[0], 2_001))
+    assert 100 <= len(found) <= 125
 
 
 def test_many_segments_read_as_one(tmp_path: Path) -> None:
@@ -83,7 +135,7 @@ def test_damage_in_the_middle_names_the_offset(tmp_path: Path) -> None:
     with pytest.raises(JournalCorruptError) as caught:
         Journal.open(OsFiles(tmp_path), IDENTITY)
     assert path.name in str(caught.value)
-    assert data[caught.value.offset : caught.value.offset + 4] == b"OJG1"
+    assert data[caught.value.offset : caught.value.offset + 4] == b"OJG2"
     assert caught.value.offset < at
 
 
@@ -91,7 +143,7 @@ def test_damaged_group_header_in_the_middle_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, [b"first"], [b"second"]).close()
     path = next(tmp_path.glob("*.journal"))
     data = bytearray(path.read_bytes())
-    data[data.index(b"OJG1") + 5] ^= 1
+    data[data.index(b"OJG2") + 5] ^= 1
     path.write_bytes(bytes(data))
     with pytest.raises(JournalCorruptError, match="header"):
         Journal.open(OsFiles(tmp_path), IDENTITY)
@@ -104,7 +156,7 @@ def test_bytes_in_a_record_cannot_pass_for_a_group(tmp_path: Path) -> None:
     write(tmp_path / "own", [b"kept"], [foreign, b"end" * 9]).close()
     path = next((tmp_path / "own").glob("*.journal"))
     data = bytearray(path.read_bytes())
-    data[data.index(b"OJG1", data.index(b"kept")) + 5] ^= 1
+    data[data.index(b"OJG2", data.index(b"kept")) + 5] ^= 1
     path.write_bytes(bytes(data[:-3]))
     journal = write(tmp_path / "own")
     assert records(journal) == [b"kept"]
