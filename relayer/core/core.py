@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from ouro.units import MAX_BATCH_FILLS
 from relayer.core import cancelling, placing, settling, withdrawing
 from relayer.core.accounts import AccountEntry
 from relayer.core.config import CoreConfig
@@ -20,7 +21,9 @@ from relayer.core.inputs import (
     Input,
     Place,
     ReserveWithdrawal,
+    SettlementCapacity,
     Tick,
+    UndoFills,
 )
 from relayer.core.outputs import Ack, OrderState, Output
 from relayer.core.state import State
@@ -62,6 +65,10 @@ class Core:
                 settling.batch_built(state, item)
             case BatchFate():
                 settling.batch_fate(state, item)
+            case UndoFills():
+                settling.undo_fills(state, item)
+            case SettlementCapacity():
+                settling.capacity(state, item)
             case CancelAll():
                 return cancelling.cancel_all(state, item)
             case CancelAllAfter():
@@ -124,9 +131,21 @@ class Core:
         pending = self.pending_batches()
         return pending[-1].next if pending else self.chain_head
 
-    def next_batch(self) -> NextBatch | None:
-        """What should be settled next, None when nothing waits."""
-        return self._state.queue.next_batch()
+    def next_batch(self, most_fills: int = MAX_BATCH_FILLS) -> NextBatch | None:
+        """What should be settled next, None when nothing waits. `most_fills` is exceeded only by what must stay
+        together.
+        """
+        return self._state.queue.next_batch(most_fills)
+
+    @property
+    def waiting(self) -> int:
+        """Fills that are in no batch."""
+        return len(self._state.queue)
+
+    @property
+    def max_unsettled(self) -> int:
+        """Fills that may wait for the chain before nothing new may open risk."""
+        return self._state.max_unsettled_fills
 
     def pending_batches(self) -> list[Batch]:
         """Batches that were built and have neither landed nor been dropped, by number; a reorg brings one back."""

@@ -33,7 +33,7 @@ def _sections(state: State) -> Iterator[Iterator[object]]:
     yield iter(
         [
             (state.now_ms, recorder.input_seq, recorder.seq, recorder.trail),
-            (state.placed, state.last_fill_id, state.last_batch),
+            (state.placed, state.last_fill_id, state.last_batch, state.max_unsettled_fills),
         ]
     )
     yield _chain(state.chain)

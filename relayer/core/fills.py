@@ -150,8 +150,9 @@ class FillQueue:
         """Takes one out."""
         self._fills.remove(fill)
 
-    def next_batch(self) -> NextBatch | None:
-        """The first fills that fit into one batch, in order of their ids; None when nothing waits.
+    def next_batch(self, most_fills: int = MAX_BATCH_FILLS) -> NextBatch | None:
+        """The first fills that fit into one batch, in order of their ids; None when nothing waits. No more than
+        `most_fills`, unless the first of them must stay together with more.
 
         A one-shot taker's fills follow one another and are taken all or none: the contract accepts them in one batch
         only, and those of a fill-or-kill order in one group.
@@ -169,7 +170,7 @@ class FillQueue:
                     end += 1
             group = waiting[at:end]
             is_joined = taker.fill_or_kill and len(group) > 1
-            if len(fills) + len(group) > MAX_BATCH_FILLS:
+            if len(fills) + len(group) > (most_fills if fills else MAX_BATCH_FILLS):
                 break
             fresh = {order.id: order for fill in group for order in (fill.taker, fill.maker) if order.id not in orders}
             if len(orders) + len(fresh) > MAX_BATCH_ORDERS:

@@ -172,6 +172,24 @@ class BatchFate(msgspec.Struct, frozen=True, array_like=True, tag="batch_fate"):
     fate: str
 
 
+class UndoFills(msgspec.Struct, frozen=True, array_like=True, tag="undo_fills"):
+    """Fills that no batch can carry: settlement reverts with them alone. Those of a one-shot order are named together.
+
+    Say it only of fills that wait in the queue, after a batch of nothing else was undone by the chain.
+    """
+
+    fill_ids: tuple[int, ...]
+    reason: str
+
+
+class SettlementCapacity(msgspec.Struct, frozen=True, array_like=True, tag="settlement_capacity"):
+    """From now on at most so many fills may wait for the chain before nothing new may open risk: what settlement was
+    measured to carry in half a settle window.
+    """
+
+    max_unsettled_fills: int
+
+
 Input = (
     Tick
     | Place
@@ -183,6 +201,8 @@ Input = (
     | ChainRevert
     | BatchBuilt
     | BatchFate
+    | UndoFills
+    | SettlementCapacity
 )
 
 _encoder = msgspec.msgpack.Encoder()

@@ -40,7 +40,7 @@ def place(state: State, item: Place) -> Ack:
 
 def enter(state: State, order: LiveOrder) -> None:
     """Matches an order against the book, then lets the rest of it rest, or ends it when it may not."""
-    room = max(0, state.config.max_unsettled_fills - len(state.unsettled))
+    room = max(0, state.max_unsettled_fills - len(state.unsettled))
     if order.reduce_only or order.remaining <= state.shadow.reducible(order.account, order):
         # Reductions pass whatever the backlog, a batch at a time.
         room = max(room, MAX_BATCH_FILLS)

@@ -13,7 +13,7 @@ from relayer.core.accounts import AccountEntry
 from relayer.core.chain_state import Block
 from relayer.core.errors import InputRefusedError
 from relayer.core.fills import Batch, FillStatus, MatchedFill
-from relayer.core.inputs import BatchBuilt, BatchFate, ChainBlock, ChainRevert
+from relayer.core.inputs import BatchBuilt, BatchFate, ChainBlock, ChainRevert, SettlementCapacity, UndoFills
 from relayer.core.orders import LiveOrder, Status
 from relayer.core.placing import enter
 from relayer.core.state import State
@@ -21,6 +21,7 @@ from relayer.core.state import State
 _ORDER_FAULT = 1
 _ACCOUNT_FAULT = 2
 DROPPED = "dropped"
+WINDOW_PASSED = "settlement window passed"
 
 
 class _Aftermath:
@@ -78,8 +79,39 @@ def batch_fate(state: State, item: BatchFate) -> None:
             # A reorg let an earlier batch with this fill land that had been given up.
             continue
         fill.status = FillStatus.MATCHED
+        # What the chain did not look at does not count as a try.
+        fill.attempts -= 1
         state.queue.add(fill)
         state.recorder.fill(fill)
+
+
+def undo_fills(state: State, item: UndoFills) -> None:
+    """Undoes fills that no batch can carry. One of the two orders of each makes settlement revert and nobody can tell
+    which, so both end: the next match of either would stop everything again.
+    """
+    named = dict.fromkeys(item.fill_ids)
+    fills = []
+    for fill_id in named:
+        fill = state.fills.get(fill_id)
+        if fill is None or fill.status is not FillStatus.MATCHED:
+            raise InputRefusedError(f"fill {fill_id} does not wait for settlement: it cannot be undone")
+        fills.append(fill)
+    takers = {fill.taker.id for fill in fills if fill.taker.one_shot}
+    if any(fill.taker.id in takers and fill.id not in named for fill in state.queue):
+        raise InputRefusedError("the waiting fills of a one-shot order settle together, and are undone together")
+    after = _Aftermath()
+    for fill in fills:
+        for order in (fill.taker, fill.maker):
+            after.ended[order.id] = (order, item.reason)
+        _undo_waiting(state, fill, item.reason, after)
+    _after_undoing(state, after)
+
+
+def capacity(state: State, item: SettlementCapacity) -> None:
+    """Takes a new bound on unsettled fills."""
+    if item.max_unsettled_fills < 1:
+        raise InputRefusedError(f"at least one fill must be allowed to wait, not {item.max_unsettled_fills}")
+    state.max_unsettled_fills = item.max_unsettled_fills
 
 
 def block(state: State, item: ChainBlock) -> None:
@@ -123,7 +155,10 @@ def revert(state: State, item: ChainRevert) -> None:
             batch.block = 0
     carried = {fill_id for batch in state.batches.values() if batch.is_pending for fill_id in batch.fill_ids}
     for fill in state.fills.values():
-        if fill.block > item.to_number:
+        if fill.block > item.to_number and fill.status is FillStatus.REJECTED and not fill.transaction_hash:
+            # The chain never saw it: it was undone here, and stays so.
+            fill.block = item.to_number
+        elif fill.block > item.to_number:
             _reinstate(state, fill, carried=fill.id in carried)
     state.recompute()
     if dropped:
@@ -132,16 +167,43 @@ def revert(state: State, item: ChainRevert) -> None:
 
 
 def on_time(state: State) -> None:
-    """Fills that wait to be tried again are undone once their window has passed."""
+    """Fills that wait to be tried, or tried again, are undone once their window has passed: from then on cancels and
+    withdrawals on chain may have taken away what they were matched against.
+    """
+    stale_ms = state.now_ms - state.config.settle_window_s * 1000
+    waiting = []
+    for fill in state.queue:
+        if fill.matched_ms > stale_ms:
+            break  # ids grow with time
+        waiting.append(fill)
     overdue = [fill for fill in state.fills.values() if fill.retry and not _may_retry(state, fill)]
-    if overdue:
-        after = _Aftermath()
-        for fill in overdue:
-            if fill.retry:
-                _undo(state, fill, after)
-        state.recompute()
-        _settle_aftermath(state, after)
-        refit(state)
+    if not waiting and not overdue:
+        return
+    after = _Aftermath()
+    for fill in waiting:
+        after.ended[fill.taker.id] = (fill.taker, WINDOW_PASSED)
+        _undo_waiting(state, fill, WINDOW_PASSED, after)
+    for fill in overdue:
+        if fill.retry:
+            _undo(state, fill, after)
+    _after_undoing(state, after)
+
+
+def _undo_waiting(state: State, fill: MatchedFill, reason: str, after: _Aftermath) -> None:
+    """Undoes a fill that is in no batch. It is forgotten once the present head is final: until then a reorg may bring
+    an earlier batch with it back, and the chain has the last word.
+    """
+    state.queue.remove(fill)
+    fill.reason = reason
+    fill.block = state.chain.number
+    fill.transaction_hash = ""
+    _undo(state, fill, after)
+
+
+def _after_undoing(state: State, after: _Aftermath) -> None:
+    state.recompute()
+    _settle_aftermath(state, after)
+    refit(state)
 
 
 def refit(state: State) -> None:

@@ -53,6 +53,7 @@ class State:
         self.fills: dict[int, MatchedFill] = {}
         self.queue = FillQueue()
         self.unsettled: dict[int, MatchedFill] = {}
+        self.max_unsettled_fills = config.max_unsettled_fills
         self.batches: dict[int, Batch] = {}
         self.last_batch = (0, -1)
         self.reserved: dict[tuple[str, int], AccountEntry] = {}
@@ -188,7 +189,7 @@ class State:
 
     def is_backlogged(self) -> bool:
         """Whether so much waits for the chain, or for so long, that nothing new may open risk."""
-        if len(self.unsettled) >= self.config.max_unsettled_fills:
+        if len(self.unsettled) >= self.max_unsettled_fills:
             return True
         # Ids grow with time, and the table is kept by id.
         oldest = next(iter(self.unsettled.values()), None)

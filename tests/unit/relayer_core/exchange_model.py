@@ -26,6 +26,7 @@ from relayer.core.inputs import (
     Place,
     ReserveWithdrawal,
     Tick,
+    UndoFills,
 )
 from relayer.core.outputs import Ack, BookOutput, FillOutput, OrderOutput, Output
 from tests.reference.exchange import Exchange, Executed, Fault, RefusedError
@@ -387,6 +388,10 @@ class Venue:
     def drop_batch(self, number: int) -> None:
         """The batch can no longer land."""
         self.apply(BatchFate(number, "dropped"))
+
+    def undo(self, *fill_ids: int, reason: str = "settlement reverts") -> None:
+        """No batch can carry these."""
+        self.apply(UndoFills(fill_ids, reason))
 
     # Looking
 

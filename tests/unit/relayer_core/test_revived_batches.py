@@ -34,7 +34,7 @@ class HostileDay(Day):
 
     def step(self) -> None:
         kinds = ["place"] * 10 + ["cancel"] * 2 + ["build"] * 4 + ["land"] * 4 + ["dance"] * 3 + ["burn", "give_up"]
-        getattr(self, f"_{self.rng.choice([*kinds, 'tick', 'price'])}")()
+        getattr(self, f"_{self.rng.choice([*kinds, 'tick', 'price', 'undo', 'late'])}")()
         self._note()
 
     def _note(self) -> None:
@@ -84,6 +84,18 @@ class HostileDay(Day):
         dead = [batch for batch in self.venue.core.pending_batches() if batch.nonce < self.now.nonce]
         for batch in reversed(dead):
             self.venue.drop_batch(batch.number)
+
+    def _undo(self) -> None:
+        """A fill that waits is found to make settlement revert, with all that must settle with it."""
+        batch = self.venue.core.next_batch(1)
+        if batch is not None:
+            self.venue.undo(*batch.fill_ids)
+
+    def _late(self) -> None:
+        """The window of whatever waits passes."""
+        if self.rng.random() < 0.2:
+            self.venue.tick(61_000)
+            self._fresh()
 
     def _dance(self) -> None:
         """A batch is undone and given up, others follow, and then none of it has happened."""
