@@ -42,7 +42,7 @@ def one_core(exchange: World, bodies: Sequence[Json]) -> None:
     decoder = msgspec.json.Decoder(PlaceBody)
     verifier = Verifier(Deployment.load(exchange.deployment))
     raw = [msgspec.json.encode(body) for body in bodies]
-    placed = [verifier.place(body.order, body.signature, body.label) for body in map(decoder.decode, raw)]
+    placed = [verifier.place(body) for body in map(decoder.decode, raw)]
     pairs = [
         (bytes.fromhex(body["signature"][2:])[:64] + bytes((int(body["signature"][-2:], 16) - 27,)), item.order_id)
         for body, item in zip(bodies, placed, strict=True)
@@ -55,7 +55,7 @@ def one_core(exchange: World, bodies: Sequence[Json]) -> None:
     def ours() -> None:
         for data in raw:
             body = decoder.decode(data)
-            verifier.place(body.order, body.signature, body.label)
+            verifier.place(body)
 
     rates = [(per_second(bare, len(raw)), per_second(ours, len(raw))) for _ in range(10)]
     best = max(rate for rate, _ in rates), max(rate for _, rate in rates)

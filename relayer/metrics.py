@@ -14,6 +14,7 @@ class Metrics:
         registry = self.registry = CollectorRegistry()
         self.answers = Counter("ouro_relayer_answers", "Commands answered.", ["command", "status"], registry=registry)
         self.refusals = Counter("ouro_relayer_refusals", "Commands refused.", ["code"], registry=registry)
+        self.shed = Counter("ouro_relayer_shed", "Commands turned away unread.", ["cause"], registry=registry)
         self.verify_batch = Histogram(
             "ouro_relayer_verify_batch", "Orders verified per batch.", buckets=_SIZES, registry=registry
         )

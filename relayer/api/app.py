@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from relayer.api import events, health, orders, withdrawals
+from relayer.api import cancels, events, health, orders, withdrawals
 from relayer.api.errors import ApiError
 from relayer.api.venue import Venue
 from relayer.engine import StoppedError
@@ -47,6 +47,7 @@ def create_app(service: Service) -> ASGIApp:
     app.add_exception_handler(ApiError, _on_refusal)
     app.add_exception_handler(StoppedError, _on_refusal)
     app.add_exception_handler(HTTPException, _on_http)
+    app.include_router(cancels.router)
     app.include_router(orders.router)
     app.include_router(withdrawals.router)
     app.include_router(events.router)
@@ -64,7 +65,7 @@ class FastPath:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        handler = _FAST.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        handler = _fast_handler(scope) if scope["type"] == "http" else None
         if handler is None:
             await self._app(scope, receive, send)
             return
@@ -79,10 +80,29 @@ class FastPath:
 
 _FAST: dict[tuple[str, str], Callable[[Request], Awaitable[Response]]] = {
     ("POST", "/v4/orders"): orders.place,
-    ("DELETE", "/v4/orders"): orders.cancel_all,
+    ("DELETE", "/v4/orders"): cancels.cancel_any,
+    ("POST", "/v4/orders/batch"): orders.place_batch,
+    ("DELETE", "/v4/orders/batch"): cancels.cancel_batch,
     ("POST", "/v4/orders/verify"): orders.verify,
-    ("POST", "/v4/orders/cancelAllAfter"): orders.cancel_all_after,
+    ("POST", "/v4/orders/cancelAllAfter"): cancels.cancel_all_after,
 }
+_FAST_BY_ID: dict[str, Callable[[Request, str], Awaitable[Response]]] = {
+    "PATCH": orders.amend,
+    "DELETE": cancels.cancel,
+}
+_ORDERS = "/v4/orders/"
+
+
+def _fast_handler(scope: Scope) -> Callable[[Request], Awaitable[Response]] | None:
+    method, path = scope["method"], scope["path"]
+    handler = _FAST.get((method, path))
+    if handler is not None or not path.startswith(_ORDERS):
+        return handler
+    order_id = path[len(_ORDERS) :]
+    by_id = _FAST_BY_ID.get(method)
+    if by_id is None or not order_id or "/" in order_id:
+        return None
+    return lambda request: by_id(request, order_id)
 
 
 async def _on_refusal(request: Request, error: Exception) -> Response:

@@ -27,11 +27,15 @@ class ApiError(Exception):
         self.param = param
         self.extra = dict(extra or {})
 
+    def body(self) -> dict[str, Any]:
+        """The error as JSON."""
+        error = {"msg": self.message} | ({"param": self.param} if self.param else {})
+        return {"errors": [error], "errorCode": self.code, **self.extra}
+
     def response(self) -> Response:
         """The HTTP answer."""
-        error = {"msg": self.message} | ({"param": self.param} if self.param else {})
         headers = {"Retry-After": "1"} if self.status == 503 else None
-        return answer(self.status, {"errors": [error], "errorCode": self.code, **self.extra}, headers)
+        return answer(self.status, self.body(), headers)
 
 
 def refusal_of(ack: Ack) -> ApiError:
@@ -42,6 +46,11 @@ def refusal_of(ack: Ack) -> ApiError:
     if ack.free_slots:
         extra["freeSlots"] = ack.free_slots
     return ApiError(ack.http_status, ack.error_code, ack.message, ack.param, extra)
+
+
+def item_answer(status: int, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to one item of a batch: the HTTP status and the body that it would have had alone."""
+    return {"status": status, "body": body}
 
 
 def answer(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Response:

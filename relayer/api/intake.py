@@ -9,9 +9,10 @@ the loop. While a batch is verified the next one piles up: batches grow with the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeAlias
+from typing import TypeVar
 
 from relayer.api.bodies import PlaceBody
 from relayer.api.errors import ApiError
@@ -25,7 +26,17 @@ MAX_BATCH = 64
 MAX_WAITING = 8_192
 INSUFFICIENT = "insufficient_margin"
 
-Waiting: TypeAlias = tuple[PlaceBody, "asyncio.Future[Ack]"]
+T = TypeVar("T")
+
+
+class Group:
+    """Orders that came in one request: verified together, decided one after the other by one call of the engine."""
+
+    __slots__ = ("answered", "bodies")
+
+    def __init__(self, bodies: Sequence[PlaceBody], answered: asyncio.Future[list[Ack | ApiError]]) -> None:
+        self.bodies = bodies
+        self.answered = answered
 
 
 class Intake:
@@ -41,106 +52,136 @@ class Intake:
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="verify")
         self._busy = 0
-        self._waiting: list[Waiting] = []
+        self._waiting: deque[Group] = deque()
+        self._queued = 0
         self._scheduled = False
         self._running: set[asyncio.Task[None]] = set()
+        self._cancel_pool = ThreadPoolExecutor(1, thread_name_prefix="cancels")
 
     async def place(self, body: PlaceBody) -> Ack:
-        """The core's answer, on disk. Raises ApiError for what the core never gets to see, and StoppedError.
+        """The core's answer, on disk. Raises ApiError for what the core never gets to see, and StoppedError."""
+        [result] = await self.place_all((body,))
+        if isinstance(result, ApiError):
+            raise result
+        return result
 
-        Whoever lacks money may have deposited in a block that the core has not read yet: such an order gets a second
-        chance after the next look at the chain, if that brought a block.
+    async def place_all(self, bodies: Sequence[PlaceBody]) -> list[Ack | ApiError]:
+        """An answer for each, in order; what was decided is on disk. Raises ApiError 503 and StoppedError.
+
+        Whoever lacks money may have deposited in a block that the core has not read yet: such an order, and what was
+        refused after it, gets a second chance after the next look at the chain, if that brought a block.
         """
         block = self._engine.core.chain_hash
-        try:
-            ack = await self._place(body)
-        except ApiError as error:
-            if error.code != INSUFFICIENT or not await self._moves_on_from(block):
-                raise
-            return await self._place(body)
-        if ack.error_code == INSUFFICIENT and await self._moves_on_from(block):
-            return await self._place(body)
-        return ack
+        results = await self._place(bodies)
+        poor = next((at for at, result in enumerate(results) if _code(result) == INSUFFICIENT), None)
+        if poor is not None and await self._moves_on_from(block):
+            again = [at for at in range(poor, len(bodies)) if _code(results[at])]
+            for at, result in zip(again, await self._place([bodies[at] for at in again]), strict=True):
+                results[at] = result
+        return results
+
+    async def in_cancel_thread(self, work: Callable[[], T]) -> T:
+        """Runs `work` beside the event loop in the thread that orders do not use, so that cancels wait for none."""
+        return await asyncio.get_running_loop().run_in_executor(self._cancel_pool, work)
+
+    @property
+    def queued(self) -> int:
+        """Orders that wait to be verified."""
+        return self._queued
 
     async def _moves_on_from(self, block: bytes) -> bool:
         await self._look()
         return self._engine.core.chain_hash != block
 
-    async def _place(self, body: PlaceBody) -> Ack:
-        if len(self._waiting) >= MAX_WAITING:
-            raise ApiError(503, "overloaded", "too many orders are waiting to be verified: try again shortly")
+    async def _place(self, bodies: Sequence[PlaceBody]) -> list[Ack | ApiError]:
+        if not bodies:
+            return []
+        if self._queued + len(bodies) > MAX_WAITING:
+            self._engine.metrics.shed.labels("intake").inc(len(bodies))
+            raise ApiError(503, "busy", "too many orders are waiting to be verified: try again shortly; cancels pass")
         loop = asyncio.get_running_loop()
-        answered: asyncio.Future[Ack] = loop.create_future()
-        self._waiting.append((body, answered))
+        group = Group(bodies, loop.create_future())
+        self._waiting.append(group)
+        self._queued += len(bodies)
         if not self._scheduled:
             self._scheduled = True
             loop.call_soon(self._drain)
-        return await answered
+        return await group.answered
 
     def close(self) -> None:
         """Ends the threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._cancel_pool.shutdown(wait=False, cancel_futures=True)
 
     def _drain(self) -> None:
         self._scheduled = False
-        if len(self._waiting) <= ON_THE_SPOT and not self._busy:
-            taken = self._waiting
-            self._waiting = []
+        if 0 < self._queued <= ON_THE_SPOT and not self._busy:
+            taken = self._take()
             self._decide(taken, self._verify(taken))
         while self._waiting and self._busy < self._threads:
-            taken = self._waiting[:MAX_BATCH]
-            del self._waiting[:MAX_BATCH]
+            taken = self._take()
             self._busy += 1
             task = asyncio.ensure_future(self._in_thread(taken))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
-    async def _in_thread(self, taken: Sequence[Waiting]) -> None:
+    def _take(self) -> list[Group]:
+        """The oldest groups, as many as make a batch of `MAX_BATCH`; a group is never parted."""
+        taken: list[Group] = []
+        orders = 0
+        while self._waiting and (not taken or orders + len(self._waiting[0].bodies) <= MAX_BATCH):
+            group = self._waiting.popleft()
+            orders += len(group.bodies)
+            taken.append(group)
+        self._queued -= orders
+        return taken
+
+    async def _in_thread(self, taken: Sequence[Group]) -> None:
         try:
             results = await asyncio.get_running_loop().run_in_executor(self._pool, self._verify, taken)
+        except BaseException as error:
+            _break(taken, error)
+            raise
         finally:
             self._busy -= 1
         self._decide(taken, results)
         self._drain()
 
-    def _verify(self, taken: Sequence[Waiting]) -> list[Place | ApiError]:
-        results: list[Place | ApiError] = []
-        for body, _ in taken:
-            try:
-                results.append(self._verifier.place(body.order, body.signature, body.label))
-            except ApiError as error:
-                results.append(error)
-        return results
+    def _verify(self, taken: Sequence[Group]) -> list[list[Place | ApiError]]:
+        return [[self._verified(body) for body in group.bodies] for group in taken]
 
-    def _decide(self, taken: Sequence[Waiting], results: Sequence[Place | ApiError]) -> None:
-        """Hands the verified orders to the core in one go; the answers follow when they are on disk."""
-        self._engine.metrics.verify_batch.observe(len(taken))
-        items: list[Place] = []
-        answers: list[asyncio.Future[Ack]] = []
-        for result, (_, answered) in zip(results, taken, strict=True):
-            if isinstance(result, Place):
-                result = self._admitted(result)
-            if isinstance(result, Place):
-                items.append(result)
-                answers.append(answered)
-            elif not answered.done():
-                answered.set_exception(result)
-        if not items:
-            return
+    def _verified(self, body: PlaceBody) -> Place | ApiError:
         try:
-            decided = self._engine.apply(items)
+            return self._verifier.place(body)
+        except ApiError as error:
+            return error
+
+    def _decide(self, taken: Sequence[Group], results: Sequence[list[Place | ApiError]]) -> None:
+        """Hands the verified orders to the core in one go; the answers follow when they are on disk."""
+        items: list[Place] = []
+        answers: list[list[Ack | ApiError | None]] = []
+        count = 0
+        for verified in results:
+            count += len(verified)
+            admitted = [self._admitted(result) if isinstance(result, Place) else result for result in verified]
+            items += [result for result in admitted if isinstance(result, Place)]
+            answers.append([None if isinstance(result, Place) else result for result in admitted])
+        self._engine.metrics.verify_batch.observe(count)
+        try:
+            decided = self._engine.apply(items) if items else None
         except StoppedError as error:
-            _break(answers, error)
+            _break(taken, error)
+            return
+        if decided is None:
+            _answer(taken, answers, iter(()))
             return
 
         def on_disk(future: asyncio.Future[list[Outputs]]) -> None:
             error = future.exception()
             if error is not None:
-                _break(answers, error)
-                return
-            for outputs, answered in zip(future.result(), answers, strict=True):
-                if not answered.done():
-                    answered.set_result(ack_of(outputs))
+                _break(taken, error)
+            else:
+                _answer(taken, answers, map(ack_of, future.result()))
 
         decided.add_done_callback(on_disk)
 
@@ -157,7 +198,19 @@ def _without_deposit(signer: str) -> ApiError:
     return ApiError(422, INSUFFICIENT, f"{signer} has never had a deposit: deposit first, then sign again", "account")
 
 
-def _break(answers: Sequence[asyncio.Future[Ack]], error: BaseException) -> None:
-    for answered in answers:
-        if not answered.done():
-            answered.set_exception(error)
+def _code(result: Ack | ApiError) -> str:
+    return result.code if isinstance(result, ApiError) else result.error_code
+
+
+def _answer(taken: Sequence[Group], answers: Sequence[list[Ack | ApiError | None]], acks: Iterator[Ack]) -> None:
+    """Gives each group its answers, with those of the core (`acks`) in the places that are left open."""
+    for group, known in zip(taken, answers, strict=True):
+        full = [next(acks) if result is None else result for result in known]
+        if not group.answered.done():
+            group.answered.set_result(full)
+
+
+def _break(taken: Sequence[Group], error: BaseException) -> None:
+    for group in taken:
+        if not group.answered.done():
+            group.answered.set_exception(error)

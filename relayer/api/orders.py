@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Orders: place, cancel, look at one, check a signature."""
+"""Orders: place, amend, many at once, look at one, check a signature."""
 
 from __future__ import annotations
 
@@ -10,40 +10,140 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ouro import addresses
 from relayer.api.bodies import (
-    CancelAllAfterBody,
-    CancelAllBody,
-    CancelBody,
+    MAX_BATCH_BODY_BYTES,
+    AmendBody,
+    PlaceBatchBody,
     PlaceBody,
     VerifyBody,
     decode_body,
+    decode_items,
     read_body,
+    read_bytes32,
+    read_label,
+    read_uint,
 )
-from relayer.api.errors import ApiError, answer, refusal_of
+from relayer.api.errors import ApiError, answer, item_answer, refusal_of
 from relayer.api.openapi import body_of
 from relayer.api.venue import Venue, venue_of
-from relayer.core.inputs import Cancel, CancelAll, CancelAllAfter
-from relayer.core.outputs import Ack
+from relayer.core.outputs import Ack, OrderState
 
 router = APIRouter()
 
+_ORDER_SHAPE = '{"order": {...}, "signature": "0x...", "clientId": "1"}'
 _place = msgspec.json.Decoder(PlaceBody)
+_amend = msgspec.json.Decoder(AmendBody)
+_batch = msgspec.json.Decoder(PlaceBatchBody)
 _verify = msgspec.json.Decoder(VerifyBody)
-_cancel = msgspec.json.Decoder(CancelBody)
-_cancel_all = msgspec.json.Decoder(CancelAllBody)
-_cancel_all_after = msgspec.json.Decoder(CancelAllAfterBody)
 
 
 @router.post("/v4/orders", openapi_extra=body_of(PlaceBody))
 async def place(request: Request) -> Response:
     """Place a signed order. The answer comes when the order is matched and on disk."""
     venue = venue_of(request)
-    body = decode_body(await read_body(request), _place, '{"order": {...}, "signature": "0x...", "clientId": "1"}')
+    body = decode_body(await read_body(request), _place, _ORDER_SHAPE)
+    return await _placed(venue, "place", body)
+
+
+@router.patch("/v4/orders/{order_id}", openapi_extra=body_of(AmendBody))
+async def amend(request: Request, order_id: str) -> Response:
+    """Replace an open order by its next revision, as one step: refused, the old order stands as it was."""
+    venue = venue_of(request)
+    body = decode_body(await read_body(request), _amend, _ORDER_SHAPE)
+    replaces = "0x" + _order_id(order_id).hex()
+    fields = {name: getattr(body, name) for name in AmendBody.__struct_fields__}
+    return await _placed(venue, "amend", PlaceBody(**fields, replaces=replaces))
+
+
+@router.post("/v4/orders/batch", openapi_extra=body_of(PlaceBatchBody))
+async def place_batch(request: Request) -> Response:
+    """Place up to 50 orders one after the other, with an answer for each; one that is refused stops no other."""
+    venue = venue_of(request)
+    data = await read_body(request, MAX_BATCH_BODY_BYTES)
+    items = decode_items(decode_body(data, _batch, f'{{"orders": [{_ORDER_SHAPE}]}}').orders, "orders")
+    venue.need_ready()
+    bodies: list[PlaceBody | ApiError] = []
+    for raw in items:
+        try:
+            bodies.append(decode_body(bytes(raw), _place, _ORDER_SHAPE))
+        except ApiError as error:
+            bodies.append(error)
+    acks = iter(await venue.intake.place_all([body for body in bodies if isinstance(body, PlaceBody)]))
+    results = [body if isinstance(body, ApiError) else next(acks) for body in bodies]
+    return answer(200, {"results": [_item(venue, result) for result in results]})
+
+
+@router.post("/v4/orders/verify", openapi_extra=body_of(VerifyBody))
+async def verify(request: Request) -> Response:
+    """Say whom an order's signature recovers to and which digest it must be over. Places nothing."""
+    venue = venue_of(request)
+    body = decode_body(await read_body(request), _verify, '{"order": {...}, "signature": "0x..."}')
+    venue.need_running()
+    verdict = venue.verifier.verdict(body.order, body.signature, venue.engine.core.may_sign)
+    return answer(200, verdict)
+
+
+@router.get("/v4/orders/{order_id}")
+async def read(request: Request, order_id: str) -> Response:
+    """One order as it stands."""
+    venue = venue_of(request)
+    venue.need_running()
+    order = venue.engine.core.order(_order_id(order_id))
+    return await _found(venue, order, f"there is no order {order_id}", "id")
+
+
+@router.get("/v4/orders")
+async def read_by_client_id(request: Request, address: str = "", clientId: str = "") -> Response:  # noqa: N803
+    """One order as it stands, by the name that its owner gave it."""
+    venue = venue_of(request)
+    venue.need_running()
+    try:
+        owner = addresses.parse(address)
+    except ValueError as error:
+        raise ApiError(400, "invalid_parameter", f"address {error}", "address") from None
+    number = read_uint("subaccountNumber", 16, request.query_params.get("subaccountNumber", "0"))
+    name = read_label("clientId", clientId)
+    order = venue.engine.core.order_by_client_id(owner, number, name)
+    return await _found(venue, order, f"subaccount {number} of {owner} has no order of that clientId", "clientId")
+
+
+async def _found(venue: Venue, order: OrderState | None, missing: str, param: str) -> Response:
+    seq = venue.engine.core.seq
+    await venue.engine.durable()
+    if order is None:
+        raise ApiError(404, "order_not_found", missing, param)
+    return answer(200, {**msgspec.to_builtins(order), "seq": seq})
+
+
+async def _placed(venue: Venue, name: str, body: PlaceBody) -> Response:
     venue.need_ready()
     ack = await venue.intake.place(body)
-    venue.engine.metrics.answers.labels("place", ack.http_status).inc()
+    venue.engine.metrics.answers.labels(name, ack.http_status).inc()
     if not ack.ok:
         raise refusal_of(ack)
+    return answer(ack.http_status, placed_body(ack))
+
+
+def _order_id(text: str) -> bytes:
+    try:
+        return read_bytes32("id", text if text.startswith("0x") else "0x" + text)
+    except ApiError:
+        raise ApiError(400, "bad_order_id", "an order id is its EIP-712 hash: 0x and 64 hex digits", "id") from None
+
+
+def _item(venue: Venue, result: Ack | ApiError) -> dict[str, Any]:
+    refused = result if isinstance(result, ApiError) else None if result.ok else refusal_of(result)
+    if refused is not None:
+        venue.engine.metrics.refusals.labels(refused.code).inc()
+        return item_answer(refused.status, refused.body())
+    assert isinstance(result, Ack)
+    venue.engine.metrics.answers.labels("placeBatch", result.http_status).inc()
+    return item_answer(result.http_status, placed_body(result))
+
+
+def placed_body(ack: Ack) -> dict[str, Any]:
+    """What a placed order is answered with."""
     placed: dict[str, Any] = {
         "id": ack.order_id,
         "clientId": ack.client_id,
@@ -53,87 +153,4 @@ async def place(request: Request) -> Response:
     }
     if ack.reason:
         placed["reason"] = ack.reason
-    return answer(ack.http_status, placed)
-
-
-@router.post("/v4/orders/verify", openapi_extra=body_of(VerifyBody))
-async def verify(request: Request) -> Response:
-    """Say whom an order's signature recovers to and which digest it must be over. Places nothing."""
-    venue = venue_of(request)
-    body = decode_body(await read_body(request), _verify, '{"order": {...}, "signature": "0x..."}')
-    verdict = venue.verifier.verdict(body.order, body.signature, venue.engine.core.may_sign)
-    return answer(200, verdict)
-
-
-@router.post("/v4/orders/cancelAllAfter", openapi_extra=body_of(CancelAllAfterBody))
-async def cancel_all_after(request: Request) -> Response:
-    """Arm, renew or (0 seconds) disarm the switch that cancels all orders of a subaccount."""
-    venue = venue_of(request)
-    example = '{"cancelAllAfter": {...}, "signature": "0x..."}'
-    body = decode_body(await read_body(request), _cancel_all_after, example)
-    venue.need_running()
-    item = venue.verifier.cancel_all_after(body.cancel_all_after, body.signature)
-    return await _command(venue, "cancelAllAfter", item)
-
-
-@router.delete("/v4/orders", openapi_extra=body_of(CancelAllBody))
-async def cancel_all(request: Request) -> Response:
-    """Cancel all orders of a subaccount, or those in one market."""
-    venue = venue_of(request)
-    body = decode_body(await read_body(request), _cancel_all, '{"cancelAll": {...}, "signature": "0x..."}')
-    venue.need_running()
-    item = venue.verifier.cancel_all(body.cancel_all, body.signature)
-    return await _command(venue, "cancelAll", item)
-
-
-@router.delete("/v4/orders/{order_id}", openapi_extra=body_of(CancelBody))
-async def cancel(request: Request, order_id: str) -> Response:
-    """Cancel one order."""
-    venue = venue_of(request)
-    body = decode_body(await read_body(request), _cancel, '{"cancel": {...}, "signature": "0x..."}')
-    venue.need_running()
-    item = venue.verifier.cancel(body.cancel, body.signature, order_id)
-    return await _command(venue, "cancel", item)
-
-
-@router.get("/v4/orders/{order_id}")
-async def read(request: Request, order_id: str) -> Response:
-    """One order as it stands."""
-    venue = venue_of(request)
-    venue.need_running()
-    text = order_id.removeprefix("0x")
-    try:
-        raw = bytes.fromhex(text)
-    except ValueError:
-        raw = b""
-    if len(raw) != 32:
-        raise ApiError(400, "bad_order_id", "an order id is its EIP-712 hash: 0x and 64 hex digits", "id")
-    order = venue.engine.core.order(raw)
-    seq = venue.engine.core.seq
-    await venue.engine.durable()
-    if order is None:
-        raise ApiError(404, "order_not_found", f"there is no order 0x{text.lower()}", "id")
-    return answer(200, {**msgspec.to_builtins(order), "seq": seq})
-
-
-async def _command(venue: Venue, name: str, item: Cancel | CancelAll | CancelAllAfter) -> Response:
-    # Strangers are answered before the journal: keys cost nothing, and must not be able to fill the disk.
-    if not venue.engine.core.is_known(item.signer):
-        if isinstance(item, CancelAll):
-            return answer(200, {"seq": venue.engine.event_log.seq, "cancelled": []})
-        raise ApiError(
-            401,
-            "not_authorised",
-            f"{item.signer} signed this and has never had a deposit: sign with the account's own key",
-            "signature",
-        )
-    ack: Ack = await venue.engine.command(item)
-    venue.engine.metrics.answers.labels(name, ack.http_status).inc()
-    if not ack.ok:
-        raise refusal_of(ack)
-    done: dict[str, Any] = {"seq": ack.seq}
-    if ack.order_id:
-        done |= {"id": ack.order_id, "clientId": ack.client_id, "status": ack.order_status, "filled": str(ack.filled)}
-    if name != "cancelAllAfter":
-        done["cancelled"] = list(ack.cancelled)
-    return answer(ack.http_status, done)
+    return placed

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import msgspec
 
@@ -11,10 +12,21 @@ from ouro import addresses, codec, eip712
 from ouro.deployment import Deployment
 from ouro.markets import Market
 from ouro.orders import Order, OrderError
-from relayer.api.bodies import Message, read_message, signature_bytes
+from relayer.api.bodies import (
+    CancelAnyBody,
+    Conditions,
+    Message,
+    PlaceBody,
+    read_bytes32,
+    read_label,
+    read_message,
+    read_uint,
+    signature_bytes,
+)
 from relayer.api.errors import ApiError
 from relayer.core.inputs import Cancel, CancelAll, CancelAllAfter, Place, ReserveWithdrawal
-from relayer.core.rules import MAX_CLIENT_ID
+
+AnyCancel: TypeAlias = Cancel | CancelAll | CancelAllAfter
 
 
 class Verdict(msgspec.Struct, frozen=True, rename="camel"):
@@ -35,17 +47,19 @@ class Verifier:
         self._vault_domain = deployment.vault_domain()
         self._markets: dict[str, Market] = {market.ticker: market for market in deployment.markets}
 
-    def place(self, message: Mapping[str, object], signature: str, client_id: str) -> Place:
+    def place(self, body: PlaceBody) -> Place:
         """Whether the signer may sign for the account is the core's to say. Raises ApiError 400, 401 or 404."""
-        if len(client_id) > MAX_CLIENT_ID:
-            raise ApiError(400, "bad_client_id", f"clientId is longer than {MAX_CLIENT_ID} characters", "clientId")
-        order = self._order(message)
-        raw = signature_bytes(signature)
+        client_id = read_label("clientId", body.label)
+        replaces = read_bytes32("replaces", body.replaces) if body.replaces else b""
+        order = self._order(body.order)
+        raw = signature_bytes(body.signature)
         digest = eip712.order_digest(self._domain, order)
         signer = _signer(digest, raw, None)
         words = codec.pack_order(order, self._markets[order.market].id, raw)
         terms, amounts, r, vs = (word.to_bytes(32, "big") for word in words)
-        return Place(terms=terms, amounts=amounts, r=r, vs=vs, order_id=digest, signer=signer, client_id=client_id)
+        placed = Place(terms, amounts, r, vs, digest, signer, client_id)
+        plain = not (replaces or body.immediate or body.conditions is not None or body.expected_filled is not None)
+        return placed if plain else _with_terms(placed, body, replaces)
 
     def verdict(self, message: Mapping[str, object], signature: str, may_sign: Callable[[str, str], bool]) -> Verdict:
         """Whether an order's signature is its account's, or by a key that `may_sign` for it. Raises ApiError 400 or 404
@@ -68,29 +82,36 @@ class Verifier:
             reason=reason,
         )
 
-    def cancel(self, message: Message, signature: str, order_id: str) -> Cancel:
-        """`order_id` is the one in the path. Raises ApiError 400 or 401."""
+    def cancel_any(self, body: CancelAnyBody) -> tuple[AnyCancel, bytes]:
+        """The one cancel that the body holds, and its digest. Raises ApiError 400 or 401."""
+        if body.cancel is not None and body.cancel_all is None:
+            return self.cancel(body.cancel, body.signature)
+        if body.cancel_all is not None and body.cancel is None:
+            return self.cancel_all(body.cancel_all, body.signature)
+        raise ApiError(400, "invalid_body", "a cancel has exactly one of cancel and cancelAll, and a signature")
+
+    def cancel(self, message: Message, signature: str, order_id: str = "") -> tuple[Cancel, bytes]:
+        """`order_id` is the one in the path, if there is one. Raises ApiError 400 or 401."""
         fields = read_message("CancelOrder", message)
-        if "0x" + fields["orderId"].hex() != order_id.lower():
+        if order_id and "0x" + fields["orderId"].hex() != order_id.lower():
             raise ApiError(
                 400, "order_id_mismatch", f"the signed orderId is not {order_id}, the one in the path", "orderId"
             )
-        signer = self._recover("CancelOrder", fields, signature, None)
-        return Cancel(fields["account"], fields["subaccount"], fields["orderId"], signer, fields["nonce"])
+        signer, digest = self._recover("CancelOrder", fields, signature)
+        return Cancel(fields["account"], fields["subaccount"], fields["orderId"], signer, fields["nonce"]), digest
 
-    def cancel_all(self, message: Message, signature: str) -> CancelAll:
+    def cancel_all(self, message: Message, signature: str) -> tuple[CancelAll, bytes]:
         """Raises ApiError 400 or 401."""
         fields = read_message("CancelAll", message)
-        signer = self._recover("CancelAll", fields, signature, fields["account"])
-        return CancelAll(fields["account"], fields["subaccount"], fields["market"], signer, fields["nonce"])
+        signer, digest = self._recover("CancelAll", fields, signature)
+        return CancelAll(fields["account"], fields["subaccount"], fields["market"], signer, fields["nonce"]), digest
 
-    def cancel_all_after(self, message: Message, signature: str) -> CancelAllAfter:
+    def cancel_all_after(self, message: Message, signature: str) -> tuple[CancelAllAfter, bytes]:
         """Raises ApiError 400 or 401."""
         fields = read_message("CancelAllAfter", message)
-        signer = self._recover("CancelAllAfter", fields, signature, fields["account"])
-        return CancelAllAfter(
-            fields["account"], fields["subaccount"], fields["timeoutSeconds"], signer, fields["nonce"]
-        )
+        signer, digest = self._recover("CancelAllAfter", fields, signature)
+        account, number, timeout_s = fields["account"], fields["subaccount"], fields["timeoutSeconds"]
+        return CancelAllAfter(account, number, timeout_s, signer, fields["nonce"]), digest
 
     def withdrawal(self, message: Message, signature: str) -> tuple[ReserveWithdrawal, bytes]:
         """The input, and the digest to co-sign. Raises ApiError 400 or 401."""
@@ -118,9 +139,28 @@ class Verifier:
             raise ApiError(404, "unknown_market", f"there is no market {order.market}: {known} are listed", "market")
         return order
 
-    def _recover(self, primary_type: str, fields: Message, signature: str, account: str | None) -> str:
+    def _recover(self, primary_type: str, fields: Message, signature: str) -> tuple[str, bytes]:
         digest = eip712.digest(self._domain, primary_type, fields)
-        return _signer(digest, signature_bytes(signature), account)
+        return _signer(digest, signature_bytes(signature), None), digest
+
+
+def _with_terms(placed: Place, body: PlaceBody, replaces: bytes) -> Place:
+    """The order with what was asked for beside its signed fields."""
+    expected, asked = body.expected_filled, body.conditions or Conditions()
+    if expected is not None and not replaces:
+        raise ApiError(
+            400, "invalid_field", "expectedFilled belongs to an amend: name the order with replaces", "expectedFilled"
+        )
+    return msgspec.structs.replace(
+        placed,
+        replaces=replaces,
+        expected_filled=-1 if expected is None else read_uint("expectedFilled", 48, expected),
+        immediate=body.immediate,
+        not_before_ms=read_uint("notBefore", 48, asked.not_before),
+        parent=read_bytes32("parent", asked.parent) if asked.parent else b"",
+        oco=read_label("oco", asked.oco),
+        arm_price=read_uint("armPrice", 48, asked.arm_price),
+    )
 
 
 def _signer(digest: bytes, raw: bytes, account: str | None) -> str:

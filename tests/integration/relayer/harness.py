@@ -138,6 +138,11 @@ class RelayerProcess:
                 turns.setdefault(entry["fillId"], []).append(entry["status"])
         return turns
 
+    def metric(self, name: str) -> float:
+        """A figure without labels from /metrics."""
+        lines = self.http.get("/metrics").text.splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
+
     def order(self, order_id: str) -> Json:
         answer: Json = self.http.get(f"/v4/orders/{order_id}").json()
         return answer

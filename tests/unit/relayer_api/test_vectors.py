@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ouro.deployment import Deployment
+from relayer.api.bodies import PlaceBody
 from relayer.api.verifying import Verifier, account_of
 from relayer.core.inputs import Place
 from tests.support.build import ROOT
@@ -48,7 +49,9 @@ def place(vector: dict[str, Any], **changes: object) -> Place:
     domain = ORDERS["domain"]
     contract = domain["verifyingContract"]
     message = {**vector["message"], **changes}
-    return verifier(contract, contract, domain["chainId"]).place(message, vector["signature"], "1")
+    return verifier(contract, contract, domain["chainId"]).place(
+        PlaceBody(order=message, signature=vector["signature"], client_id="1")
+    )
 
 
 @pytest.mark.parametrize("vector", ORDERS["orders"], ids=lambda vector: vector["name"])
@@ -75,11 +78,11 @@ def test_cancels(name: str) -> None:
     reader = verifier(domain["verifyingContract"], domain["verifyingContract"], domain["chainId"])
     match vector["primaryType"]:
         case "CancelOrder":
-            assert reader.cancel(message, signature, message["orderId"]).signer == vector["signer"]
+            assert reader.cancel(message, signature, message["orderId"])[0].signer == vector["signer"]
         case "CancelAll":
-            assert reader.cancel_all(message, signature).signer == vector["signer"]
+            assert reader.cancel_all(message, signature)[0].signer == vector["signer"]
         case _:
-            assert reader.cancel_all_after(message, signature).signer == vector["signer"]
+            assert reader.cancel_all_after(message, signature)[0].signer == vector["signer"]
 
 
 @pytest.mark.parametrize("name", [name for name in MESSAGES if MESSAGES[name]["primaryType"] == "Withdrawal"])

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Cancels: one order by id or client id, many at once, all of a subaccount, the dead man's switch.
+
+They are taken whenever the relayer runs, also when no orders are: they only lower risk.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from relayer.api.bodies import (
+    MAX_BATCH_BODY_BYTES,
+    CancelAllAfterBody,
+    CancelAnyBody,
+    CancelBatchBody,
+    CancelBody,
+    decode_body,
+    decode_items,
+    read_body,
+)
+from relayer.api.errors import ApiError, answer, item_answer, refusal_of
+from relayer.api.openapi import body_of
+from relayer.api.venue import Venue, venue_of
+from relayer.api.verifying import AnyCancel, wrong_signer
+from relayer.core.inputs import CancelAll, CancelAllAfter
+from relayer.core.outputs import Ack
+from relayer.engine import ack_of
+
+router = APIRouter()
+
+_SHAPE = '{"cancel": {...}, "signature": "0x..."}'
+_ANY_SHAPE = '{"cancelAll": {...}, "signature": "0x..."} (or cancel, or cancelByClientId)'
+_cancel = msgspec.json.Decoder(CancelBody)
+_any = msgspec.json.Decoder(CancelAnyBody)
+_batch = msgspec.json.Decoder(CancelBatchBody)
+_cancel_all_after = msgspec.json.Decoder(CancelAllAfterBody)
+
+
+@router.delete("/v4/orders/batch", openapi_extra=body_of(CancelBatchBody))
+async def cancel_batch(request: Request) -> Response:
+    """Carry out up to 50 cancels one after the other, with an answer for each; one that fails stops no other."""
+    venue = venue_of(request)
+    data = await read_body(request, MAX_BATCH_BODY_BYTES)
+    items = decode_items(decode_body(data, _batch, f'{{"cancels": [{_SHAPE}]}}').cancels, "cancels")
+    venue.need_running()
+    read = await venue.intake.in_cancel_thread(lambda: [_read_item(venue, bytes(raw)) for raw in items])
+    known = [result if isinstance(result, ApiError) else _answer_before(venue, *result) for result in read]
+    pending = [
+        result[0] for result, told in zip(read, known, strict=True) if told is None and not isinstance(result, ApiError)
+    ]
+    acks = map(ack_of, await venue.engine.apply(pending) if pending else ())
+    return answer(200, {"results": [_item(venue, next(acks) if told is None else told) for told in known]})
+
+
+@router.delete("/v4/orders", openapi_extra=body_of(CancelAnyBody))
+async def cancel_any(request: Request) -> Response:
+    """Cancel all orders of a subaccount (`cancelAll`, in one market or in all), or one by id or client id."""
+    venue = venue_of(request)
+    body = decode_body(await read_body(request), _any, _ANY_SHAPE)
+    venue.need_running()
+    item, digest = venue.verifier.cancel_any(body)
+    return await _command(venue, item, digest)
+
+
+@router.delete("/v4/orders/{order_id}", openapi_extra=body_of(CancelBody))
+async def cancel(request: Request, order_id: str) -> Response:
+    """Cancel one order."""
+    venue = venue_of(request)
+    body = decode_body(await read_body(request), _cancel, _SHAPE)
+    venue.need_running()
+    item, digest = venue.verifier.cancel(body.cancel, body.signature, order_id)
+    return await _command(venue, item, digest)
+
+
+@router.post("/v4/orders/cancelAllAfter", openapi_extra=body_of(CancelAllAfterBody))
+async def cancel_all_after(request: Request) -> Response:
+    """Arm, renew or (0 seconds) disarm the switch that cancels all orders of a subaccount."""
+    venue = venue_of(request)
+    example = '{"cancelAllAfter": {...}, "signature": "0x..."}'
+    body = decode_body(await read_body(request), _cancel_all_after, example)
+    venue.need_running()
+    item, digest = venue.verifier.cancel_all_after(body.cancel_all_after, body.signature)
+    return await _command(venue, item, digest)
+
+
+async def _command(venue: Venue, item: AnyCancel, digest: bytes) -> Response:
+    ack = _answer_before(venue, item, digest)
+    if isinstance(ack, ApiError):
+        raise ack
+    if ack is None:
+        ack = await venue.engine.command(item)
+    venue.engine.metrics.answers.labels(_name(item), ack.http_status).inc()
+    if not ack.ok:
+        raise refusal_of(ack)
+    body = _cancelled_body(ack)
+    if isinstance(item, CancelAllAfter):
+        del body["cancelled"]
+    return answer(ack.http_status, body)
+
+
+def _read_item(venue: Venue, raw: bytes) -> tuple[AnyCancel, bytes] | ApiError:
+    try:
+        return venue.verifier.cancel_any(decode_body(raw, _any, _SHAPE))
+    except ApiError as error:
+        return error
+
+
+def _answer_before(venue: Venue, item: AnyCancel, digest: bytes) -> Ack | ApiError | None:
+    """Strangers are answered before the journal: keys cost nothing, and must not be able to fill the disk."""
+    core = venue.engine.core
+    if not core.may_sign(item.account, item.signer):
+        return wrong_signer(item.signer, item.account, digest)
+    if core.has_deposited(item.account):
+        return None
+    if isinstance(item, CancelAll):
+        return Ack(input_seq=0, ok=True, http_status=200, seq=venue.engine.event_log.seq)
+    return ApiError(
+        401, "not_authorised", f"{item.account} has never had a deposit: there is nothing to cancel", "signature"
+    )
+
+
+def _item(venue: Venue, result: Ack | ApiError) -> dict[str, Any]:
+    if isinstance(result, Ack):
+        venue.engine.metrics.answers.labels("cancelBatch", result.http_status).inc()
+        if result.ok:
+            return item_answer(result.http_status, _cancelled_body(result))
+        result = refusal_of(result)
+    venue.engine.metrics.refusals.labels(result.code).inc()
+    return item_answer(result.status, result.body())
+
+
+def _name(item: AnyCancel) -> str:
+    return type(item).__name__[:1].lower() + type(item).__name__[1:]
+
+
+def _cancelled_body(ack: Ack) -> dict[str, Any]:
+    done: dict[str, Any] = {"seq": ack.seq, "cancelled": list(ack.cancelled)}
+    if ack.order_id:
+        done |= {"id": ack.order_id, "clientId": ack.client_id, "status": ack.order_status, "filled": str(ack.filled)}
+    return done
