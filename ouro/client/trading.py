@@ -316,6 +316,13 @@ def cancel(session: Session, order_id: str, *, subaccount: int = 0) -> Flow[Ackn
     return (yield from _signed_command(session, "DELETE", f"/v4/orders/{order_id}", "cancel", "CancelOrder", message))
 
 
+def cancel_by_client_id(session: Session, client_id: str, *, subaccount: int = 0) -> Flow[Acknowledged]:
+    """Cancel the order that has this client id, as `cancel` does."""
+    message = {"account": session.address, "subaccount": subaccount, "clientId": client_id}
+    key, primary_type = "cancelByClientId", "CancelByClientId"
+    return (yield from _signed_command(session, "DELETE", "/v4/orders", key, primary_type, message))
+
+
 def cancel_all(session: Session, market: str | None = None, *, subaccount: int = 0) -> Flow[Acknowledged]:
     """Cancel every resting order of a subaccount, or those in one market."""
     ticker = ""

@@ -54,11 +54,13 @@ class Reservation:
 
 
 class AccountEntry:
-    """One subaccount. `shadow` is a cache of its recomputed state, dropped whenever the chain or its fills change."""
+    """One subaccount. `disarms` is when the switch of each signer fires (ms). `shadow` is a cache of its recomputed
+    state, dropped whenever the chain or its fills change.
+    """
 
     __slots__ = (
         "client_ids",
-        "disarm_at_ms",
+        "disarms",
         "exposures",
         "key",
         "open_orders",
@@ -78,7 +80,7 @@ class AccountEntry:
         self.unsettled: list[MatchedFill] = []
         self.reservations: dict[int, Reservation] = {}
         self.client_ids: dict[str, LiveOrder] = {}
-        self.disarm_at_ms = 0
+        self.disarms: dict[str, int] = {}
         self.shadow: ShadowAccount | None = None
 
     def expose(self, order: LiveOrder, lots: int) -> None:

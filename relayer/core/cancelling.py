@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Cancels: one order, all of a subaccount, the dead man's switch, and what the clock takes away."""
+"""Cancels: one order, all of a subaccount or of a session key, the dead man's switch, and what the clock takes away."""
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
 
+from relayer.core.accounts import AccountEntry
 from relayer.core.errors import RefusedError
-from relayer.core.inputs import Cancel, CancelAll, CancelAllAfter
+from relayer.core.inputs import Cancel, CancelAll, CancelAllAfter, CancelByClientId
 from relayer.core.orders import LiveOrder, Status
 from relayer.core.outputs import Ack
 from relayer.core.state import State
@@ -19,42 +20,64 @@ def cancel(state: State, item: Cancel) -> Ack:
     """Cancels one order for its signer or the owner of its account."""
     _use_nonce(state, item.signer, item.nonce)
     order = state.orders.get(item.order_id)
-    hex_id = "0x" + item.order_id.hex()
     if order is None or order.account.key != (item.account, item.subaccount):
         raise RefusedError(
-            404, "order_not_found", f"subaccount {item.subaccount} of {item.account} has no order {hex_id}", "orderId"
+            404,
+            "order_not_found",
+            f"subaccount {item.subaccount} of {item.account} has no order 0x{item.order_id.hex()}",
+            "orderId",
         )
-    if item.signer not in (order.signer, order.account.owner):
-        raise _not_authorised(item.signer)
+    return _cancel_one(state, order, item.signer, "orderId")
+
+
+def cancel_by_client_id(state: State, item: CancelByClientId) -> Ack:
+    """Cancels the order that has a client id, for its signer or the owner of its account."""
+    _use_nonce(state, item.signer, item.nonce)
+    entry = state.accounts.get((item.account, item.subaccount))
+    order = None if entry is None else entry.client_ids.get(item.client_id)
+    if order is None:
+        raise RefusedError(
+            404,
+            "order_not_found",
+            f"subaccount {item.subaccount} of {item.account} has no order with the clientId {item.client_id!r}",
+            "clientId",
+        )
+    return _cancel_one(state, order, item.signer, "clientId")
+
+
+def _cancel_one(state: State, order: LiveOrder, signer: str, param: str) -> Ack:
+    if signer not in (order.signer, order.account.owner):
+        raise _not_authorised(signer)
     if order.status is not Status.OPEN:
         raise RefusedError(
-            409, "order_not_open", f"the order {hex_id} is {order.status}: there is nothing to cancel", "orderId"
+            409, "order_not_open", f"the order {order.hex_id} is {order.status}: there is nothing to cancel", param
         )
     state.cancel(order, "user_cancelled")
     return _answer([order], order)
 
 
 def cancel_all(state: State, item: CancelAll) -> Ack:
-    """Cancels every open order of a subaccount, in one market or in all."""
+    """Cancels every open order of a subaccount, in one market or in all; for a session key those that it signed."""
     _use_nonce(state, item.signer, item.nonce)
-    if item.signer != item.account:
-        raise _not_authorised(item.signer)
+    _check_authority(state, item.account, item.signer)
     if item.market and all(venue.ticker != item.market for venue in state.venues.values()):
         raise RefusedError(
             404, "unknown_market", f"there is no market {item.market}: leave it empty for all markets", "market"
         )
     entry = state.accounts.get((item.account, item.subaccount))
-    orders = [] if entry is None else list(entry.open_orders.values())
+    orders = [] if entry is None else _of_signer(entry, item.signer)
     orders = [order for order in orders if item.market in ("", order.venue.ticker)]
     _cancel_each(state, orders, "user_cancelled")
     return _answer(orders)
 
 
 def cancel_all_after(state: State, item: CancelAllAfter) -> Ack:
-    """Arms, renews or (timeout 0) disarms the switch that cancels everything of a subaccount when nobody renews it."""
+    """Arms, renews or (timeout 0) disarms the switch that cancels what its signer could cancel when nobody renews it.
+
+    A switch each for the owner and for every session key.
+    """
     _use_nonce(state, item.signer, item.nonce)
-    if item.signer != item.account:
-        raise _not_authorised(item.signer)
+    _check_authority(state, item.account, item.signer)
     if not 0 <= item.timeout_s <= MAX_TIMEOUT_S:
         raise RefusedError(
             400, "bad_timeout", f"timeoutSeconds must be from 0 (off) to {MAX_TIMEOUT_S}", "timeoutSeconds"
@@ -68,21 +91,37 @@ def cancel_all_after(state: State, item: CancelAllAfter) -> Ack:
         )
     entry = state.account(item.account, item.subaccount)
     state.keep(entry)
-    known_ms = entry.disarm_at_ms
-    entry.disarm_at_ms = state.now_ms + item.timeout_s * 1000 if item.timeout_s else 0
-    if item.timeout_s and entry.disarm_at_ms != known_ms:
-        heapq.heappush(state.disarms, (entry.disarm_at_ms, entry.owner, entry.subaccount))
+    if not item.timeout_s:
+        entry.disarms.pop(item.signer, None)
+        return _answer([])
+    at_ms = state.now_ms + item.timeout_s * 1000
+    if entry.disarms.get(item.signer) != at_ms:
+        entry.disarms[item.signer] = at_ms
+        heapq.heappush(state.disarms, (at_ms, entry.owner, entry.subaccount, item.signer))
     return _answer([])
+
+
+def _of_signer(entry: AccountEntry, signer: str) -> list[LiveOrder]:
+    """The open orders that a signer may cancel: the owner all, a session key its own."""
+    return [order for order in entry.open_orders.values() if signer in (entry.owner, order.signer)]
+
+
+def _check_authority(state: State, account: str, signer: str) -> None:
+    if signer == account:
+        return
+    key = state.chain.head.keys.get((account, signer))
+    if key is None or key.is_revoked:
+        raise _not_authorised(signer)
 
 
 def on_time(state: State) -> None:
     """What the passing of time does: switches fire, orders near their expiry leave, old orders are forgotten."""
     while state.disarms and state.disarms[0][0] <= state.now_ms:
-        at_ms, owner, subaccount = heapq.heappop(state.disarms)
+        at_ms, owner, subaccount, signer = heapq.heappop(state.disarms)
         entry = state.accounts[owner, subaccount]
-        if entry.disarm_at_ms == at_ms:
-            entry.disarm_at_ms = 0
-            _cancel_each(state, list(entry.open_orders.values()), "cancel_all_after")
+        if entry.disarms.get(signer) == at_ms:
+            del entry.disarms[signer]
+            _cancel_each(state, _of_signer(entry, signer), "cancel_all_after")
     state.sweep_timers()
     time_s = state.time_s
     while state.expiries and state.expiries[0][0] <= time_s:
@@ -131,13 +170,16 @@ def _use_nonce(state: State, signer: str, nonce: int) -> None:
             "nonce",
         )
     # Keys cost nothing: only those whose commands could do something are remembered.
-    if signer in state.chain.head.owners:
+    if signer in state.chain.head.owners or signer in state.chain.head.key_signers:
         state.nonces[signer] = nonce
 
 
 def _not_authorised(signer: str) -> RefusedError:
     return RefusedError(
-        401, "not_authorised", f"{signer} may not cancel this: sign with the account's own key", "signature"
+        401,
+        "not_authorised",
+        f"{signer} may not cancel this: sign with the account's own key, or with the session key that signed the order",
+        "signature",
     )
 
 

@@ -35,6 +35,7 @@ class CoreConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_unsettled_fills: int = 1_024
     max_attempts: int = 5
     max_open_orders: int = 1_000
+    min_notional: int = 1_000_000
     closed_retention_s: int = 3_600
     settle_window_s: int = SETTLE_WINDOW_S
     backlog_age_ms: int = SETTLE_WINDOW_S * 500

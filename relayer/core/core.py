@@ -16,6 +16,7 @@ from relayer.core.inputs import (
     Cancel,
     CancelAll,
     CancelAllAfter,
+    CancelByClientId,
     ChainBlock,
     ChainRevert,
     Input,
@@ -57,6 +58,8 @@ class Core:
                 return placing.place(state, item)
             case Cancel():
                 return cancelling.cancel(state, item)
+            case CancelByClientId():
+                return cancelling.cancel_by_client_id(state, item)
             case Tick():
                 self._tick(item)
             case ChainBlock():
@@ -220,7 +223,7 @@ def _refused(refusal: RefusedError, item: Input) -> Ack:
         message=refusal.message,
         param=refusal.param,
         order_id=order_id,
-        client_id=item.client_id if isinstance(item, Place) else "",
+        client_id=item.client_id if isinstance(item, Place | CancelByClientId) else "",
         free_slots=refusal.free_slots,
     )
 

@@ -106,7 +106,7 @@ def _account(entry: AccountEntry) -> object:
     ]
     reservations = [(each.nonce, each.amount, each.to, each.deadline) for each in entry.reservations.values()]
     unsettled = [fill.id for fill in entry.unsettled]
-    return (*entry.key, entry.disarm_at_ms, exposures, reservations, unsettled, list(entry.open_orders))
+    return (*entry.key, sorted(entry.disarms.items()), exposures, reservations, unsettled, list(entry.open_orders))
 
 
 def _fill(fill: MatchedFill) -> object:

@@ -59,8 +59,20 @@ class Cancel(msgspec.Struct, frozen=True, array_like=True, tag="cancel"):
     nonce: int
 
 
+class CancelByClientId(msgspec.Struct, frozen=True, array_like=True, tag="cancel_by_client_id"):
+    """CancelByClientId: the order that has this client id in its subaccount, as `Cancel`."""
+
+    account: str
+    subaccount: int
+    client_id: str
+    signer: str
+    nonce: int
+
+
 class CancelAll(msgspec.Struct, frozen=True, array_like=True, tag="cancel_all"):
-    """CancelAll: every open order of a subaccount, in one market or (empty ticker) in all; signed by the owner."""
+    """CancelAll: every open order of a subaccount, in one market or (empty ticker) in all. Signed by the owner, or by a
+    session key: then those that this key signed.
+    """
 
     account: str
     subaccount: int
@@ -70,7 +82,10 @@ class CancelAll(msgspec.Struct, frozen=True, array_like=True, tag="cancel_all"):
 
 
 class CancelAllAfter(msgspec.Struct, frozen=True, array_like=True, tag="cancel_all_after"):
-    """CancelAllAfter: cancels every open order of a subaccount `timeout_s` from now unless renewed; 0 disarms."""
+    """CancelAllAfter: cancels every open order of a subaccount `timeout_s` from now unless renewed; 0 disarms.
+
+    Signed as CancelAll is; the owner and every session key have a switch each.
+    """
 
     account: str
     subaccount: int
@@ -194,6 +209,7 @@ Input = (
     Tick
     | Place
     | Cancel
+    | CancelByClientId
     | CancelAll
     | CancelAllAfter
     | ReserveWithdrawal

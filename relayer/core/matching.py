@@ -11,10 +11,13 @@ from collections.abc import Iterator
 
 from ouro.markets import MarketState
 from ouro.maths import fees
+from ouro.orders import SelfTrade
 from ouro.units import MAX_BATCH_FILLS, MAX_GROUP_FILLS
 from relayer.core.accounts import AccountEntry
 from relayer.core.orders import LiveOrder
 from relayer.core.shadow import Shadow, ShadowAccount
+
+SELF_TRADE = "self_trade"
 
 
 class PlannedFill:
@@ -34,15 +37,17 @@ class Plan:
 
     `budget` is what the session key that signed the order may still spend, micro-USDC (None: the owner signed it).
     `dropped` are resting orders met on the way that can fill no more once `fills` are done, with the reason.
+    `withheld` are resting orders of the same owner with the lots that a DECREMENT takes off them, and off this order.
     """
 
-    __slots__ = ("accounts", "budget", "dropped", "fills", "open_interest_delta", "remaining", "stop")
+    __slots__ = ("accounts", "budget", "dropped", "fills", "open_interest_delta", "remaining", "stop", "withheld")
 
     def __init__(self, remaining: int, budget: int | None) -> None:
         self.remaining = remaining
         self.budget = budget
         self.fills: list[PlannedFill] = []
         self.dropped: list[tuple[LiveOrder, str]] = []
+        self.withheld: list[tuple[LiveOrder, int]] = []
         self.accounts: dict[tuple[str, int], tuple[AccountEntry, ShadowAccount]] = {}
         self.open_interest_delta = 0
         self.stop = ""
@@ -72,9 +77,9 @@ class Matcher:
                 plan.stop = stop
                 break
             if maker.account.owner == taker.account.owner:
-                plan.stop = "self_trade"
-                break
-            self._try(taker, maker, plan, reduce_only_market)
+                _meet_own(taker, maker, plan)
+            else:
+                self._try(taker, maker, plan, reduce_only_market)
             if plan.stop:
                 break
         return plan
@@ -159,6 +164,23 @@ class Matcher:
         one_shot_ms = order.generation if order.one_shot else 0
         after.trade(order.venue, signed, price, fees.fee(lots * price, rate_ppm), one_shot_ms)
         return after
+
+
+def _meet_own(taker: LiveOrder, maker: LiveOrder, plan: Plan) -> None:
+    """Plans what the taker's mode says about a resting order of the same owner. The order at zero ends."""
+    mode = taker.self_trade
+    if mode is SelfTrade.DECREMENT and not taker.fill_or_kill:
+        lots = min(plan.remaining, maker.resting)
+        plan.withheld.append((maker, lots))
+        plan.remaining -= lots
+        if plan.remaining == 0:
+            plan.stop = SELF_TRADE
+        return
+    if mode in (SelfTrade.CANCEL_MAKER, SelfTrade.CANCEL_BOTH):
+        plan.dropped.append((maker, SELF_TRADE))
+    if mode is not SelfTrade.CANCEL_MAKER:
+        # A fill-or-kill order that gives lots away unfilled cannot be filled whole.
+        plan.stop = SELF_TRADE
 
 
 def _opposite(taker: LiveOrder) -> Iterator[LiveOrder]:

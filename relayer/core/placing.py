@@ -10,7 +10,7 @@ from relayer.core import rules
 from relayer.core.errors import RefusedError
 from relayer.core.fills import MatchedFill
 from relayer.core.inputs import Place
-from relayer.core.matching import Plan
+from relayer.core.matching import SELF_TRADE, Plan
 from relayer.core.orders import LiveOrder, Status
 from relayer.core.outputs import Ack
 from relayer.core.state import State
@@ -54,13 +54,16 @@ def enter(state: State, order: LiveOrder) -> None:
     _keep_accounts(plan)
     for maker, reason in plan.dropped:
         state.cancel(maker, reason)
-    if order.remaining == 0:
+    for maker, lots in plan.withheld:
+        order.withheld += lots
+        _withhold(state, maker, lots)
+    if order.remaining == 0 and plan.stop != SELF_TRADE:
         state.close(order, Status.FILLED, "")
     elif plan.stop:
         state.cancel(order, plan.stop)
     elif order.one_shot:
         state.cancel(order, "ioc_remainder")
-    elif order.reduce_only and state.shadow.reducible(order.account, order) == 0:
+    elif order.reduce_only and not _fit_to_position(state, order):
         state.cancel(order, "reduce_only")
     elif order.by_key and order.remaining * order.limit_price > state.key_room(order):
         state.cancel(order, "key_budget")
@@ -95,6 +98,26 @@ def _execute(state: State, taker: LiveOrder, maker: LiveOrder, lots: int, price:
     if maker.remaining == 0:
         maker.status = Status.FILLED
         state.closed(maker)
+    state.recorder.order(maker)
+
+
+def _fit_to_position(state: State, order: LiveOrder) -> bool:
+    """Withholds what a reduce-only order that comes to rest has beyond the position; false when nothing is left.
+
+    Resting reduce-only orders need no margin: what backs them is the position, so together they offer no more than it.
+    """
+    room = state.reduce_room(order)
+    order.withheld += max(0, order.remaining - room)
+    return room > 0
+
+
+def _withhold(state: State, maker: LiveOrder, lots: int) -> None:
+    """Takes lots off a resting order without a fill; one with none left ends."""
+    maker.withheld += lots
+    if maker.remaining == 0:
+        state.cancel(maker, SELF_TRADE)
+        return
+    state.resize(maker)
     state.recorder.order(maker)
 
 

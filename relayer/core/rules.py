@@ -7,7 +7,7 @@ Each rule raises a `RefusedError` with a stable code and a sentence that says wh
 from __future__ import annotations
 
 from ouro.markets import Market, MarketState
-from ouro.orders import Order, SelfTrade, Trigger
+from ouro.orders import Order, Trigger
 from ouro.units import (
     MAX_AHEAD_MS,
     MAX_ORDER_LIFE_S,
@@ -107,15 +107,6 @@ def check_form(order: Order, market: Market, config: CoreConfig, client_id: str)
             "trigger_unsupported",
             "conditional orders are not supported yet: use trigger NONE and triggerPrice 0",
             "trigger",
-        )
-    if order.referrer:
-        raise RefusedError(400, "referrer_unsupported", "referrers are not supported yet: use referrer 0", "referrer")
-    if order.self_trade != SelfTrade.CANCEL_TAKER:
-        raise RefusedError(
-            400,
-            "self_trade_unsupported",
-            f"selfTrade {order.self_trade} is not supported yet: use CANCEL_TAKER",
-            "selfTrade",
         )
     if order.revision:
         raise RefusedError(
@@ -283,7 +274,7 @@ def check_slot(order: LiveOrder, state: State) -> None:
 
 
 def check_account(order: LiveOrder, state: State) -> None:
-    """Rules on positions, margin and the settlement backlog."""
+    """Rules on size, positions, margin and the settlement backlog."""
     entry, venue, shadow = order.account, order.venue, state.shadow
     if not order.one_shot and len(entry.open_orders) >= state.config.max_open_orders:
         raise RefusedError(
@@ -305,6 +296,14 @@ def check_account(order: LiveOrder, state: State) -> None:
             "there is no position on the other side that a reduce-only order could reduce",
             "reduceOnly",
         )
+    _check_least_size(order, state, abs(size))
+    if order.reduce_only and not order.one_shot and not crosses and state.reduce_room(order) == 0:
+        raise RefusedError(
+            422,
+            "reduce_only_covered",
+            f"resting reduce-only orders already offer the whole position in {venue.ticker}: cancel or amend one",
+            "reduceOnly",
+        )
     room = shadow.reducible(entry, order)
     if crosses and order.size > room and not order.reduce_only and state.is_backlogged():
         raise RefusedError(
@@ -323,6 +322,20 @@ def check_account(order: LiveOrder, state: State) -> None:
             )
     if not shadow.may_place(entry, order, order.size):
         raise RefusedError(422, "insufficient_margin", _margin_sentence(order, state), "size")
+
+
+def _check_least_size(order: LiveOrder, state: State, held: int) -> None:
+    """Small orders cost as much to keep as large ones; closing what is left of a position must stay possible."""
+    least = state.config.min_notional
+    if order.size * order.limit_price < least and not (order.reduce_only and order.size >= held):
+        lots = -(-least // order.limit_price)
+        raise RefusedError(
+            422,
+            "order_too_small",
+            f"{order.size} lots at {order.limit_price} are worth {_usdc(order.size * order.limit_price)}, orders begin "
+            f"at {_usdc(least)}: sign at least {lots} lots, or a reduce-only order that closes the whole position",
+            "size",
+        )
 
 
 def free_slots(state: State, signer: str) -> tuple[int, ...]:

@@ -6,6 +6,8 @@ After every change the accounts are computed again and orders that no longer fit
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ouro import events
 from ouro.markets import MarketState
 from relayer.core import cancelling
@@ -215,14 +217,32 @@ def refit(state: State) -> None:
         if not entry.open_orders:
             continue
         newest_first = sorted(entry.open_orders.values(), key=lambda order: -order.placed)
-        for order in newest_first:
-            if order.reduce_only and state.shadow.reducible(entry, order) == 0:
-                state.cancel(order, "reduce_only")
+        _fit_to_positions(state, entry, reversed(newest_first))
         for order in newest_first:
             if state.shadow.fits(entry):
                 break
             if order.status is Status.OPEN and not order.reduce_only and _opens(state, entry, order):
                 state.cancel(order, "insufficient_margin")
+
+
+def _fit_to_positions(state: State, entry: AccountEntry, oldest_first: Iterable[LiveOrder]) -> None:
+    """Withholds from the newest resting reduce-only orders what they offer together beyond the position; one with
+    nothing left ends.
+    """
+    taken: dict[tuple[int, bool], int] = {}
+    for order in oldest_first:
+        if not order.reduce_only:
+            continue
+        side = (order.venue.id, order.sell)
+        room = state.shadow.reducible(entry, order) - taken.get(side, 0)
+        if room <= 0:
+            state.cancel(order, "reduce_only")
+            continue
+        if order.resting > room:
+            order.withheld += order.resting - room
+            state.resize(order)
+            state.recorder.order(order)
+        taken[side] = taken.get(side, 0) + order.resting
 
 
 def _cancel_beyond_band(state: State) -> None:

@@ -63,7 +63,7 @@ class State:
         self.last_fill_id = 0
         self.expiries: list[tuple[int, int, bytes]] = []
         self.forgettings: list[tuple[int, int, bytes]] = []
-        self.disarms: list[tuple[int, str, int]] = []
+        self.disarms: list[tuple[int, str, int, str]] = []
 
     @property
     def time_s(self) -> int:
@@ -143,7 +143,9 @@ class State:
             self.forgettings = [each for each in self.forgettings if each[2] in orders]
             heapq.heapify(self.forgettings)
         if len(self.disarms) > 2 * len(self.accounts) + _TIMERS_KEPT:
-            self.disarms = [each for each in self.disarms if self.accounts[each[1], each[2]].disarm_at_ms == each[0]]
+            self.disarms = [
+                each for each in self.disarms if self.accounts[each[1], each[2]].disarms.get(each[3]) == each[0]
+            ]
             heapq.heapify(self.disarms)
 
     def count(self, order: LiveOrder, lots: int, price: int) -> None:
@@ -186,6 +188,14 @@ class State:
         del self.unsettled[fill.id]
         fill.taker.account.drop_unsettled(fill)
         fill.maker.account.drop_unsettled(fill)
+
+    def reduce_room(self, order: LiveOrder) -> int:
+        """Lots of its account's position that no other resting reduce-only order on this one's side offers yet."""
+        room = self.shadow.reducible(order.account, order)
+        for other in order.account.open_orders.values():
+            if other.reduce_only and other is not order and other.venue is order.venue and other.sell == order.sell:
+                room -= other.resting
+        return max(0, room)
 
     def is_backlogged(self) -> bool:
         """Whether so much waits for the chain, or for so long, that nothing new may open risk."""

@@ -29,6 +29,7 @@ TYPES = {
     "Order": ORDER_TYPE,
     "CancelAll": CANCEL_ALL_TYPE,
     "CancelOrder": "CancelOrder(address account,uint16 subaccount,bytes32 orderId,uint64 nonce)",
+    "CancelByClientId": "CancelByClientId(address account,uint16 subaccount,string clientId,uint64 nonce)",
     "CancelAllAfter": "CancelAllAfter(address account,uint16 subaccount,uint32 timeoutSeconds,uint64 nonce)",
     "SessionKey": SESSION_KEY_TYPE,
     "Withdrawal": WITHDRAWAL_TYPE,

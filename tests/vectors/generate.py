@@ -48,6 +48,7 @@ FIELDS = {
         "string selfTrade,uint16 slot,uint48 generation,uint16 revision,uint32 referrer"
     ),
     "CancelOrder": "address account,uint16 subaccount,bytes32 orderId,uint64 nonce",
+    "CancelByClientId": "address account,uint16 subaccount,string clientId,uint64 nonce",
     "CancelAll": "address account,uint16 subaccount,string market,uint64 nonce",
     "CancelAllAfter": "address account,uint16 subaccount,uint32 timeoutSeconds,uint64 nonce",
     "SessionKey": "address account,address key,string[] markets,uint64 budget,uint32 expiry,uint64 nonce",
@@ -231,6 +232,12 @@ def messages() -> list[Json]:
             exchange,
             "CancelOrder",
             {"account": OWNER, "subaccount": 3, "orderId": order_id, "nonce": nonce},
+        ),
+        (
+            "cancel by client id",
+            exchange,
+            "CancelByClientId",
+            {"account": OWNER, "subaccount": 0, "clientId": "grid-7/β", "nonce": nonce},
         ),
         (
             "cancel all of a market",

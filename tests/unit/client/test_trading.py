@@ -206,6 +206,14 @@ def test_cancel_is_signed(session, account, config, run_flow):
     assert recovered(config, "CancelOrder", message, call.body["signature"]) == account.address
 
 
+def test_cancel_by_client_id_is_signed(session, account, config, run_flow):
+    _, [call] = run_flow(trading.cancel_by_client_id(session, "grid-7", subaccount=3), [(200, {"seq": 8})])
+    message = call.body["cancelByClientId"]
+    assert (call.method, call.path) == ("DELETE", "/v4/orders")
+    assert (message["clientId"], message["subaccount"]) == ("grid-7", 3)
+    assert recovered(config, "CancelByClientId", message, call.body["signature"]) == account.address
+
+
 def test_cancel_all_is_signed(session, account, config, run_flow):
     _, [everywhere] = run_flow(trading.cancel_all(session), [(200, {"seq": 8})])
     _, [one_market] = run_flow(trading.cancel_all(session, "btc-usd"), [(200, {"seq": 9})])

@@ -19,6 +19,7 @@ from relayer.core.inputs import (
     Cancel,
     CancelAll,
     CancelAllAfter,
+    CancelByClientId,
     ChainBlock,
     ChainRevert,
     Input,
@@ -353,13 +354,13 @@ class Venue:
         """Places an order as it is."""
         return self.command(self.place_input(order, client_id, signer))
 
-    def place_input(self, order: Order, client_id: str = "", signer: str = "") -> Place:
+    def place_input(self, order: Order, client_id: str = "", signer: str = "", **asked: Any) -> Place:
         """The input for an order; its signature words are never looked at by a core."""
         market = {"BTC-USD": 1, "ETH-USD": 2}.get(order.market, 3)
         signed = Signed(order, order.hash(DOMAIN), (*order.words(market), 1, 2), signer or order.account)
         self.signed[signed.id] = signed
         words = [word.to_bytes(32, "big") for word in signed.words]
-        return Place(words[0], words[1], words[2], words[3], signed.id, signed.signer, client_id)
+        return Place(words[0], words[1], words[2], words[3], signed.id, signed.signer, client_id, **asked)
 
     def nonce(self) -> int:
         """A fresh one."""
@@ -371,13 +372,17 @@ class Venue:
         signer, nonce = fields.pop("signer", address(role)), fields.pop("nonce", None) or self.nonce()
         return self.command(Cancel(address(role), 0, bytes.fromhex(order_id[2:]), signer, nonce))
 
-    def cancel_all(self, role: str, market: str = "") -> Ack:
-        """Cancels everything of subaccount 0."""
-        return self.command(CancelAll(address(role), 0, market, address(role), self.nonce()))
+    def cancel_by_client_id(self, role: str, client_id: str, signer: str = "") -> Ack:
+        """Cancels by client id."""
+        return self.command(CancelByClientId(address(role), 0, client_id, signer or address(role), self.nonce()))
 
-    def cancel_all_after(self, role: str, timeout_s: int) -> Ack:
-        """Arms the switch."""
-        return self.command(CancelAllAfter(address(role), 0, timeout_s, address(role), self.nonce()))
+    def cancel_all(self, role: str, market: str = "", signer: str = "") -> Ack:
+        """Cancels everything of subaccount 0 that the signer may cancel."""
+        return self.command(CancelAll(address(role), 0, market, signer or address(role), self.nonce()))
+
+    def cancel_all_after(self, role: str, timeout_s: int, signer: str = "") -> Ack:
+        """Arms the signer's switch."""
+        return self.command(CancelAllAfter(address(role), 0, timeout_s, signer or address(role), self.nonce()))
 
     def reserve(self, role: str, usdc: int, nonce: int = 1, seconds: int = 60) -> Ack:
         """Asks for an instant withdrawal."""

@@ -8,6 +8,7 @@ from relayer.core.inputs import BatchBuilt
 from tests.unit.relayer_core.exchange_model import BTC_PRICE, ETH_PRICE, Venue, address
 
 ROLES = ("maker", "taker", "other", "poor")
+MODES = ("CANCEL_TAKER", "CANCEL_MAKER", "CANCEL_BOTH", "DECREMENT")
 BASE = {1: BTC_PRICE, 2: ETH_PRICE}
 
 
@@ -25,7 +26,13 @@ class Day:
 
     def step(self) -> None:
         """One thing happens."""
-        kinds = ["place"] * 12 + ["cancel"] * 3 + ["settle"] * 3 + ["tick", "block", "cancel_all", "after"]
+        kinds = (
+            ["place"] * 12
+            + ["cancel"] * 3
+            + ["cancel_named"]
+            + ["settle"] * 3
+            + ["tick", "block", "cancel_all", "after"]
+        )
         if not self.calm:
             kinds += ["price", "reject", "drop", "reorg", "withdraw", "reserve"]
         getattr(self, f"_{self.rng.choice(kinds)}")()
@@ -46,6 +53,8 @@ class Day:
             "time_in_force": kind,
             "post_only": kind == "GTT" and rng.random() < 0.3,
             "reduce_only": rng.random() < 0.15,
+            "self_trade": rng.choice(MODES),
+            "referrer": rng.choice([0, 0, 5]),
             "client_id": str(rng.randrange(60)) if rng.random() < 0.3 else "",
         }
         if kind == "GTT" and rng.random() < 0.2:
@@ -59,6 +68,9 @@ class Day:
     def _cancel(self) -> None:
         if self.open_ids:
             self.venue.cancel(*self.rng.choice(self.open_ids))
+
+    def _cancel_named(self) -> None:
+        self.venue.cancel_by_client_id(self.rng.choice(ROLES), str(self.rng.randrange(60)))
 
     def _cancel_all(self) -> None:
         if self.rng.random() < 0.2:

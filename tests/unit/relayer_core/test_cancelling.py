@@ -32,6 +32,18 @@ def test_nonces_rise_strictly_over_all_cancels(venue: Venue) -> None:
     assert venue.cancel("maker", placed.order_id, nonce=51).ok
 
 
+def test_cancel_by_client_id(venue: Venue) -> None:
+    placed = venue.place("maker", "BUY", 5, P, client_id="grid-7")
+    assert venue.cancel_by_client_id("maker", "grid-7", address("stranger")).error_code == "not_authorised"
+    assert venue.cancel_by_client_id("maker", "grid-8").http_status == 404
+    assert venue.cancel_by_client_id("taker", "grid-7").http_status == 404
+    ack = venue.cancel_by_client_id("maker", "grid-7")
+    assert (ack.ok, ack.order_id, ack.cancelled) == (True, placed.order_id, (placed.order_id,))
+    assert venue.levels() == ([], [])
+    again = venue.cancel_by_client_id("maker", "grid-7")
+    assert (again.http_status, again.error_code, again.param) == (409, "order_not_open", "clientId")
+
+
 def test_cancel_all_in_one_market_or_in_all(venue: Venue) -> None:
     btc = venue.place("maker", "BUY", 5, P)
     eth = venue.place("maker", "BUY", 5, 1_600_000, market=2)

@@ -33,7 +33,7 @@ def check_book(venue: Venue) -> None:
         for order in latest.values():
             if order.status == "OPEN" and order.market == ticker:
                 key = (order.side, order.limit_price)
-                wanted[key] = wanted.get(key, 0) + order.size - order.filled
+                wanted[key] = wanted.get(key, 0) + order.size - order.filled - order.withheld
         assert wanted == {("BUY", p): n for p, n in bids} | {("SELL", p): n for p, n in asks}
         assert venue.log_book(ticker) == (dict(bids), dict(asks))
 
@@ -48,6 +48,10 @@ def check_sizes(venue: Venue) -> None:
             filled[fill.taker_order_id] += fill.size
             filled[fill.maker_order_id] += fill.size
     assert filled == {order_id: order.filled for order_id, order in orders.items()}
+    for order in orders.values():
+        assert min(order.filled, order.withheld) >= 0
+        left = order.size - order.filled - order.withheld
+        assert left > 0 if order.status == "OPEN" else left == 0 if order.status == "FILLED" else left >= 0
     assert [output.seq for output in venue.outputs if hasattr(output, "time_ms")] == list(range(1, venue.core.seq + 1))
 
 

@@ -20,8 +20,6 @@ FORM: list[tuple[dict[str, Any], str]] = [
     ({"limit_price": 0}, "bad_price"),
     ({"limit_price": P + 1}, "off_tick"),
     ({"trigger": "AT_OR_ABOVE", "trigger_price": P}, "trigger_unsupported"),
-    ({"referrer": 5}, "referrer_unsupported"),
-    ({"self_trade": "CANCEL_MAKER"}, "self_trade_unsupported"),
     ({"revision": 1}, "amend_unsupported"),
     ({"time_in_force": "IOC", "slot": 3}, "one_shot_with_slot"),
     ({"time_in_force": "IOC", "slot": 0, "post_only": True}, "post_only_one_shot"),
@@ -202,3 +200,65 @@ def test_withdrawal_promise_lowers_free_collateral(venue: Venue) -> None:
     assert (ack.http_status, ack.error_code) == (422, "not_withdrawable")
     assert venue.place("taker", "BUY", 10_000, P).error_code == "insufficient_margin"
     assert venue.core.withdrawable(address("taker"), 0) == 1_000 * USDC
+
+
+def test_least_size(venue: Venue) -> None:
+    """An order is worth at least a USDC, unless it closes what is left of a position."""
+    venue.push(1, 400_000)
+    venue.mine()
+    ack = venue.place("taker", "BUY", 2, 400_000)
+    assert (ack.http_status, ack.error_code, ack.param) == (422, "order_too_small", "size")
+    assert "3 lots" in ack.message
+    assert venue.place("maker", "SELL", 5, 400_000).ok
+    assert venue.place("taker", "BUY", 3, 400_000).order_status == "FILLED"
+    assert venue.place("taker", "SELL", 2, 400_000, reduce_only=True).error_code == "order_too_small"
+    assert venue.place("other", "BUY", 3, 400_000).ok
+    assert venue.place("taker", "SELL", 1, 400_000, reduce_only=True).error_code == "order_too_small"
+    venue.place("maker", "SELL", 3, 390_000)
+    ack = venue.place("taker", "SELL", 3, 400_000, reduce_only=True)
+    assert ack.order_status == "OPEN"
+
+
+def hold(venue: Venue, lots: int) -> None:
+    """The taker is long."""
+    venue.place("maker", "SELL", lots, P)
+    assert venue.place("taker", "BUY", lots, P).order_status == "FILLED"
+
+
+def test_resting_reduce_only_orders_offer_no_more_than_the_position(venue: Venue) -> None:
+    hold(venue, 10)
+    first = venue.place("taker", "SELL", 6, P + 100, reduce_only=True)
+    second = venue.place("taker", "SELL", 9, P + 200, reduce_only=True)
+    assert venue.levels() == ([], [(P + 100, 6), (P + 200, 4)])
+    ack = venue.place("taker", "SELL", 5, P + 300, reduce_only=True)
+    assert (ack.http_status, ack.error_code) == (422, "reduce_only_covered")
+    venue.cancel("taker", first.order_id)
+    assert venue.place("taker", "SELL", 5, P + 300, reduce_only=True).ok
+    state = venue.core.order(bytes.fromhex(second.order_id[2:]))
+    assert state is not None
+    assert (state.withheld, state.filled) == (5, 0)
+    assert venue.place("other", "BUY", 9, P + 300).filled == 9
+    assert venue.status(second) == ("FILLED", 4, "")
+
+
+def test_what_reduces_at_once_is_not_kept_from_it_by_resting_orders(venue: Venue) -> None:
+    hold(venue, 10)
+    resting = venue.place("taker", "SELL", 10, P + 100, reduce_only=True)
+    venue.place("other", "BUY", 8, P)
+    ack = venue.place("taker", "SELL", 10, P, reduce_only=True)
+    assert (ack.order_status, ack.filled, ack.reason) == ("CANCELED", 8, "reduce_only")
+    venue.settle()
+    assert venue.status(resting) == ("OPEN", 0, "")
+    assert venue.levels() == ([], [(P + 100, 2)])
+
+
+def test_a_position_that_shrinks_takes_the_newest_reduce_only_orders_along(venue: Venue) -> None:
+    hold(venue, 10)
+    older = venue.place("taker", "SELL", 6, P + 100, reduce_only=True)
+    newer = venue.place("taker", "SELL", 4, P + 200, reduce_only=True)
+    venue.place("other", "BUY", 7, P)
+    assert venue.place("taker", "SELL", 7, P).order_status == "FILLED"
+    venue.settle()
+    assert venue.status(newer) == ("CANCELED", 0, "reduce_only")
+    assert venue.status(older) == ("OPEN", 0, "")
+    assert venue.levels() == ([], [(P + 100, 3)])

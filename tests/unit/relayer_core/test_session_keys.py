@@ -157,3 +157,60 @@ def test_a_reorg_that_takes_the_key_takes_its_orders(venue: Venue) -> None:
     venue.revert(before)
     assert venue.status(resting) == ("CANCELED", 0, "key_revoked")
     assert place(venue, "BUY", 5, P).error_code == "bad_signature"
+
+
+def test_cancel_all_of_a_key_takes_its_own_orders_only(venue: Venue) -> None:
+    register(venue)
+    by_owner = venue.place("taker", "BUY", 5, P - 100)
+    by_key = place(venue, "BUY", 5, P - 200, slot=9)
+    assert venue.cancel_all("taker", signer=address("stranger")).error_code == "not_authorised"
+    assert venue.cancel_all("maker", signer=KEY).error_code == "not_authorised"
+    assert venue.cancel_all("taker", signer=KEY).cancelled == (by_key.order_id,)
+    assert venue.status(by_owner)[0] == "OPEN"
+
+
+def test_cancel_all_of_the_owner_takes_those_of_keys_too(venue: Venue) -> None:
+    register(venue)
+    by_key = place(venue, "BUY", 5, P - 200)
+    assert venue.cancel_all("taker").cancelled == (by_key.order_id,)
+
+
+def test_a_key_and_its_owner_have_a_switch_each(venue: Venue) -> None:
+    register(venue)
+    by_owner = venue.place("taker", "BUY", 5, P - 100)
+    by_key = place(venue, "BUY", 5, P - 200, slot=9)
+    venue.cancel_all_after("taker", 20)
+    venue.cancel_all_after("taker", 5, signer=KEY)
+    venue.cancel_all_after("taker", 10, signer=KEY)
+    venue.tick(9_000)
+    assert venue.status(by_key)[0] == "OPEN"
+    venue.tick(1_000)
+    assert venue.status(by_key) == ("CANCELED", 0, "cancel_all_after")
+    assert venue.status(by_owner)[0] == "OPEN"
+    venue.tick(10_000)
+    assert venue.status(by_owner) == ("CANCELED", 0, "cancel_all_after")
+
+
+def test_a_disarmed_switch_of_a_key_leaves_the_owners_armed(venue: Venue) -> None:
+    register(venue)
+    by_key = place(venue, "BUY", 5, P - 200)
+    venue.cancel_all_after("taker", 5)
+    venue.cancel_all_after("taker", 0, signer=KEY)
+    venue.tick(5_000)
+    assert venue.status(by_key) == ("CANCELED", 0, "cancel_all_after")
+
+
+def test_nonces_of_a_key_rise_strictly(venue: Venue) -> None:
+    register(venue)
+    nonce = venue.nonce()
+    order = place(venue, "BUY", 5, P - 200)
+    assert venue.cancel("taker", order.order_id, signer=KEY, nonce=nonce).ok
+    again = venue.cancel("taker", order.order_id, signer=KEY, nonce=nonce)
+    assert again.error_code == "stale_nonce"
+
+
+def test_a_revoked_key_cancels_nothing(venue: Venue) -> None:
+    register(venue)
+    revoke(venue)
+    assert venue.cancel_all("taker", signer=KEY).error_code == "not_authorised"
+    assert venue.cancel_all_after("taker", 5, signer=KEY).error_code == "not_authorised"
