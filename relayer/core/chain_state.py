@@ -15,7 +15,7 @@ from ouro.ledger import Ledger, in_effect_order
 from ouro.markets import Market
 from relayer.core.accounts import AccountKey
 from relayer.core.errors import InputRefusedError
-from relayer.core.inputs import ZERO_HASH, ChainBlock
+from relayer.core.inputs import ZERO_HASH, ChainBlock, Log
 
 
 class PendingWithdrawal(msgspec.Struct, frozen=True):
@@ -111,26 +111,29 @@ class ChainState:
 
 
 class Block:
-    """An unfinal block with its decoded events, in the order in which they took effect."""
+    """An unfinal block with its logs and what they say, in the order in which it took effect."""
 
-    __slots__ = ("events", "hash", "number", "time_s")
+    __slots__ = ("events", "hash", "logs", "number", "time_s")
 
-    def __init__(self, number: int, block_hash: bytes, time_s: int, decoded: list[events.Event]) -> None:
+    def __init__(
+        self, number: int, block_hash: bytes, time_s: int, logs: tuple[Log, ...], decoded: list[events.Event]
+    ) -> None:
         self.number = number
         self.hash = block_hash
         self.time_s = time_s
+        self.logs = logs
         self.events = decoded
 
 
 class Chain:
     """Final state, unfinal blocks, head state. `blocks` always ends with the head once a block was seen."""
 
-    __slots__ = ("_contracts", "_final", "blocks", "final_number", "head")
+    __slots__ = ("_contracts", "blocks", "final", "final_number", "head")
 
     def __init__(self, markets: Iterable[Market], operator: str, contracts: Iterable[str]) -> None:
         self._contracts = frozenset(contracts)
-        self._final = ChainState(Ledger(list(markets)), operator)
-        self.head = self._final.copy()
+        self.final = ChainState(Ledger(list(markets)), operator)
+        self.head = self.final.copy()
         self.blocks: list[Block] = []
         self.final_number = 0
 
@@ -155,20 +158,14 @@ class Chain:
             raise InputRefusedError(
                 f"block {block.number} does not follow the head {self.number}: revert to their fork first"
             )
-        decoded: list[events.Event] = []
-        for log in block.logs:
-            event = events.decode_log(log.to_rpc(block.number, block.hash, block.time_s))
-            # Anyone can emit an event that looks like ours from a contract of his own.
-            if event is not None and event.where.address in self._contracts:
-                decoded.append(event)
-        decoded = list(in_effect_order(decoded))
+        decoded = self._decode(block.number, block.hash, block.time_s, block.logs)
         for event in decoded:
             self.head.apply(event)
-        self.blocks.append(Block(block.number, block.hash, block.time_s, decoded))
+        self.blocks.append(Block(block.number, block.hash, block.time_s, block.logs, decoded))
         self.final_number = max(self.final_number, min(block.final_number, block.number))
         self._finalise()
         # A block may be final when it is first seen, as after a restart: then the one in the list is empty already.
-        return Block(block.number, block.hash, block.time_s, decoded)
+        return Block(block.number, block.hash, block.time_s, block.logs, decoded)
 
     def check_revert(self, to_number: int, to_hash: bytes) -> None:
         """Raises InputRefusedError when the block to return to is not among the unfinal ones (or the final one below
@@ -184,7 +181,7 @@ class Chain:
         kept = [block for block in self.blocks if block.number <= to_number]
         dropped = self.blocks[len(kept) :]
         self.blocks = kept
-        self.head = self._final.copy()
+        self.head = self.final.copy()
         for block in kept:
             if block.number > self.final_number:
                 for event in block.events:
@@ -193,7 +190,7 @@ class Chain:
 
     def is_settled(self, owner: str, nonce: int, deadline: int) -> bool:
         """Whether an instant withdrawal has landed, or can no longer land, in a final block."""
-        if (owner, nonce) in self._final.used_nonces:
+        if (owner, nonce) in self.final.used_nonces:
             return True
         return bool(self.blocks) and self.blocks[0].number <= self.final_number and self.blocks[0].time_s > deadline
 
@@ -207,13 +204,34 @@ class Chain:
                     amounts[key] = amounts.get(key, 0) + event.amount
         return amounts
 
+    def restore(self, final: ChainState, final_number: int, blocks: Iterable[ChainBlock]) -> None:
+        """Takes a state at the last final block, and the blocks of which `blocks` spoke then; recomputes the head."""
+        self.final = final
+        self.final_number = final_number
+        self.head = final.copy()
+        self.blocks = []
+        for block in blocks:
+            decoded = self._decode(block.number, block.hash, block.time_s, block.logs)
+            for event in decoded:
+                self.head.apply(event)
+            self.blocks.append(Block(block.number, block.hash, block.time_s, block.logs, decoded))
+
+    def _decode(self, number: int, block_hash: bytes, time_s: int, logs: Iterable[Log]) -> list[events.Event]:
+        decoded: list[events.Event] = []
+        for log in logs:
+            event = events.decode_log(log.to_rpc(number, block_hash, time_s))
+            # Anyone can emit an event that looks like ours from a contract of his own.
+            if event is not None and event.where.address in self._contracts:
+                decoded.append(event)
+        return list(in_effect_order(decoded))
+
     def _finalise(self) -> None:
         # The newest final block stays in the list, emptied, as the one a reorg may return to.
         for block in self.blocks:
             if block.number > self.final_number:
                 break
             for event in block.events:
-                self._final.apply(event)
-            block.events = []
+                self.final.apply(event)
+            block.logs, block.events = (), []
         while len(self.blocks) > 1 and self.blocks[1].number <= self.final_number:
             del self.blocks[0]

@@ -7,7 +7,6 @@ from ouro.units import MAX_BATCH_FILLS
 from relayer.core import cancelling, placing, settling, withdrawing
 from relayer.core.accounts import AccountEntry
 from relayer.core.config import CoreConfig
-from relayer.core.digest import state_hash
 from relayer.core.errors import InputRefusedError, RefusedError
 from relayer.core.fills import Batch, NextBatch
 from relayer.core.inputs import (
@@ -27,6 +26,7 @@ from relayer.core.inputs import (
     UndoFills,
 )
 from relayer.core.outputs import Ack, OrderState, Output
+from relayer.core.snapshot import dump, restore, state_hash
 from relayer.core.state import State
 
 
@@ -36,6 +36,18 @@ class Core:
     def __init__(self, config: CoreConfig) -> None:
         self.config = config
         self._state = State(config)
+
+    @classmethod
+    def restore(cls, config: CoreConfig, snapshot: bytes) -> Core:
+        """A core that continues like the one whose `dump` this is. Raises ValueError when it is none."""
+        core = cls.__new__(cls)
+        core.config = config
+        core._state = restore(config, snapshot)
+        return core
+
+    def dump(self) -> bytes:
+        """The whole state in canonical form; `state_hash` is its sha256."""
+        return dump(self._state)
 
     def apply(self, item: Input) -> list[Output]:
         """Takes one input and says what came of it; the answer to a command (`Ack`) comes last.

@@ -195,7 +195,7 @@ class FillQueue:
         if not fills:
             return None
         return NextBatch(
-            orders=tuple((order.terms, order.amounts, order.r, order.vs) for order in packed),
+            orders=tuple(order.packed for order in packed),
             fills=tuple(fills),
             oldest_ms=min(fill.matched_ms for fill in waiting[: len(fills)]),
         )

@@ -6,6 +6,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from ouro.codec import PackedOrder
 from ouro.orders import Order, TimeInForce
 from relayer.core.outputs import OrderState
 
@@ -35,7 +36,6 @@ class LiveOrder:
     __slots__ = (
         "account",
         "after",
-        "amounts",
         "arm_price",
         "before",
         "client_id",
@@ -56,7 +56,6 @@ class LiveOrder:
         "parent",
         "placed",
         "post_only",
-        "r",
         "reason",
         "reduce_only",
         "referrer",
@@ -69,13 +68,12 @@ class LiveOrder:
         "size",
         "slot",
         "status",
-        "terms",
         "time_in_force",
         "trigger",
         "trigger_price",
         "venue",
-        "vs",
         "withheld",
+        "words",
     )
 
     def __init__(self, item: Place, order: Order, account: AccountEntry, venue: Venue) -> None:
@@ -101,9 +99,7 @@ class LiveOrder:
         self.slot = order.slot
         self.revision = order.revision
         self.signer = item.signer
-        self.terms, self.amounts, self.r, self.vs = (
-            int.from_bytes(word) for word in (item.terms, item.amounts, item.r, item.vs)
-        )
+        self.words = item.terms + item.amounts + item.r + item.vs
         self.replaces = item.replaces
         self.immediate = item.immediate
         self.not_before_ms = item.not_before_ms
@@ -126,6 +122,13 @@ class LiveOrder:
     def remaining(self) -> int:
         """Lots neither filled nor withheld; 0 when a reorg brought back more than there was room for."""
         return max(0, self.size - self.filled - self.withheld)
+
+    @property
+    def packed(self) -> PackedOrder:
+        """The order and its signature as a batch carries them."""
+        words = self.words
+        terms, amounts, r, vs = (int.from_bytes(words[at : at + 32]) for at in (0, 32, 64, 96))
+        return terms, amounts, r, vs
 
     @property
     def by_key(self) -> bool:
