@@ -37,6 +37,7 @@ _MESSAGES: Final = {
     "SessionKey": "address account,address key,string[] markets,uint64 budget,uint32 expiry,uint64 nonce",
     "Withdrawal": "address account,uint16 subaccount,uint64 amount,address to,uint64 nonce,uint32 deadline",
     "Price": "uint16 market,uint48 price,uint40 publishedAt",
+    "Head": "uint64 seq,bytes32 head",
 }
 
 
@@ -91,6 +92,7 @@ TYPES: Final = {name: _split(fields) for name, fields in _MESSAGES.items()}
 """The fields of each message, as in `types` of the JSON."""
 _TYPE_HASHES: Final = {name: keccak(f"{name}({fields})".encode()) for name, fields in _MESSAGES.items()}
 _ORDER_HASH: Final = _TYPE_HASHES["Order"]
+_HEAD_HASH: Final = _TYPE_HASHES["Head"]
 
 
 def typed_data(domain: Domain, primary_type: str, message: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,6 +146,11 @@ def digest(domain: Domain, primary_type: str, message: Mapping[str, Any]) -> byt
             raise ValueError(f"{primary_type}.{name} is missing")
         words.append(_word(kind, message[name], f"{primary_type}.{name}"))
     return keccak(domain.prefix + keccak(b"".join(words)))
+
+
+def head_digest(domain: Domain, seq: int, head: bytes) -> bytes:
+    """What an operator signs once per group of his journal: the number of its last record and the head after it."""
+    return keccak(domain.prefix + keccak(_HEAD_HASH + seq.to_bytes(32, "big") + head))
 
 
 _BOOLS: Final = (bytes(32), bytes(31) + b"\x01")

@@ -8,6 +8,7 @@ leave the range that JSON readers keep exact is a decimal string.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from fractions import Fraction
@@ -54,6 +55,7 @@ FIELDS = {
     "SessionKey": "address account,address key,string[] markets,uint64 budget,uint32 expiry,uint64 nonce",
     "Withdrawal": "address account,uint16 subaccount,uint64 amount,address to,uint64 nonce,uint32 deadline",
     "Price": "uint16 market,uint48 price,uint40 publishedAt",
+    "Head": "uint64 seq,bytes32 head",
 }
 
 Json = dict[str, Any]
@@ -297,6 +299,65 @@ def messages() -> list[Json]:
         }
         for name, domain_, primary_type, message in wanted
     ]
+
+
+# Receipts
+
+
+def tree_root(records: list[bytes]) -> bytes:
+    """RFC 6962, section 2.1."""
+    if len(records) == 1:
+        return hashlib.sha256(b"\x00" + records[0]).digest()
+    split = 1 << (len(records) - 1).bit_length() - 1
+    return hashlib.sha256(b"\x01" + tree_root(records[:split]) + tree_root(records[split:])).digest()
+
+
+def tree_path(records: list[bytes], index: int) -> list[bytes]:
+    """RFC 6962, section 2.1.1."""
+    if len(records) == 1:
+        return []
+    split = 1 << (len(records) - 1).bit_length() - 1
+    if index < split:
+        return [*tree_path(records[:split], index), tree_root(records[split:])]
+    return [*tree_path(records[split:], index - split), tree_root(records[:split])]
+
+
+def receipts() -> Json:
+    """One group of each size: its head, the operator's signature, and the receipt of every record."""
+    exchange = domain(EXCHANGE)
+    groups: list[Json] = []
+    before, first_seq = hashlib.sha256(b"before").digest(), 2**40 + 1
+    for count in (1, 2, 3, 7, 8):
+        records = [f"record {first_seq + index}".encode() for index in range(count)]
+        state_hash = hashlib.sha256(f"state {first_seq}".encode()).digest()
+        numbers = first_seq.to_bytes(8, "big") + count.to_bytes(4, "big")
+        head = hashlib.sha256(before + numbers + tree_root(records) + state_hash).digest()
+        message = {"seq": first_seq + count - 1, "head": "0x" + head.hex()}
+        sealed = signed(exchange, "Head", message)
+        shared = {
+            "firstSeq": first_seq,
+            "count": count,
+            "stateHash": "0x" + state_hash.hex(),
+            "before": "0x" + before.hex(),
+            "signature": sealed["signature"],
+        }
+        groups.append(
+            {
+                "message": message,
+                **sealed,
+                "receipts": [
+                    {
+                        "seq": first_seq + index,
+                        "record": "0x" + record.hex(),
+                        "path": ["0x" + each.hex() for each in tree_path(records, index)],
+                        **shared,
+                    }
+                    for index, record in enumerate(records)
+                ],
+            }
+        )
+        before, first_seq = head, first_seq + count
+    return {"domain": exchange, "groups": groups}
 
 
 # Formulas
@@ -822,6 +883,7 @@ def everything() -> dict[str, Any]:
     return {
         "orders": order_file,
         "messages": messages(),
+        "receipts": receipts(),
         "fees": fees(),
         "referrals": referrals(),
         "funding": funding(),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ouro import codec, eip712
+from ouro import codec, eip712, receipts
 from ouro.eip712 import Domain
 from ouro.maths import fees, funding, liquidation, margin
 from ouro.maths.funding import FundingState
@@ -90,7 +90,22 @@ def test_messages(vectors: Vectors) -> None:
 
 
 def test_every_message_type_has_a_vector(vectors: Vectors) -> None:
-    assert {vector["primaryType"] for vector in vectors("messages")} | {"Order"} == set(eip712.TYPES)
+    elsewhere = {"Order", "Head"}
+    assert {vector["primaryType"] for vector in vectors("messages")} | elsewhere == set(eip712.TYPES)
+
+
+def test_receipts(vectors: Vectors) -> None:
+    file = vectors("receipts")
+    domain = domain_of(file["domain"])
+    for group in file["groups"]:
+        seq, head = group["message"]["seq"], raw(group["message"]["head"])
+        digest = eip712.head_digest(domain, seq, head)
+        assert digest == eip712.digest(domain, "Head", group["message"]) == raw(group["digest"])
+        assert eip712.sign(digest, OWNER_KEY) == raw(group["signature"])
+        for vector in group["receipts"]:
+            receipt = receipts.from_json(vector)
+            assert receipts.to_json(receipt) == vector
+            assert receipts.verify(receipt, generate.OWNER, domain, record=raw(vector["record"])) == head
 
 
 def test_words(vectors: Vectors) -> None:
