@@ -85,6 +85,7 @@ def _options(settings: Settings) -> service.Options:
         host=settings.indexer_host,
         port=settings.indexer_port,
         public_rpc_url=settings.public_rpc_url,
+        receipt_signer=settings.receipt_signer,
     )
 
 

@@ -53,6 +53,7 @@ class Options:
     """Where everything is. `host` and `port` are the front door's; port 0 takes a free one.
 
     `public_rpc_url` is the node that clients are told of; by default ours, if its URL cannot hold a key.
+    `receipt_signer` is the address that signs the relayer's receipts; by default the operator's.
     """
 
     rpc_url: str
@@ -63,6 +64,7 @@ class Options:
     port: int = 8000
     poll_s: float = 0.2
     public_rpc_url: str = ""
+    receipt_signer: str = ""
 
 
 class Indexer:
@@ -100,6 +102,7 @@ class Indexer:
             record=json.loads(options.deployment_path.read_text()),
             relayer_url=options.relayer_url,
             rpc_url=options.public_rpc_url or announced(options.rpc_url),
+            receipt_signer=options.receipt_signer or self.deployment.operator,
         )
         self._stopping = asyncio.Event()
 

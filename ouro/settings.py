@@ -15,6 +15,7 @@ class Settings(BaseSettings):
     """What the services need to know. Ports and addresses are theirs to listen on; keys are hex private keys.
 
     `rpc_url` may hold a provider's key; clients are told of `public_rpc_url`, or of `rpc_url` if it cannot hold one.
+    `receipt_signer` is the address that signs journal heads, announced to clients: the operator's unless one is given.
     """
 
     model_config = SettingsConfigDict(env_prefix="OURO_", extra="ignore")
@@ -30,6 +31,7 @@ class Settings(BaseSettings):
     indexer_port: int = 8000
     database_url: str = ""
     operator_key: str = Field(default="", repr=False)
+    receipt_signer: str = ""
     keeper_key: str = Field(default="", repr=False)
     log_level: str = "info"
     confirmations: int = 1

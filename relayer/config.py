@@ -20,12 +20,14 @@ GWEI = 10**9
 class RelayerSettings(Settings):
     """The services' configuration with what only the relayer reads: `OURO_RELAYER_...` in the environment.
 
+    `receipt_key` signs journal heads, in the forms of `operator_key` and with the same password; empty: that key does.
     Fees are ppm of notional and part of the journal's identity: a journal written under other fees is refused.
     `poll_s` is the pause between looks at the chain, after `stale_s` without an answer orders are refused; `tick_s` is
     the longest the core goes without being told the time. For the others see `SettlerConfig`.
     """
 
     operator_password: str = Field(default="", repr=False)
+    receipt_key: str = Field(default="", repr=False)
     relayer_taker_fee_ppm: int = 350
     relayer_maker_fee_ppm: int = 0
     relayer_poll_s: float = 0.25
@@ -55,6 +57,11 @@ class RelayerConfig:
     def journal_dir(self) -> Path:
         """The folder of the journal."""
         return self.settings.state_dir / "journal"
+
+    @property
+    def receipt_signer(self) -> str:
+        """The address that clients expect heads to be signed by."""
+        return self.settings.receipt_signer or self.deployment.operator
 
     def core(self) -> CoreConfig:
         """What the matching core is told; it stands in the journal's header."""

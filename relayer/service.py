@@ -20,6 +20,7 @@ from relayer.event_log import EventLog
 from relayer.journal import Identity, Journal, OsFiles
 from relayer.logs import logger
 from relayer.metrics import Metrics
+from relayer.receipts import HeadSigner, Receipts
 from relayer.settlement import Operator, OperatorKeyError, Settler
 
 log = logger("service")
@@ -37,6 +38,7 @@ class Relayer:
             raise OperatorKeyError(
                 f"the operator key is of {operator.address}, the deployment's operator is {config.deployment.operator}"
             )
+        self.receipts = Receipts(config.deployment.domain(), _head_signer(config, operator))
         core_config = config.core()
         identity = Identity(
             core_version=CORE_VERSION,
@@ -45,6 +47,7 @@ class Relayer:
             config=msgspec.json.encode(core_config),
         )
         journal = Journal.open(OsFiles(config.journal_dir), identity)
+        journal.on_sealed = self.receipts.seal
         metrics = Metrics()
         self.engine = Engine(Core(core_config), journal, EventLog(), metrics)
         contracts = config.deployment.contracts
@@ -60,7 +63,7 @@ class Relayer:
         self.settler = Settler(self.engine, self.watcher, self._rpc, operator, config.settler())
         verifier = Verifier(config.deployment)
         self._intake = Intake(self.engine, verifier, threads=settings.relayer_verify_threads, look=self.watcher.look)
-        self.venue = Venue(self.engine, self._intake, verifier, operator, self.why_not_ready)
+        self.venue = Venue(self.engine, self._intake, verifier, operator, self.receipts, self.why_not_ready)
         self.failed = asyncio.Event()
         self._replayed = False
         self._stopping = False
@@ -136,6 +139,22 @@ class Relayer:
             await asyncio.sleep(self.config.settings.relayer_tick_s)
             with suppress(StoppedError):
                 self.engine.tick()
+
+
+def _head_signer(config: RelayerConfig, operator: Operator) -> HeadSigner:
+    """The key that signs heads. Raises OperatorKeyError when it is not the one that clients are told of."""
+    settings = config.settings
+    if settings.receipt_key:
+        chain_id = config.deployment.chain_id
+        signer = Operator.load(settings.receipt_key, settings.operator_password, chain_id).head_signer()
+    else:
+        signer = operator.head_signer()
+    if signer.address != config.receipt_signer:
+        raise OperatorKeyError(
+            f"journal heads are signed by {signer.address}, clients are told {config.receipt_signer}: "
+            "set OURO_RECEIPT_SIGNER to the address of OURO_RECEIPT_KEY"
+        )
+    return signer
 
 
 async def _until(event: asyncio.Event) -> None:

@@ -45,6 +45,7 @@ class Context:
     record: Mapping[str, Any]
     relayer_url: str
     rpc_url: str
+    receipt_signer: str
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:

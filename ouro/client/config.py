@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from eth_utils.address import to_checksum_address
+
 from ouro.deployment import Contracts, Deployment, DeploymentError
 from ouro.eip712 import Domain
 from ouro.markets import Market
@@ -55,6 +57,15 @@ class ClientConfig:
     def vault_domain(self) -> Domain:
         """The EIP-712 domain of withdrawals."""
         return self.deployment.vault_domain()
+
+    @property
+    def receipt_signer(self) -> str:
+        """Who signs receipts: the operator unless another address is announced. Raises `DeploymentError`."""
+        address = self.record.get("receiptSigner") or self.deployment.operator
+        try:
+            return to_checksum_address(address)
+        except (TypeError, ValueError):
+            raise DeploymentError(f"the announced receiptSigner {address!r} is not an address") from None
 
     @property
     def tickers(self) -> tuple[str, ...]:

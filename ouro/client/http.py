@@ -15,6 +15,7 @@ import functools
 import inspect
 import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -26,6 +27,7 @@ from ouro.client import reads, trading
 from ouro.client.calls import Call, Flow
 from ouro.client.config import ClientConfig
 from ouro.client.errors import ClientError, UnreachableError
+from ouro.client.receipts import ReceiptFile
 from ouro.client.session import Session
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -78,15 +80,23 @@ class _Client:
         account: LocalAccount | None = None,
         *,
         config: ClientConfig | None = None,
+        receipts: Path | str | None = None,
     ) -> None:
-        """`config` pins chain and contracts; without it they are asked of the exchange on first use."""
+        """`config` pins chain and contracts; without it they are asked of the exchange on first use. `receipts` is a
+        file to keep the receipts of writes in, for `ouro audit`.
+        """
         self.base_url = (base_url or default_url()).rstrip("/")
         self.session = Session(account=account, known_config=config)
+        self._receipts = ReceiptFile(receipts) if receipts is not None else None
 
     @property
     def address(self) -> str:
         """The account's checksummed address. Raises `NoAccountError` when there is none."""
         return self.session.address
+
+    def _keep_receipts(self, call: Call[Any], content: bytes) -> None:
+        if self._receipts is not None and call.method != "GET":
+            self._receipts.keep(content, self.session.known_config)
 
     def _unreachable(self, error: httpx.HTTPError | httpx.InvalidURL) -> UnreachableError:
         return UnreachableError(f"cannot reach the exchange at {self.base_url}: {error or type(error).__name__}")
@@ -101,9 +111,10 @@ class OuroClient(_Client):
         account: LocalAccount | None = None,
         *,
         config: ClientConfig | None = None,
+        receipts: Path | str | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
     ) -> None:
-        super().__init__(base_url, account, config=config)
+        super().__init__(base_url, account, config=config, receipts=receipts)
         self._http = httpx.Client(timeout=timeout_s)
 
     config = _blocking(reads.config)
@@ -156,6 +167,7 @@ class OuroClient(_Client):
             response = self._http.request(**_request(self.base_url, call))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unreachable(error) from error
+        self._keep_receipts(call, response.content)
         return call.parse(response.status_code, response.content, response.headers.get("retry-after"))
 
     def close(self) -> None:
@@ -179,9 +191,10 @@ class AsyncOuroClient(_Client):
         account: LocalAccount | None = None,
         *,
         config: ClientConfig | None = None,
+        receipts: Path | str | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
     ) -> None:
-        super().__init__(base_url, account, config=config)
+        super().__init__(base_url, account, config=config, receipts=receipts)
         self._http = httpx.AsyncClient(timeout=timeout_s)
 
     config = _awaited(reads.config)
@@ -234,6 +247,7 @@ class AsyncOuroClient(_Client):
             response = await self._http.request(**_request(self.base_url, call))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unreachable(error) from error
+        self._keep_receipts(call, response.content)
         return call.parse(response.status_code, response.content, response.headers.get("retry-after"))
 
     async def close(self) -> None:

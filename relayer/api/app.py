@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from relayer.api import cancels, events, health, orders, withdrawals
+from relayer.api import cancels, events, health, orders, receipts, withdrawals
 from relayer.api.errors import ApiError
 from relayer.api.venue import Venue
 from relayer.engine import StoppedError
@@ -50,6 +50,7 @@ def create_app(service: Service) -> ASGIApp:
     app.include_router(cancels.router)
     app.include_router(orders.router)
     app.include_router(withdrawals.router)
+    app.include_router(receipts.router)
     app.include_router(events.router)
     app.include_router(health.router)
     return FastPath(app)

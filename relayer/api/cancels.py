@@ -96,8 +96,8 @@ async def _command(venue: Venue, item: AnyCancel, digest: bytes) -> Response:
         ack = await venue.engine.command(item)
     venue.engine.metrics.answers.labels(_name(item), ack.http_status).inc()
     if not ack.ok:
-        raise refusal_of(ack)
-    body = _cancelled_body(ack)
+        raise refusal_of(ack, venue.receipt(ack))
+    body = _cancelled_body(ack) | venue.receipt(ack)
     if isinstance(item, CancelAllAfter):
         del body["cancelled"]
     return answer(ack.http_status, body)
@@ -128,8 +128,8 @@ def _item(venue: Venue, result: Ack | ApiError) -> dict[str, Any]:
     if isinstance(result, Ack):
         venue.engine.metrics.answers.labels("cancelBatch", result.http_status).inc()
         if result.ok:
-            return item_answer(result.http_status, _cancelled_body(result))
-        result = refusal_of(result)
+            return item_answer(result.http_status, _cancelled_body(result) | venue.receipt(result))
+        result = refusal_of(result, venue.receipt(result))
     venue.engine.metrics.refusals.labels(result.code).inc()
     return item_answer(result.status, result.body())
 

@@ -38,9 +38,9 @@ class ApiError(Exception):
         return answer(self.status, self.body(), headers)
 
 
-def refusal_of(ack: Ack) -> ApiError:
-    """The core's refusal as an answer."""
-    extra: dict[str, Any] = {"seq": ack.seq}
+def refusal_of(ack: Ack, extra: Mapping[str, Any] | None = None) -> ApiError:
+    """The core's refusal as an answer, with `extra` keys in its body."""
+    extra = {"seq": ack.seq, **(extra or {})}
     if ack.order_id:
         extra["id"] = ack.order_id
     if ack.free_slots:

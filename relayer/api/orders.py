@@ -121,8 +121,8 @@ async def _placed(venue: Venue, name: str, body: PlaceBody) -> Response:
     ack = await venue.intake.place(body)
     venue.engine.metrics.answers.labels(name, ack.http_status).inc()
     if not ack.ok:
-        raise refusal_of(ack)
-    return answer(ack.http_status, placed_body(ack))
+        raise refusal_of(ack, venue.receipt(ack))
+    return answer(ack.http_status, placed_body(ack) | venue.receipt(ack))
 
 
 def _order_id(text: str) -> bytes:
@@ -133,13 +133,15 @@ def _order_id(text: str) -> bytes:
 
 
 def _item(venue: Venue, result: Ack | ApiError) -> dict[str, Any]:
-    refused = result if isinstance(result, ApiError) else None if result.ok else refusal_of(result)
+    refused = result if isinstance(result, ApiError) else None
+    if isinstance(result, Ack) and not result.ok:
+        refused = refusal_of(result, venue.receipt(result))
     if refused is not None:
         venue.engine.metrics.refusals.labels(refused.code).inc()
         return item_answer(refused.status, refused.body())
     assert isinstance(result, Ack)
     venue.engine.metrics.answers.labels("placeBatch", result.http_status).inc()
-    return item_answer(result.http_status, placed_body(result))
+    return item_answer(result.http_status, placed_body(result) | venue.receipt(result))
 
 
 def placed_body(ack: Ack) -> dict[str, Any]:

@@ -3,13 +3,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import HTTPConnection
 
+from ouro.receipts import to_json
 from relayer.api.errors import ApiError
 from relayer.api.intake import Intake
 from relayer.api.verifying import Verifier
+from relayer.core.outputs import Ack
 from relayer.engine import Engine
+from relayer.receipts import Receipts
 from relayer.settlement.operator import Operator
 
 
@@ -21,7 +25,13 @@ class Venue:
     intake: Intake
     verifier: Verifier
     operator: Operator
+    receipts: Receipts
     why_not_ready: Callable[[], str]
+
+    def receipt(self, ack: Ack) -> dict[str, Any]:
+        """What to add to an answer: the receipt for the command's record, if its head could be signed."""
+        receipt = self.receipts.of(ack.input_seq)
+        return {} if receipt is None else {"receipt": to_json(receipt)}
 
     def need_ready(self) -> None:
         """For what may open risk. Raises ApiError 503."""

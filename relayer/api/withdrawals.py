@@ -41,5 +41,6 @@ async def cosign(request: Request) -> Response:
     ack = await venue.engine.command(item)
     venue.engine.metrics.answers.labels("withdrawal", ack.http_status).inc()
     if not ack.ok:
-        raise refusal_of(ack)
-    return answer(200, {"cosignature": venue.operator.cosign(digest), "seq": ack.seq})
+        raise refusal_of(ack, venue.receipt(ack))
+    done = {"cosignature": venue.operator.cosign(digest), "seq": ack.seq}
+    return answer(200, done | venue.receipt(ack))

@@ -6,7 +6,7 @@
     future = journal.append([inputs.encode(item)], core.trail_hash())     # concurrent.futures.Future -> record number
     await asyncio.wrap_future(future)                                     # on disk; now answers may leave
     journal.head                                                          # hash chain, `next` of a batch
-    journal.group_of(seq)                                                 # leaf hashes and heads: proof of a record
+    journal.on_sealed = receipts.seal                                     # leaf hashes and heads: proof of a record
 
 When a future raises JournalFailedError the process must end: the core is ahead of the disk.
 """

@@ -97,10 +97,6 @@ class SealedGroup(msgspec.Struct, frozen=True):
         """Number of its last record: what the operator signs together with `head`."""
         return self.first_seq + len(self.leaves) - 1
 
-    def path(self, seq: int) -> tuple[bytes, ...]:
-        """The hashes that prove record `seq` by the group's root; ValueError when it is of another group."""
-        return merkle.path(self.leaves, seq - self.first_seq)
-
 
 class GroupHeader(msgspec.Struct, frozen=True):
     """The fields of a group header whose check is right."""

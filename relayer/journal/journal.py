@@ -25,7 +25,6 @@ from relayer.journal.format import (
     founded,
 )
 from relayer.journal.reader import open_segment
-from relayer.journal.recent import RecentGroups
 
 _SUFFIX = ".journal"
 SEGMENT_BYTES = 256 * 2**20
@@ -58,7 +57,10 @@ class Journal:
         self._head = ZERO_HEAD
         self._next_seq = 1
         self._synced = (0, ZERO_HEAD)
-        self._recent = RecentGroups()
+        self.on_sealed: Callable[[SealedGroup, Sequence[bytes]], None] = _nobody
+        """Told of every group that has just reached the disk, with its records, in the writer thread and before any
+        future is set. It must be quick and must not raise: the next group waits for it.
+        """
         self._failure: Exception | None = None
         self._pending: list[_Pending] = []
         self._wake = threading.Condition()
@@ -97,13 +99,6 @@ class Journal:
     def identity(self) -> Identity:
         """Whose journal it is."""
         return self._identity
-
-    def group_of(self, seq: int) -> SealedGroup | None:
-        """The group that holds record `seq`, for proving it: one of the newest, which are in memory; else None.
-
-        May be called from any thread. A record of an acknowledged `append` is there until some 65,000 more followed.
-        """
-        return self._recent.find(seq)
 
     def has_room(self, reserve_bytes: int = 64 * 2**20) -> bool:
         """Whether the disk can take more: when not, refuse new orders before they reach the core."""
@@ -272,11 +267,12 @@ class Journal:
         data = encode_group(self._next_seq, records, state_hash, head, self._salt)
         self._file.write(data)
         self._file.sync()
-        self._recent.add(SealedGroup(self._next_seq, leaves, state_hash, self._head, head))
+        sealed = SealedGroup(self._next_seq, leaves, state_hash, self._head, head)
         self._size += len(data)
         self._head = head
         self._next_seq += len(records)
         self._synced = (self._next_seq - 1, head)
+        self.on_sealed(sealed, records)
 
     def _fail(self, error: Exception, taken: list[_Pending]) -> None:
         """No retry: after a failed sync nobody knows what is on the disk."""
@@ -288,3 +284,7 @@ class Journal:
             failure = JournalFailedError(f"the journal could not be written: {error}")
             failure.__cause__ = error
             each.future.set_exception(failure)
+
+
+def _nobody(_group: SealedGroup, _records: Sequence[bytes]) -> None:
+    """Listens to nothing."""

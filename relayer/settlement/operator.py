@@ -11,6 +11,7 @@ from hexbytes import HexBytes
 
 from ouro import eip712
 from ouro.errors import OuroError
+from relayer.receipts import HeadSigner, LocalHeadSigner
 
 
 class OperatorKeyError(OuroError):
@@ -55,6 +56,10 @@ class Operator:
     def cosign(self, digest: bytes) -> str:
         """The signature (65 bytes, 0x hex) over a digest that the owner has signed too."""
         return "0x" + eip712.sign(digest, bytes(self._account.key)).hex()
+
+    def head_signer(self) -> HeadSigner:
+        """Signs journal heads with this key."""
+        return LocalHeadSigner(bytes(self._account.key))
 
     def sign_settlement(
         self, *, to: str, data: bytes, nonce: int, gas: int, max_fee_wei: int, priority_fee_wei: int

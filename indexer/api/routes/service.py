@@ -74,6 +74,7 @@ def config(context: Ctx) -> Response:
             "types": {"EIP712Domain": eip712.DOMAIN_TYPE, **eip712.TYPES},
             "relayerUrl": context.relayer_url,
             "rpcUrl": context.rpc_url,
+            "receiptSigner": context.receipt_signer,
         },
         cache=HOT,
     )

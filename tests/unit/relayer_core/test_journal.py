@@ -4,6 +4,7 @@
 import errno
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -23,7 +24,6 @@ from relayer.journal import (
     SealedGroup,
 )
 from relayer.journal.format import chain, founded
-from relayer.journal.recent import RecentGroups
 
 IDENTITY = Identity(core_version=1, chain_id=31337, contract="0x" + "11" * 20, config=b"{}")
 HASH = b"\x07" * 32
@@ -70,40 +70,31 @@ def test_the_identity_is_in_the_head_from_the_start(tmp_path: Path) -> None:
     assert len(heads) == 2
 
 
-def test_every_record_on_disk_is_proven_by_its_group(tmp_path: Path) -> None:
+def test_every_group_is_told_of_once_it_is_on_disk_and_before_its_futures(tmp_path: Path) -> None:
     journal = write(tmp_path)
     before = journal.head
+    told: list[SealedGroup] = []
+    said: list[bytes] = []
+
+    def listen(group: SealedGroup, records: Sequence[bytes]) -> None:
+        assert (journal.seq, journal.head) == (group.last_seq, group.head)
+        assert group.leaves == tuple(map(merkle.leaf, records))
+        told.append(group)
+        said.extend(records)
+
+    journal.on_sealed = listen
     futures = [journal.append([b"%d" % i, b"and %d" % i], HASH) for i in range(50)]
-    futures[-1].result(timeout=10)
-    said = [record for i in range(50) for record in (b"%d" % i, b"and %d" % i)]
-    assert journal.group_of(0) is None
-    assert journal.group_of(101) is None
-    for seq, record in enumerate(said, 1):
-        group = journal.group_of(seq)
-        assert group is not None
-        root = merkle.root_of_path(merkle.leaf(record), seq - group.first_seq, group.count, group.path(seq))
-        assert merkle.next_head(group.before, group.first_seq, group.count, root, group.state_hash) == group.head
-        if seq == group.first_seq:
-            assert group.before == before
-            before = group.head
+    for number, future in enumerate(futures, 1):
+        assert future.result(timeout=10) == 2 * number
+        assert len(said) >= 2 * number
+    assert said == [record for i in range(50) for record in (b"%d" % i, b"and %d" % i)]
+    for group in told:
+        assert group.before == before
+        before = merkle.next_head(before, group.first_seq, group.count, merkle.root(group.leaves), group.state_hash)
+        assert group.head == before
     assert before == journal.head
-    assert [group.sealed() for group in journal.groups()] == _distinct(journal, 100)
+    assert [group.sealed() for group in journal.groups()] == told
     journal.close()
-
-
-def _distinct(journal: Journal, count: int) -> list[SealedGroup]:
-    found = [journal.group_of(seq) for seq in range(1, count + 1)]
-    return list({group.first_seq: group for group in found if group is not None}.values())
-
-
-def test_only_the_newest_groups_stay_in_memory() -> None:
-    recent = RecentGroups(kept_records=100)
-    for first in range(1, 2_001, 10):
-        recent.add(SealedGroup(first, (b"\0" * 32,) * 10, HASH, HASH, HASH))
-    assert recent.find(1) is None
-    found = [seq for seq in range(1, 2_001) if recent.find(seq) is not None]
-    assert found == list(range(found[0], 2_001))
-    assert 100 <= len(found) <= 125
 
 
 def test_many_segments_read_as_one(tmp_path: Path) -> None:
