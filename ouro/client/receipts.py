@@ -83,7 +83,7 @@ def _found(answer: Any) -> Iterator[Mapping[str, Any]]:
     """The receipts of an answer, or of the items of a batch's."""
     if not isinstance(answer, dict):
         return
-    bodies = [answer]
+    bodies: list[Any] = [answer]
     results = answer.get("results")
     if isinstance(results, list):
         bodies += [item.get("body") for item in results if isinstance(item, dict)]

@@ -49,9 +49,8 @@ def test_receipts_of_single_answers_and_batches_are_kept(tmp_path: Path, told: C
     book = ReceiptFile(tmp_path / "receipts")
     one, two, three = (shown(told, seq) for seq in (1, 2, 3))
     book.keep(json.dumps({"id": "0x1", "receipt": one}).encode(), told)
-    book.keep(
-        json.dumps({"orders": [{"status": 201, "receipt": two}, {"status": 422, "receipt": three}]}).encode(), told
-    )
+    results = [{"status": 201, "body": {"receipt": two}}, {"status": 422, "body": {"receipt": three}}]
+    book.keep(json.dumps({"results": results}).encode(), told)
     assert [receipts.to_json(each) for each in book.read()] == [one, two, three]
     assert ReceiptFile(tmp_path / "receipts").read() == book.read()
 
