@@ -17,12 +17,13 @@ def test_a_signed_order_becomes_a_settled_position(shared: World, relayer: Relay
     assert placed.json()["status"] == "OPEN"
 
     taken = relayer.http.post("/v4/orders", json=shared.signed(taker, "BUY", 40, time_in_force="IOC"))
-    assert taken.json() | {"seq": 0} == {
+    assert taken.json() | {"seq": 0, "receipt": {}} == {
         "id": taken.json()["id"],
         "clientId": taken.json()["clientId"],
         "status": "FILLED",
         "filled": "40",
         "seq": 0,
+        "receipt": {},
     }
     eventually(lambda: shared.size_of(taker) == 40, what="the settlement")
     assert shared.size_of(maker) == -40
