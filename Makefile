@@ -14,7 +14,7 @@ export PORT ANVIL_PORT
 VYPER := $(filter-out contracts/Exchange.vy contracts/ExchangeDesk.vy contracts/ExchangeExit.vy,$(wildcard contracts/*.vy contracts/*/*.vy contracts/*/*.vyi))
 COMPILE := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header $(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup up demo test check format bench fuzz coverage mutation lock clean distclean
+.PHONY: help setup up demo test check format compiled bench fuzz coverage mutation lock clean distclean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -50,6 +50,9 @@ format: setup ## put Python and Vyper sources in the project's format
 	ruff format .
 	ruff check --fix .
 	.tools/mamushi/bin/mamushi -l 110 $(VYPER)
+
+compiled: setup ## the matching core as extension modules in .build/compiled, out of the sources; needs a C compiler
+	@exec python -m scripts.compile_core
 
 bench: setup ## gas per fill at 1, 8 and 32 fills a batch
 	@exec python -m bench
