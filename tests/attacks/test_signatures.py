@@ -5,17 +5,32 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from tests.support.abi import RevertError
 from tests.support.anvil import ACCOUNTS, anvil, deploy_on
 from tests.support.build import storage_slot
 from tests.support.chain import deploy
-from tests.support.wire import CANCEL_ALL_TYPE, Domain, Fill, Order, Signature, Signed, sign, sign_order, wallet
+from tests.support.evm import Evm
+from tests.support.system import deploy_system
+from tests.support.wire import (
+    CANCEL_ALL_TYPE,
+    Domain,
+    Fill,
+    Order,
+    Signature,
+    Signed,
+    sign,
+    sign_digest,
+    sign_order,
+    wallet,
+)
 from tests.support.world import KEYS, PRICE, USDC, World, rejections
 
 SESSION_KEY = wallet("session key")
 SECP256K1_N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+HALF_N = SECP256K1_N // 2
 
 
 def assert_forged(world: World, forged: Signed) -> None:
@@ -113,6 +128,21 @@ def test_06_high_s(world: World) -> None:
         world.vault.send(world.taker.address).withdraw_signed(
             withdrawal, malleated, world.sign_withdrawal(KEYS.operator, withdrawal)
         )
+
+
+@pytest.mark.parametrize(("s", "is_canonical"), [(HALF_N, True), (HALF_N + 1, False), ((1 << 255) - 1, False)])
+def test_06_the_highest_s_of_an_order(world: World, s: int, is_canonical: bool) -> None:
+    """Some s above half the order do fit under the parity bit: whom they recover is nobody, even if a session key."""
+    order = world.order(world.taker, "BUY")
+    hash_ = order.hash(world.domain)
+    r = sign_digest(world.taker, hash_).r
+    key = str(Account._recover_hash(hash_, vrs=(27, r, s)))
+    world.exchange.send(world.taker.address).register_session_key(*world.session_key(world.taker.address, key), b"")
+    signed = Signed(order, hash_, (*order.words(1), r, s), key)
+    if not is_canonical:
+        assert_forged(world, signed)
+        return
+    assert rejections(world.settle([signed, world.signed(world.maker, "SELL")], [world.fill()])) == []
 
 
 @pytest.mark.parametrize("v", [0, 1, 26, 29, 255])
@@ -483,3 +513,17 @@ def test_14_domain_after_a_chain_fork() -> None:
             ]
             logs = system.settle(orders, [Fill(1, PRICE[1], 10, 0, 1)])
             assert [rejection.reason for rejection in rejections(logs)] == ([] if settled else ["bad signature"])
+
+
+def test_14_the_domain_is_of_the_chain_that_it_is_asked_on(world: World) -> None:
+    """Code that was deployed under another chain id, as both branches of a fork have it."""
+    other = deploy_system(Evm(chain_id=999), KEYS)
+    assert other.exchange.address == world.exchange.address
+    assert isinstance(other.chain, Evm)
+    world.evm.set_code(world.exchange.address, other.chain.code(other.exchange.address))
+    order = world.order(world.taker, "BUY")
+    assert_forged(world, world.sign(world.taker, order, domain=replace(world.domain, chain_id=999)))
+    assert (
+        rejections(world.settle([world.sign(world.taker, order), world.signed(world.maker, "SELL")], [world.fill()]))
+        == []
+    )

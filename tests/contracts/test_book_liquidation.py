@@ -14,7 +14,7 @@ from tests.support.abi import Log, RevertError
 from tests.support.build import storage_slot
 from tests.support.system import BTC, ETH
 from tests.support.wire import Fill, Signed, wallet
-from tests.support.world import PRICE, USDC, World, rejections
+from tests.support.world import PRICE, USDC, World, account_key, rejections
 
 ON_THE_BOOK = 2
 NOBODY = bytes(32)
@@ -351,3 +351,29 @@ def test_equity_is_conserved(sick: Scene) -> None:
     assert named(settle(sick, pair(sick, 2_232_000), fill(sick, 2_232_000, 333))) == []
     after = sum(world.exchange.call.margin_of(*key)[0] for key in keys)
     assert before - after == world.exchange.call.insurance() * SCALE
+
+
+@pytest.mark.parametrize(("beyond", "settles"), [(0, True), (1, False)])
+def test_a_quote_is_not_liquidated_beyond_its_bound(beyond: int, settles: bool) -> None:
+    """2^126 scaled units, which no real money comes near: one leg has nearly that, another lacks it."""
+    scene_ = Scene()
+    scene_.fund(victim=120, liquidator=0)
+    scene_.twin.deposit(BUYER, 100_000 * USDC)
+    scene_.trade(scene_.victim, scene_.maker, LOTS)
+    scene_.trade(scene_.victim, scene_.maker, 1, PRICE[2], market=2)
+    scene_.price(2_240_000)
+    world, victim, price = scene_.twin.world, scene_.victim, 2_240_000
+    head = world.system.head
+    with world.evm.undone():
+        [taken] = [
+            log for log in settle(scene_, pair(scene_, price), fill(scene_, price, 1)) if log.name == "InsuranceChanged"
+        ]
+    world.system.head = head
+    legs = {market: world.position(victim, market) for market in (1, 2)}
+    surplus = 2**126 - 1 + beyond - ((price - taken.delta) << 32) - legs[1].q
+    for market, change in ((1, surplus), (2, -surplus)):
+        held = replace(legs[market], q=legs[market].q + change)
+        key, slot = account_key(victim) << 16 | market, storage_slot("Exchange", "accounts", "positions")
+        world.evm.set_mapping(world.exchange.address, slot, key, held.pack())
+    assert named(settle(scene_, pair(scene_, price), fill(scene_, price, 1))) == ([] if settles else NOT_LIQUIDATABLE)
+    assert world.position(victim).q == (2**126 - 1 if settles else legs[1].q + surplus)

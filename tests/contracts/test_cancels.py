@@ -38,6 +38,18 @@ def test_orders_up_to_the_stamp_die_and_later_ones_live(world: World, way: str) 
     assert reasons(world, after) == []
 
 
+@pytest.mark.parametrize("way", ["slot", "all"])
+def test_a_stamp_of_a_single_bit_counts(world: World, way: str) -> None:
+    world.evm.warp_to(2**31 - 11)
+    world.push({1: PRICE[1]})
+    resting = orders(world, world.now * 1000)
+    exchange = world.exchange.send(world.maker.address)
+    [log] = (exchange.cancel_slot(2) if way == "slot" else exchange.cancel_all(0)).logs
+    assert log.stamp == 2**31
+    world.warp(60)
+    assert reasons(world, resting) == ["cancelled"]
+
+
 def test_a_cancelled_slot_leaves_the_other_slots_alone(world: World) -> None:
     other = orders(world, world.now * 1000, slot=3)
     world.exchange.send(world.maker.address).cancel_slot(2)

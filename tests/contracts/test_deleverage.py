@@ -121,6 +121,23 @@ def test_each_step_pays_before_the_next() -> None:
             assert world.exchange.call.cash(world.exchange.call.backstop(), 0) == 0
 
 
+def test_a_loss_step_at_its_end_pays_nothing_more_in_its_hour() -> None:
+    """What rounding left of it is less than a micro-USDC for all lots: the price pays the second hole."""
+    world = insolvent(0, 0, 2_100_001)
+    with world.evm.undone():
+        [first] = deleverage(world, (600,), (world.maker,)).named("Deleveraged")
+        owed = (-world.equity(VICTIM) >> 32) - first.insurance_fee
+        receipt = deleverage(world, (400,), (SECOND,))
+        [log] = receipt.named("Deleveraged")
+        assert receipt.named("LossSpread") == []
+        assert (log.covered, log.price) == (first.insurance_fee, 2_100_001 + -(-owed // 400))
+        assert world.dust(everybody(world)) >= 0
+    deleverage(world, (600,), (world.maker,))
+    world.warp(3_600)
+    world.push({1: 2_100_001})
+    assert deleverage(world, (400,), (SECOND,)).named("LossSpread") != []
+
+
 def test_a_take_over_comes_first_and_says_when_it_cannot(world: World) -> None:
     """The same close by `liquidate` is refused as long as a step of the waterfall is left unpaid."""
     with pytest.raises(RevertError, match="loss step exhausted"):

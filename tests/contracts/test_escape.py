@@ -174,6 +174,20 @@ def test_no_more_than_is_still_there_on_that_side(world: World) -> None:
         execute(world)
 
 
+@pytest.mark.parametrize("lots", [1, -1])
+def test_a_position_of_one_lot_leaves_and_one_that_is_gone_does_not(lots: int) -> None:
+    world = World()
+    world.trade(world.taker, world.maker, lots)
+    request(world, 1)
+    wait(world)
+    with world.evm.undone():
+        execute(world, (1,), (world.maker,))
+        assert world.position(world.taker).size == 0
+    world.trade(world.taker, world.maker, -lots)
+    with pytest.raises(RevertError, match="no such position"):
+        execute(world, (1,), (world.maker,))
+
+
 @pytest.mark.parametrize("state", [2, 3])
 def test_an_exit_in_any_state_of_the_market(world: World, state: int) -> None:
     world.exchange.send(KEYS.guardian.address).tighten(1, state)

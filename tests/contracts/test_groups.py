@@ -326,6 +326,15 @@ def test_a_group_of_32_with_one_bad_fill(world: World, bad: int) -> None:
     assert world.position(world.taker).size == 0
 
 
+@pytest.mark.parametrize("place", [15, 16, 31])
+def test_a_reason_comes_from_whatever_place_in_a_group(world: World, place: int) -> None:
+    """The cap leaves room for as many fills as stand before it."""
+    world.exchange.send(world.governance).set_market(1, *replace(BTC, max_open_interest=place).parameters(), 1)
+    orders, fills = largest(world)
+    expected = [*failed(*(n for n in range(32) if n != place)), (place, 3, "open interest cap", NOBODY)]
+    assert named(world, orders, fills) == sorted(expected)
+
+
 @pytest.mark.parametrize("count", [2, 8])
 def test_starving_a_group_of_gas_reverts_the_batch_and_blames_nobody(world: World, count: int) -> None:
     """With whatever gas, all of it settles or the batch reverts."""

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """`liquidate`: what it says, what it leaves, and by numbers worked out by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support.abi import Log, RevertError
+from tests.support.build import storage_slot
 from tests.support.wire import PositionWord, wallet
-from tests.support.world import PRICE, USDC, World
+from tests.support.world import PRICE, USDC, World, account_key
 
 VICTIM, LIQUIDATOR = wallet("victim"), wallet("liquidator")
 
@@ -124,6 +127,21 @@ def test_refusals(world: World, arguments: tuple[int, int, int], reason: str) ->
     world.push({1: 2_240_000, 2: PRICE[2]})
     with pytest.raises(RevertError, match=reason):
         world.exchange.send(LIQUIDATOR.address).liquidate(VICTIM.address, 0, *arguments)
+
+
+@pytest.mark.parametrize("deficit", [0, 1])
+def test_the_least_deficit(world: World, deficit: int) -> None:
+    """A 2^32nd of a micro-USDC below maintenance margin: such fractions are funding's."""
+    equity, _, maintenance, _ = world.exchange.call.margin_of(VICTIM.address, 0)
+    held = world.position(VICTIM)
+    held = replace(held, q=held.q + maintenance - equity - deficit)
+    key, slot = account_key(VICTIM) << 16 | 1, storage_slot("Exchange", "accounts", "positions")
+    world.evm.set_mapping(world.exchange.address, slot, key, held.pack())
+    if deficit:
+        assert liquidate(world, 1).size == 1
+    else:
+        with pytest.raises(RevertError, match="account is healthy"):
+            liquidate(world, 1)
 
 
 def test_a_short_is_taken_over_above_the_index() -> None:

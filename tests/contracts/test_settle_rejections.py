@@ -49,6 +49,7 @@ CASES = [
     Case("huge size", ORDER, "bad size", TAKER, order(size=2**46 + 1)),
     Case("zero price", ORDER, "bad price", TAKER, order(limit_price=0)),
     Case("huge price", ORDER, "bad price", TAKER, order(limit_price=2**48 - 1)),
+    Case("price above the highest", ORDER, "bad price", TAKER, order(limit_price=2**40 + 1)),
     Case("one-shot with slot", ORDER, "one-shot with slot", TAKER, order(time_in_force="IOC", slot=1)),
     Case("one-shot with revision", ORDER, "one-shot with slot", TAKER, order(time_in_force="FOK", slot=0, revision=1)),
     Case("post-only one-shot", ORDER, "post-only one-shot", TAKER, order(time_in_force="IOC", slot=0, post_only=True)),
@@ -310,3 +311,54 @@ def test_too_many_positions() -> None:
     world.trade(world.taker, world.maker, -10, PRICE[1], "M4-USD")
     assert rejections(world.settle(ninth, [world.fill()])) == []
     assert world.position(world.taker, 9).size == 10
+
+
+def test_a_step_that_ends_in_an_assertion_names_nobody(world: World) -> None:
+    """A profit that would lift the cash to its bound: the fill is skipped, for no reason that has a name."""
+    world.trade(world.taker, world.maker, 10)
+    world.push({1: PRICE[1] + 100})
+    key, slot = int(world.taker.address, 16) << 16, storage_slot("Exchange", "accounts", "words")
+    bare = world.exchange.call.account(world.taker.address, 0) & (1 << 176) - 1
+    orders = [world.signed(world.taker, "SELL", slot=5), world.signed(world.maker, "BUY", slot=6, limit_price=2**40)]
+    for short, expected in ((1_000, [(BATCH, "unknown", NOBODY)]), (1_001, [])):
+        world.evm.set_mapping(world.exchange.address, slot, key, bare | 2**78 - short << 176)
+        found = rejections(world.settle(orders, [world.fill(PRICE[1] + 100)]))
+        assert [(r.fault_class, r.reason, r.order) for r in found] == expected
+    assert world.cash(world.taker) == 2**78 - 1
+
+
+def reverting(answer: bytes) -> bytes:
+    """Code that reverts with up to 32 bytes, whatever it is asked."""
+    return b"\x7f" + answer.ljust(32, b"\0") + b"\x5f\x52\x60" + bytes([len(answer)]) + b"\x5f\xfd"
+
+
+def word(code: int) -> bytes:
+    return code.to_bytes(32, "big")
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (word(1), "bad signature"),
+        (word(256 + 32), "margin"),
+        (word(74), "unknown"),
+        (word(75), "unknown"),
+        (word(255), "unknown"),
+        (word(0), "unknown"),
+        (word(256), "unknown"),
+        (word(31 * 512 + 256 + 8), "expired"),
+        (word(32 * 512), "unknown"),
+        (word(32 * 512 + 8), "unknown"),
+        (word(2**255 + 8), "unknown"),
+        (word(8)[1:], "unknown"),
+        (b"", "unknown"),
+    ],
+)
+def test_whatever_a_step_says_nobody_is_named_without_a_known_reason(world: World, answer: bytes, reason: str) -> None:
+    """No step says so. Code in the place of the desk's, which runs liquidations, does."""
+    world.evm.set_code(world.desk_address, reverting(answer))
+    orders = [world.signed(world.taker, "BUY"), world.signed(world.maker, "SELL")]
+    [found] = rejections(world.settle(orders, [world.fill(flags=2)]))
+    assert found.reason == reason
+    if reason == "unknown":
+        assert (found.fault_class, found.order) == (BATCH, NOBODY)

@@ -257,6 +257,16 @@ def test_insolvent_accounts_are_closed_first_at_the_expense_of_the_opposite_side
     assert world.dust(everybody(world)) >= 0
 
 
+def test_who_is_worth_exactly_nothing_is_not_insolvent(world: World) -> None:
+    """120 USDC are gone at 2.18, to the unit."""
+    fix(world, 2_180_000)
+    assert world.equity(VICTIM) == 0
+    assert settle(world, VICTIM) == []
+    world.warp(DAY)
+    assert settle(world, VICTIM) == [VICTIM.address]
+    assert world.cash(VICTIM) == 0
+
+
 def test_an_insolvent_short_is_paid_for_by_longs() -> None:
     world = World()
     world.system.fund(VICTIM.address, 120 * USDC)

@@ -15,6 +15,10 @@ def test_a_deposit_for_somebody_else(world: World) -> None:
     receipt = world.vault.send(payer).deposit(owner, 3, 7 * USDC)
     [deposited] = receipt.named("Deposited")
     assert deposited.args == {"account": owner, "subaccount": 3, "amount": 7 * USDC, "payer": payer}
+    logs = [world.exchange.abi.decode_log(log) for log in receipt.raw_logs if log.address == world.exchange.address]
+    [credited] = [log for log in logs if log is not None]
+    assert credited.name == "Credited"
+    assert credited.args == {"account": owner, "subaccount": 3, "amount": 7 * USDC, "cash": 7 * USDC}
     assert world.exchange.call.cash(owner, 3) == 7 * USDC
     assert world.balance(payer) == 2 * USDC
     with pytest.raises(RevertError):
@@ -104,6 +108,32 @@ def test_a_changed_withdrawal_is_not_what_was_signed(world: World, field: dict[s
     changed = world.withdrawal(world.taker, **({"amount": 8 * USDC} | field))  # type: ignore[arg-type]
     with pytest.raises(RevertError, match="bad owner signature"):
         world.vault.send(world.taker.address).withdraw_signed(changed, *signatures)
+
+
+@pytest.mark.parametrize(
+    ("field", "most", "reason", "then"),
+    [
+        ("amount", 2**64 - 1, "amount or nonce above", "outflow cap"),
+        ("nonce", 2**64 - 1, "amount or nonce above", None),
+        ("subaccount", 2**16 - 1, "subaccount above 65535", "more than is withdrawable"),
+        ("deadline", 2**32 - 1, "deadline above", None),
+    ],
+)
+def test_a_withdrawal_has_the_widths_that_are_signed(
+    world: World, field: str, most: int, reason: str, then: str | None
+) -> None:
+    def withdraw(value: int) -> None:
+        message = world.withdrawal(world.taker, **({"amount": USDC} | {field: value}))
+        signatures = world.sign_withdrawal(world.taker, message), world.sign_withdrawal(KEYS.operator, message)
+        world.vault.send(world.taker.address).withdraw_signed(message, *signatures)
+
+    with pytest.raises(RevertError, match=reason):
+        withdraw(most + 1)
+    if then is None:
+        withdraw(most)
+    else:
+        with pytest.raises(RevertError, match=then):
+            withdraw(most)
 
 
 def test_the_fast_way_needs_both_signatures(world: World) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """What can be read, the oracle's own entry points, and the deployment record of the test helpers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,15 @@ def test_a_margin_of_a_fraction_rounds_up(world: World) -> None:
     assert (initial >> 32, maintenance >> 32) == (115_001, 69_001)
 
 
+@pytest.mark.parametrize(("price", "initial"), [(990_001, 9_902), (990_000, 9_901), (1_000_000, 10_001)])
+def test_a_margin_rounds_up_whatever_is_beyond_a_unit(price: int, initial: int) -> None:
+    """10,001 ppm of 990,001 is a millionth of a micro-USDC more than 9,901."""
+    world = World((replace(BTC, imf=10_001, mmf=9_999, tick=1),))
+    world.push({1: price})
+    world.trade(world.taker, world.maker, 1, price)
+    assert world.exchange.call.margin_of(world.taker.address, 0)[1] >> 32 == initial
+
+
 def test_an_account_nobody_used_is_empty(world: World) -> None:
     nobody = wallet("nobody").address
     assert world.exchange.call.cash(nobody, 9) == 0
@@ -64,6 +74,8 @@ def test_an_account_nobody_used_is_empty(world: World) -> None:
 def test_numbers_that_no_account_has(world: World, name: str, arguments: tuple[int, ...]) -> None:
     with pytest.raises(RevertError, match="above 65535"):
         getattr(world.exchange.call, name)(world.taker.address, *arguments)
+    *others, last = arguments
+    assert getattr(world.exchange.call, name)(world.taker.address, *others, last - 1) == 0
 
 
 def test_calls_nobody_knows_and_ether_are_refused(world: World) -> None:

@@ -64,7 +64,10 @@ def main() -> int:
         if some:
             print(f"\n{len(some)} tests {title}:")
             print("\n".join(f"  {test.name}: {test.failed}" for test in some))
-    if broken:
+    wrongly = [f"{file.name}:{line}" for file in found for line in sorted(file.wrongly)]
+    if wrongly:
+        print(f"executed, but named as unreachable in tests/coverage/unreachable.py: {', '.join(wrongly)}")
+    if broken or wrongly:
         return 1
     if percent(found) < THRESHOLD:
         print(

@@ -30,8 +30,16 @@ class CoverageMap:
 
 def state_of_the_tree() -> str:
     """A digest of all that decides what the contract tests do."""
+    return _state_of(READ)
+
+
+def state_of_the_contracts() -> str:
+    return _state_of(("contracts",))
+
+
+def _state_of(folders: tuple[str, ...]) -> str:
     state = hashlib.sha256()
-    for folder in READ:
+    for folder in folders:
         for path in sorted((ROOT / folder).rglob("*")):
             if path.suffix in (".py", ".vy", ".vyi", ".json") and "__pycache__" not in path.parts:
                 state.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.coverage.instrument import Instrumented
+from tests.coverage.unreachable import UNREACHABLE, Unreachable
 from tests.support.build import ROOT
 from tests.support.compiler import Place, statements_of
 
@@ -25,12 +26,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class File:
-    """The lines on which statements begin: all, those executed, and those that no deployable contract contains."""
+    """The lines on which statements begin: those that count, those of them executed, and those that no deployable
+    contract contains. `wrongly` are the executed ones among those that are said to be unreachable.
+    """
 
     name: str
     lines: frozenset[int]
     executed: frozenset[int]
     unused: frozenset[int]
+    wrongly: frozenset[int] = frozenset()
 
     @property
     def missed(self) -> list[int]:
@@ -59,17 +63,24 @@ def places(contracts: list[Instrumented], probes: frozenset[int]) -> set[Place]:
     return found
 
 
-def files(contracts: list[Instrumented], tests: list[Outcome], root: Path = ROOT) -> list[File]:
+def files(
+    contracts: list[Instrumented],
+    tests: list[Outcome],
+    root: Path = ROOT,
+    unreachable: tuple[Unreachable, ...] = UNREACHABLE,
+) -> list[File]:
     """Every source file with statements, in the order of names."""
+    excused = {one.place(root) for one in unreachable}
     executed = places(contracts, frozenset().union(*(test.probes for test in tests)))
     compiled = {place for contract in contracts for block in contract.blocks for place in block}
     out = []
     for path in sorted((root / "contracts").rglob("*.vy")):
         name = str(path.relative_to(root))
-        lines = frozenset(node.lineno for node in statements_of(path))
+        dead = frozenset(place.line for place in excused if place.file == name)
+        lines = frozenset(node.lineno for node in statements_of(path)) - dead
         used, ran = ({place.line for place in places if place.file == name} for places in (compiled, executed))
         if lines:
-            out.append(File(name, lines, lines & ran, lines - used))
+            out.append(File(name, lines, lines & ran, lines - used, dead & ran))
     return out
 
 
@@ -109,7 +120,12 @@ def percent(found: list[File]) -> float:
     return executed * 10_000 // lines / 100
 
 
-def result(found: list[File], tests: list[Outcome], contracts: list[Instrumented]) -> dict[str, Any]:
+def result(
+    found: list[File],
+    tests: list[Outcome],
+    contracts: list[Instrumented],
+    unreachable: tuple[Unreachable, ...] = UNREACHABLE,
+) -> dict[str, Any]:
     """What is committed."""
     reached = frozenset[int]().union(*(test.probes for test in tests))
     blocks: dict[str, dict[str, int]] = defaultdict(dict)
@@ -122,6 +138,7 @@ def result(found: list[File], tests: list[Outcome], contracts: list[Instrumented
         "lines": lines,
         "executed": executed,
         "percent": percent(found),
+        "unreachable": {str(one.place()): one.reason for one in unreachable},
         "files": {
             file.name: {
                 "lines": len(file.lines),

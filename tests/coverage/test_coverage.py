@@ -8,7 +8,8 @@ from eth_utils.crypto import keccak
 
 from tests.coverage.instrument import FIRST_PROBE, SPAN, Instrumented, instrument
 from tests.coverage.plugin import PARTS, Recorder
-from tests.coverage.report import Outcome, files, percent, places, ranges, table
+from tests.coverage.report import File, Outcome, files, percent, places, ranges, table
+from tests.coverage.unreachable import UNREACHABLE, Unreachable
 from tests.support import evm as evms
 from tests.support.abi import RevertError
 from tests.support.build import ROOT, artifact
@@ -188,12 +189,33 @@ def test_the_report_says_what_is_missing(chain: Chain) -> None:
     chain.evm.transact(DEPLOYER, chain.small, call("keep", 3))
     chain.evm.transact(DEPLOYER, chain.small, call("put", 4))
     test = Outcome("t", 1, None, frozenset(chain.recorder.reached()))
-    found = {file.name: file for file in files(chain.contracts, [test], chain.root)}
+    found = {file.name: file for file in files(chain.contracts, [test], chain.root, ())}
     assert found["contracts/Back.vy"].missed == [line_of(BACK, "self.kept = 5"), line_of(BACK, "        return")]
     assert found["contracts/modules/halves.vy"].missed == [line_of(MODULE, "return 0")]
     assert not any(file.unused for file in found.values())
     assert percent(list(found.values())) < 100
     assert f"{line_of(BACK, 'self.kept = 5')}-{line_of(BACK, '        return')}" in table(list(found.values()))
+
+
+def test_what_is_named_as_unreachable_does_not_count_unless_it_runs(chain: Chain) -> None:
+    cut = Unreachable("contracts/Back.vy", "self.kept = 5", "return", "for the sake of the test")
+    line = line_of(BACK, "        return")
+
+    def back(value: int) -> File:
+        chain.evm.transact(DEPLOYER, chain.small, call("keep", value))
+        test = Outcome("t", 1, None, frozenset(chain.recorder.reached()))
+        return next(file for file in files(chain.contracts, [test], chain.root, (cut,)) if file.name == cut.file)
+
+    assert back(3).missed == [line - 1]
+    assert not back(3).wrongly
+    assert back(6).wrongly == {line}
+    (chain.root / cut.file).write_text(BACK.replace("self.kept = 5", "self.kept = 4"))
+    with pytest.raises(ValueError, match="0 times 'return'"):
+        cut.place(chain.root)
+
+
+def test_the_unreachable_ones_stand_where_they_are_said_to() -> None:
+    assert {place.file for place in (one.place() for one in UNREACHABLE)} == {one.file for one in UNREACHABLE}
 
 
 def test_neighbours_are_drawn_together() -> None:
