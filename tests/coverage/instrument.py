@@ -121,7 +121,8 @@ def _adopt(blocks: list[set[Place]], sources: frozenset[str], root: Path) -> Non
                     block.add(place)
 
 
-def _digest(root: Path) -> str:
+def digest(root: Path = ROOT) -> str:
+    """Of all that decides what the contracts compile to."""
     state = hashlib.sha256(f"{version('vyper')} {version('snekmate')} {EVM_VERSION}".encode())
     for path in [*sorted((root / "contracts").rglob("*.vy*")), Path(__file__), Path(compiler.__file__)]:
         state.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
@@ -130,7 +131,7 @@ def _digest(root: Path) -> str:
 
 def instrumented(root: Path = ROOT) -> list[Instrumented]:
     """Every deployable contract, from the cache when no source has changed."""
-    stored = CACHE / f"{_digest(root)}.json"
+    stored = CACHE / f"{digest(root)}.json"
     if not stored.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         (CACHE / ".gitignore").write_text("*\n")

@@ -3,9 +3,10 @@
 
     python -m tests.mutation --sample 300 --seed 1          some mutants, drawn by the seed; written to the results
     python -m tests.mutation --only slots.vy:92             every mutant of a line or file; only shown
+    python -m tests.mutation --only slots.vy --sample 80    some of them, drawn by the seed
 
 Results are kept as they come, so the same command goes on where it was stopped. They count as long as no contract and
-no test has changed.
+no test has changed. When only tests have, they say which test to try first, and nothing is compiled twice.
 """
 
 import argparse
@@ -17,9 +18,9 @@ from pathlib import Path
 
 from tests.coverage import TESTS, mapping
 from tests.coverage.__main__ import measure
-from tests.coverage.instrument import instrumented
+from tests.coverage.instrument import digest, instrumented
 from tests.mutation.campaign import Campaign, Result, Runner, with_tests
-from tests.mutation.mutants import Base, Verdict
+from tests.mutation.mutants import Base, Store, Verdict
 from tests.mutation.operators import Mutant, all_mutants
 from tests.mutation.report import costs, difference, result, survivors, table, write_page
 from tests.support.build import HELPERS, ROOT, artifact
@@ -29,13 +30,14 @@ RESULT = ROOT / "bench" / "results" / "mutation.json"
 PAGE = ROOT / "docs" / "mutation-survivors.md"
 
 
-def drawn(mutants: list[Mutant], seed: int, only: str | None) -> list[Mutant]:
-    """In the order in which they are tried."""
+def drawn(mutants: list[Mutant], seed: int | None, only: str | None) -> list[Mutant]:
+    """In the order in which they are tried: that of the text without a seed."""
+    order = list(mutants)
     if only is not None:
         place = f"{only}:" if only.rpartition(":")[2].isdigit() else only
-        return [mutant for mutant in mutants if place in f"{mutant.file}:{mutant.line}:" or only == mutant.id]
-    order = list(mutants)
-    random.Random(seed).shuffle(order)
+        order = [mutant for mutant in mutants if place in f"{mutant.file}:{mutant.line}:" or only == mutant.id]
+    if seed is not None:
+        random.Random(seed).shuffle(order)
     return order
 
 
@@ -69,14 +71,15 @@ def main() -> int:
     for path in HELPERS.rglob("*.vy"):
         artifact(path.stem)  # so that no fork reads a tree that has changed
     everything = all_mutants()
-    order = drawn(everything, options.seed, options.only)
+    order = drawn(everything, None if options.only and options.sample is None else options.seed, options.only)
 
     CACHE.mkdir(parents=True, exist_ok=True)
     (CACHE / ".gitignore").write_text("*\n")
-    log = CACHE / f"{mapping.state_of_the_tree()}.jsonl"
+    log = CACHE / f"{mapping.state_of_the_contracts()}-{mapping.state_of_the_tree()}.jsonl"
     if options.fresh:
         log.unlink(missing_ok=True)
     known = _known(log)
+    hints = {} if options.fresh else hints_for(log)
     before = len(known)
     wanted = len(order) if options.sample is None else options.sample
 
@@ -90,13 +93,25 @@ def main() -> int:
         place = f"{mutant.file}:{mutant.line}"
         print(f"[{counted:4}/{wanted}] {one.verdict:<16} {mutant.operator:<10} {place}  {seconds}{by}", flush=True)
 
-    campaign = Campaign(base, covered, order, wanted, known, options.workers, options.timeout, show)
+    campaign = Campaign(
+        base,
+        covered,
+        order,
+        wanted,
+        known,
+        options.workers,
+        options.timeout,
+        show,
+        hints,
+        Store(CACHE / f"code-{digest()}"),
+    )
 
     def work(runner: Runner) -> None:
         for name in runner.unable(base, list(covered.tests), CACHE):
             print(f"left out, since it fails without a mutant: {name}")
             del covered.tests[name]
-        print(f"{len(covered.tests)} tests, {len(order)} mutants possible, {before} results of before", flush=True)
+        counts = f"{len(covered.tests)} tests, {len(order)} mutants possible, {before} results of before"
+        print(f"{counts}, {len(hints)} hints from other states of the tests", flush=True)
         campaign.run(runner)
 
     status = with_tests(list(TESTS), work)
@@ -117,6 +132,17 @@ def main() -> int:
         unjudged = write_page(PAGE, pairs, base.sources)
         print(f"{unjudged} survivors in {PAGE.relative_to(ROOT)} are without an explanation")
     return 0
+
+
+def hints_for(log: Path) -> dict[str, str]:
+    """Who killed which mutant of the same contracts in other states of the tests, the newest last word.
+
+    Nothing of that is a result: the tests may have changed.
+    """
+    contracts = log.name.partition("-")[0]
+    others = sorted(log.parent.glob(f"{contracts}-*.jsonl"), key=lambda path: path.stat().st_mtime)
+    found = [one for path in others if path != log for one in _known(path).values()]
+    return {one.id: one.killer for one in found if one.killer is not None}
 
 
 def _known(log: Path) -> dict[str, Result]:

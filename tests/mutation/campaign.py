@@ -15,14 +15,14 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.coverage.mapping import CoverageMap
-from tests.mutation.mutants import Base, Changed, Verdict, Workshop
+from tests.mutation.mutants import Base, Changed, Store, Verdict, Workshop
 from tests.mutation.operators import Mutant
 from tests.support import evm as evms
 
@@ -51,7 +51,10 @@ class Result:
 
 @dataclass
 class Campaign:
-    """What to try: `mutants` in their order, until `wanted` of them counted. `known` are results of before."""
+    """What to try: `mutants` in their order, until `wanted` of them counted. `known` are results of before.
+
+    `hints` are tests, by the id of a mutant, that killed it in another state of the tests: they only go first.
+    """
 
     base: Base
     covered: CoverageMap
@@ -61,6 +64,13 @@ class Campaign:
     workers: int
     timeout: float
     report: Callable[[Mutant, Result], None]
+    hints: dict[str, str] = field(default_factory=dict)
+    store: Store | None = None
+
+    def tests_for(self, mutant: Mutant) -> list[str]:
+        """Those that execute the changed statement: the one that killed it before, then the fast ones."""
+        tests, hint = self.covered.covering(set(mutant.places)), self.hints.get(mutant.id)
+        return sorted(tests, key=lambda name: name != hint)
 
     def results(self) -> list[tuple[Mutant, Result]]:
         """The first ones that count, with the discarded ones between them: not dependent on who was faster."""
@@ -91,11 +101,11 @@ class Campaign:
         """Fork a process for each mutant, `workers` at a time."""
         running: dict[int, _Fork] = {}
         with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
-            free = [Workshop(self.base, Path(folder) / str(number)) for number in range(self.workers)]
+            free = [Workshop(self.base, Path(folder) / str(number), self.store) for number in range(self.workers)]
             try:
                 while True:
                     while free and (mutant := self._next({fork.mutant.id for fork in running.values()})):
-                        fork = _Fork(mutant, free.pop(), runner, self.covered.covering(set(mutant.places)))
+                        fork = _Fork(mutant, free.pop(), runner, self.tests_for(mutant))
                         running[fork.pid] = fork
                     if not running:
                         return

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """From a changed source to changed code, in a copy of `contracts/`."""
 
+import gzip
+import json
+import os
 import shutil
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -56,11 +59,37 @@ class Base:
         return [contract for contract in self.contracts if mutant.file in contract.sources]
 
 
+class Store:
+    """What became of mutants in the compiler. It does not depend on tests, so it is kept until a contract changes."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def get(self, mutant: Mutant) -> "Changed | Verdict | None":
+        path = self._path(mutant)
+        if not path.exists():
+            return None
+        entry = json.loads(gzip.decompress(path.read_bytes()))
+        if isinstance(entry, str):
+            return Verdict(entry)
+        return Changed({bytes.fromhex(old): bytes.fromhex(new) for old, new in entry.items()})
+
+    def put(self, mutant: Mutant, built: "Changed | Verdict") -> None:
+        entry = built if isinstance(built, Verdict) else {old.hex(): new.hex() for old, new in built.codes.items()}
+        partial = self._path(mutant).with_suffix(f".{os.getpid()}")
+        partial.write_bytes(gzip.compress(json.dumps(entry).encode(), compresslevel=1))
+        partial.replace(self._path(mutant))
+
+    def _path(self, mutant: Mutant) -> Path:
+        return self.folder / f"{mutant.id}.gz"
+
+
 class Workshop:
     """A folder with a copy of the sources, for one mutant at a time."""
 
-    def __init__(self, base: Base, folder: Path):
-        self.base, self.folder = base, folder
+    def __init__(self, base: Base, folder: Path, store: Store | None = None):
+        self.base, self.folder, self.store = base, folder, store
         for name, source in base.sources.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(source)
@@ -76,6 +105,14 @@ class Workshop:
 
     def build(self, mutant: Mutant) -> "Changed | Verdict":
         """The code of the contracts that the mutant has changed, or why there is none."""
+        built = self.store.get(mutant) if self.store else None
+        if built is None:
+            built = self._compiled(mutant)
+            if self.store:
+                self.store.put(mutant, built)
+        return built
+
+    def _compiled(self, mutant: Mutant) -> "Changed | Verdict":
         changed = {}
         for contract in self.base.touched(mutant):
             path = self.folder / "contracts" / f"{contract.name}.vy"

@@ -11,9 +11,10 @@ import pytest
 from eth_utils.crypto import keccak
 
 from tests.coverage.instrument import FIRST_PROBE, Instrumented, instrument
-from tests.mutation.__main__ import drawn
-from tests.mutation.campaign import Result
-from tests.mutation.mutants import Base, Changed, Verdict, Workshop
+from tests.coverage.mapping import CoverageMap
+from tests.mutation.__main__ import drawn, hints_for
+from tests.mutation.campaign import Campaign, Result
+from tests.mutation.mutants import Base, Changed, Store, Verdict, Workshop
 from tests.mutation.operators import Mutant, mutants_of
 from tests.mutation.report import UNJUDGED, difference, identity, page, score
 from tests.support import evm as evms
@@ -151,6 +152,20 @@ def test_what_changes_no_code_or_does_not_compile_is_discarded(root: Path, tmp_p
     assert (workshop.folder / "contracts" / "Small.vy").read_text() == SOURCE
 
 
+def test_a_mutant_is_compiled_once(root: Path, tmp_path: Path) -> None:
+    base, store = Base([contract(root)], root), Store(tmp_path / "store")
+    bad = the(small(root), "self._only_guardian()")
+    good = the(small(root), "return unsafe_sub(taker, 1)")
+    first = Workshop(base, tmp_path / "first", store)
+    second = Workshop(base, tmp_path / "second", store)
+    for mutant in (good, bad):
+        first.put(mutant)
+        built = first.build(mutant)
+        first.restore(mutant)
+        assert second.build(mutant) == built, "without the mutant in its sources"
+        assert (built is Verdict.DOES_NOT_COMPILE) == (mutant is bad)
+
+
 def test_a_mutant_is_deployed_in_the_place_of_the_original(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -255,7 +270,28 @@ def test_mutants_are_drawn_by_the_seed_or_chosen_by_their_place(root: Path) -> N
     assert set(drawn(found, 7, None)) == set(found)
     assert {mutant.line for mutant in drawn(found, 7, "Small.vy:2")} <= {2}
     assert {mutant.line for mutant in drawn(found, 7, "Small.vy:21")} == {21}
-    assert drawn(found, 7, "contracts/Small.vy") == found
+    assert drawn(found, None, "contracts/Small.vy") == found
+    assert drawn(found, 7, "Small.vy") == drawn(found, 7, None)
+
+
+def test_who_killed_a_mutant_before_goes_first_and_decides_nothing(root: Path, tmp_path: Path) -> None:
+    mutant = the(small(root), "self.takers -= taker")
+    [place] = mutant.places
+    log = tmp_path / "same-now.jsonl"
+    for name, killer in (("same-before", "slow"), ("other-before", "fast"), ("same-now", "middle")):
+        (tmp_path / f"{name}.jsonl").write_text(Result(mutant.id, Verdict.KILLED, killer).line() + "\n")
+    assert hints_for(log) == {mutant.id: "slow"}, "of the same contracts and other tests"
+
+    covered = CoverageMap({"fast": 1, "middle": 2, "slow": 3, "elsewhere": 4}, {place: {"fast", "middle", "slow"}})
+
+    def order(hints: dict[str, str]) -> list[str]:
+        campaign = Campaign(Base([], root), covered, [mutant], 1, {}, 1, 1, lambda *_: None, hints)
+        assert campaign.results() == []
+        return campaign.tests_for(mutant)
+
+    assert order({}) == ["fast", "middle", "slow"]
+    assert order(hints_for(log)) == ["slow", "fast", "middle"]
+    assert order({mutant.id: "elsewhere"}) == order({mutant.id: "gone"}) == ["fast", "middle", "slow"]
 
 
 def test_the_score_counts_what_is_noticed(root: Path) -> None:
