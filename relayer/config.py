@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pydantic import Field
 from ouro.deployment import Deployment
 from ouro.settings import Settings
 from ouro.units import MAX_BATCH_FILLS
+from relayer.api.limits import LimitSettings
 from relayer.core import CoreConfig
 from relayer.settlement import SettlerConfig
 
@@ -39,6 +41,11 @@ class RelayerSettings(Settings):
     relayer_resend_s: float = 4.0
     relayer_bump_s: float = 20.0
     relayer_max_fee_gwei: int = 500
+    relayer_ip_weight: int = Field(default=10_000, ge=0)
+    relayer_account_weight: int = Field(default=2_000, ge=0)
+    relayer_account_bytes: int = Field(default=268_435_456, ge=0)
+    relayer_refused_bytes: int = Field(default=16_777_216, ge=0)
+    relayer_trusted_proxies: str = "127.0.0.0/8,::1"
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,18 @@ class RelayerConfig:
             credit_confirmations=self.settings.confirmations,
             settle_window_s=self.deployment.settle_window,
             backlog_age_ms=self.deployment.settle_window * 500,
+        )
+
+    def limits(self) -> LimitSettings:
+        """How much one network address and one account may send. Raises ValueError for a proxy that is no network."""
+        settings = self.settings
+        proxies = (each.strip() for each in settings.relayer_trusted_proxies.split(","))
+        return LimitSettings(
+            ip_weight=settings.relayer_ip_weight,
+            account_weight=settings.relayer_account_weight,
+            account_bytes=settings.relayer_account_bytes,
+            refused_bytes=settings.relayer_refused_bytes,
+            trusted=tuple(ipaddress.ip_network(each) for each in proxies if each),
         )
 
     def settler(self) -> SettlerConfig:

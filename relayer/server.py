@@ -40,6 +40,7 @@ async def serve(config: RelayerConfig) -> int:
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=DRAIN_S,
+            proxy_headers=False,  # the limits read them, for proxies that we trust
             ws_ping_interval=20,
             ws_max_size=65_536,
         )

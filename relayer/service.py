@@ -10,6 +10,7 @@ from contextlib import suppress
 import msgspec
 
 from relayer.api.intake import Intake
+from relayer.api.limits import Limits
 from relayer.api.venue import Venue
 from relayer.api.verifying import Verifier
 from relayer.chain_watch import ChainWatcher, Rpc
@@ -62,8 +63,11 @@ class Relayer:
         )
         self.settler = Settler(self.engine, self.watcher, self._rpc, operator, config.settler())
         verifier = Verifier(config.deployment)
-        self._intake = Intake(self.engine, verifier, threads=settings.relayer_verify_threads, look=self.watcher.look)
-        self.venue = Venue(self.engine, self._intake, verifier, operator, self.receipts, self.why_not_ready)
+        limits = Limits(config.limits())
+        self._intake = Intake(
+            self.engine, verifier, limits, threads=settings.relayer_verify_threads, look=self.watcher.look
+        )
+        self.venue = Venue(self.engine, self._intake, verifier, operator, self.receipts, limits, self.why_not_ready)
         self.failed = asyncio.Event()
         self._replayed = False
         self._stopping = False

@@ -31,6 +31,9 @@ class Forwarder:
             raise ApiError(404, "not_found", "there is nothing at this path")
         body = await _body(request)
         headers = {name: request.headers[name] for name in _UP if name in request.headers}
+        if request.client is not None:
+            # In place of what the client says of itself: the relayer limits by it.
+            headers["x-forwarded-for"] = request.client.host
         try:
             answer = await self._client.request(
                 request.method,

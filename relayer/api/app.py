@@ -9,10 +9,11 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from relayer.api import cancels, events, health, orders, receipts, withdrawals
 from relayer.api.errors import ApiError
+from relayer.api.limits import Meter
 from relayer.api.venue import Venue
 from relayer.engine import StoppedError
 
@@ -57,7 +58,8 @@ def create_app(service: Service) -> ASGIApp:
 
 
 class FastPath:
-    """Takes the write routes past FastAPI's machinery, which costs more than verifying a signature does.
+    """Counts requests against their limits, and takes the write routes past FastAPI's machinery, which costs more than
+    verifying a signature does.
 
     The routes stand in the FastAPI application too: they are the same functions, and its description shows them.
     """
@@ -66,26 +68,49 @@ class FastPath:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        handler = _fast_handler(scope) if scope["type"] == "http" else None
-        if handler is None:
+        if scope["type"] != "http" or scope["path"] in _UNCOUNTED:
             await self._app(scope, receive, send)
             return
+        venue: Venue = self._app.state.venue
+        meter = scope["ouro.meter"] = venue.limits.meter(
+            scope["client"][0] if scope["client"] else "",
+            [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"],
+        )
+        cancels = scope["method"] == "DELETE" or scope["path"] == _CANCEL_ALL_AFTER
+        handler = _fast_handler(scope)
         scope["app"] = self._app
         request = Request(scope, receive)
         try:
+            venue.limits.request(meter, 1, cancels=cancels)
+            if handler is None:
+                await self._app(scope, receive, _with_headers(send, meter))
+                return
             response = await handler(request)
         except (ApiError, StoppedError) as error:
             response = await _on_refusal(request, error)
+        response.headers.update(meter.headers())
         await response(scope, receive, send)
 
 
+def _with_headers(send: Send, meter: Meter) -> Send:
+    async def told(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            raw = [(name.lower().encode(), value.encode()) for name, value in meter.headers().items()]
+            message["headers"] = [*message.get("headers", ()), *raw]
+        await send(message)
+
+    return told
+
+
+_CANCEL_ALL_AFTER = "/v4/orders/cancelAllAfter"
+_UNCOUNTED = frozenset(("/health", "/ready", "/metrics"))
 _FAST: dict[tuple[str, str], Callable[[Request], Awaitable[Response]]] = {
     ("POST", "/v4/orders"): orders.place,
     ("DELETE", "/v4/orders"): cancels.cancel_any,
     ("POST", "/v4/orders/batch"): orders.place_batch,
     ("DELETE", "/v4/orders/batch"): cancels.cancel_batch,
     ("POST", "/v4/orders/verify"): orders.verify,
-    ("POST", "/v4/orders/cancelAllAfter"): cancels.cancel_all_after,
+    ("POST", _CANCEL_ALL_AFTER): cancels.cancel_all_after,
 }
 _FAST_BY_ID: dict[str, Callable[[Request, str], Awaitable[Response]]] = {
     "PATCH": orders.amend,

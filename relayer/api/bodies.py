@@ -88,10 +88,11 @@ class CancelBody(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
 
 
 class CancelAnyBody(msgspec.Struct, forbid_unknown_fields=True, rename="camel", omit_defaults=True):
-    """A signed CancelOrder or CancelAll: one of the two."""
+    """A signed CancelOrder, CancelByClientId or CancelAll: one of the three."""
 
     signature: str
     cancel: Message | None = None
+    cancel_by_client_id: Message | None = None
     cancel_all: Message | None = None
 
 
@@ -183,10 +184,10 @@ def read_message(primary_type: str, raw: Mapping[str, Any]) -> Message:
 
 
 def read_label(name: str, text: str) -> str:
-    """A name that a client chose: up to `MAX_LABEL` printable ASCII characters. Raises ApiError 400."""
-    if len(text) > MAX_LABEL or not text.isascii() or not text.isprintable():
+    """A name that a client chose: up to `MAX_LABEL` printable characters. Raises ApiError 400."""
+    if len(text) > MAX_LABEL or not text.isprintable():
         code = "bad_client_id" if name == "clientId" else "invalid_field"
-        raise ApiError(400, code, f"{name} must be at most {MAX_LABEL} printable ASCII characters", name)
+        raise ApiError(400, code, f"{name} must be at most {MAX_LABEL} printable characters", name)
     return text
 
 

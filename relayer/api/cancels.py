@@ -24,8 +24,9 @@ from relayer.api.bodies import (
     read_body,
 )
 from relayer.api.errors import ApiError, answer, item_answer, refusal_of
+from relayer.api.limits import Meter
 from relayer.api.openapi import body_of
-from relayer.api.venue import Venue, venue_of
+from relayer.api.venue import Venue, meter_of, venue_of
 from relayer.api.verifying import AnyCancel, wrong_signer
 from relayer.core.inputs import CancelAll, CancelAllAfter
 from relayer.core.outputs import Ack
@@ -47,9 +48,11 @@ async def cancel_batch(request: Request) -> Response:
     venue = venue_of(request)
     data = await read_body(request, MAX_BATCH_BODY_BYTES)
     items = decode_items(decode_body(data, _batch, f'{{"cancels": [{_SHAPE}]}}').cancels, "cancels")
+    venue.limits.request(meter_of(request), len(items) - 1, cancels=True)
     venue.need_running()
+    meter = meter_of(request)
     read = await venue.intake.in_cancel_thread(lambda: [_read_item(venue, bytes(raw)) for raw in items])
-    known = [result if isinstance(result, ApiError) else _answer_before(venue, *result) for result in read]
+    known = [result if isinstance(result, ApiError) else _answer_before(venue, meter, *result) for result in read]
     pending = [
         result[0] for result, told in zip(read, known, strict=True) if told is None and not isinstance(result, ApiError)
     ]
@@ -64,7 +67,7 @@ async def cancel_any(request: Request) -> Response:
     body = decode_body(await read_body(request), _any, _ANY_SHAPE)
     venue.need_running()
     item, digest = venue.verifier.cancel_any(body)
-    return await _command(venue, item, digest)
+    return await _command(request, item, digest)
 
 
 @router.delete("/v4/orders/{order_id}", openapi_extra=body_of(CancelBody))
@@ -74,7 +77,7 @@ async def cancel(request: Request, order_id: str) -> Response:
     body = decode_body(await read_body(request), _cancel, _SHAPE)
     venue.need_running()
     item, digest = venue.verifier.cancel(body.cancel, body.signature, order_id)
-    return await _command(venue, item, digest)
+    return await _command(request, item, digest)
 
 
 @router.post("/v4/orders/cancelAllAfter", openapi_extra=body_of(CancelAllAfterBody))
@@ -85,11 +88,12 @@ async def cancel_all_after(request: Request) -> Response:
     body = decode_body(await read_body(request), _cancel_all_after, example)
     venue.need_running()
     item, digest = venue.verifier.cancel_all_after(body.cancel_all_after, body.signature)
-    return await _command(venue, item, digest)
+    return await _command(request, item, digest)
 
 
-async def _command(venue: Venue, item: AnyCancel, digest: bytes) -> Response:
-    ack = _answer_before(venue, item, digest)
+async def _command(request: Request, item: AnyCancel, digest: bytes) -> Response:
+    venue = venue_of(request)
+    ack = _answer_before(venue, meter_of(request), item, digest)
     if isinstance(ack, ApiError):
         raise ack
     if ack is None:
@@ -110,18 +114,25 @@ def _read_item(venue: Venue, raw: bytes) -> tuple[AnyCancel, bytes] | ApiError:
         return error
 
 
-def _answer_before(venue: Venue, item: AnyCancel, digest: bytes) -> Ack | ApiError | None:
-    """Strangers are answered before the journal: keys cost nothing, and must not be able to fill the disk."""
+def _answer_before(venue: Venue, meter: Meter, item: AnyCancel, digest: bytes) -> Ack | ApiError | None:
+    """What is answered before the journal, None for what goes on to it. Keys cost nothing: what strangers sign must not
+    be able to fill the disk, nor may cancels that cancel nothing.
+    """
     core = venue.engine.core
     if not core.may_sign(item.account, item.signer):
         return wrong_signer(item.signer, item.account, digest)
-    if core.has_deposited(item.account):
-        return None
-    if isinstance(item, CancelAll):
-        return Ack(input_seq=0, ok=True, http_status=200, seq=venue.engine.event_log.seq)
-    return ApiError(
-        401, "not_authorised", f"{item.account} has never had a deposit: there is nothing to cancel", "signature"
-    )
+    if not core.has_deposited(item.account):
+        if isinstance(item, CancelAll):
+            return Ack(input_seq=0, ok=True, http_status=200, seq=venue.engine.event_log.seq)
+        return ApiError(
+            401, "not_authorised", f"{item.account} has never had a deposit: there is nothing to cancel", "signature"
+        )
+    try:
+        venue.limits.cancel(item.account, meter, idle=not core.takes_away(item))
+    except ApiError as error:
+        venue.engine.metrics.shed.labels("cancels").inc()
+        return error
+    return None
 
 
 def _item(venue: Venue, result: Ack | ApiError) -> dict[str, Any]:

@@ -18,7 +18,14 @@ class ApiError(Exception):
     """Answered as `status` with `{"errors": [{"msg", "param"}], "errorCode"}`; `extra` are further keys of the body."""
 
     def __init__(
-        self, status: int, code: str, message: str, param: str = "", extra: Mapping[str, Any] | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        param: str = "",
+        extra: Mapping[str, Any] | None = None,
+        *,
+        retry_after_s: int = 1,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -26,6 +33,7 @@ class ApiError(Exception):
         self.message = message
         self.param = param
         self.extra = dict(extra or {})
+        self.retry_after_s = retry_after_s
 
     def body(self) -> dict[str, Any]:
         """The error as JSON."""
@@ -34,7 +42,7 @@ class ApiError(Exception):
 
     def response(self) -> Response:
         """The HTTP answer."""
-        headers = {"Retry-After": "1"} if self.status == 503 else None
+        headers = {"Retry-After": str(self.retry_after_s)} if self.status in (429, 503) else None
         return answer(self.status, self.body(), headers)
 
 

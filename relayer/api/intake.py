@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from relayer.api.bodies import PlaceBody
 from relayer.api.errors import ApiError
+from relayer.api.limits import Limits, Meter
 from relayer.api.verifying import Verifier, account_of, wrong_signer
 from relayer.core.inputs import Place
 from relayer.core.outputs import Ack
@@ -32,10 +33,13 @@ T = TypeVar("T")
 class Group:
     """Orders that came in one request: verified together, decided one after the other by one call of the engine."""
 
-    __slots__ = ("answered", "bodies")
+    __slots__ = ("answered", "bodies", "meter")
 
-    def __init__(self, bodies: Sequence[PlaceBody], answered: asyncio.Future[list[Ack | ApiError]]) -> None:
+    def __init__(
+        self, bodies: Sequence[PlaceBody], meter: Meter | None, answered: asyncio.Future[list[Ack | ApiError]]
+    ) -> None:
         self.bodies = bodies
+        self.meter = meter
         self.answered = answered
 
 
@@ -43,12 +47,19 @@ class Intake:
     """Orders of the API on their way to the engine."""
 
     def __init__(
-        self, engine: Engine, verifier: Verifier, *, threads: int, look: Callable[[], Awaitable[None]]
+        self,
+        engine: Engine,
+        verifier: Verifier,
+        limits: Limits,
+        *,
+        threads: int,
+        look: Callable[[], Awaitable[None]],
     ) -> None:
         """`look` returns when the core knows every block that the chain has now."""
         self._engine = engine
         self._look = look
         self._verifier = verifier
+        self._limits = limits
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="verify")
         self._busy = 0
@@ -58,25 +69,25 @@ class Intake:
         self._running: set[asyncio.Task[None]] = set()
         self._cancel_pool = ThreadPoolExecutor(1, thread_name_prefix="cancels")
 
-    async def place(self, body: PlaceBody) -> Ack:
+    async def place(self, body: PlaceBody, meter: Meter | None = None) -> Ack:
         """The core's answer, on disk. Raises ApiError for what the core never gets to see, and StoppedError."""
-        [result] = await self.place_all((body,))
+        [result] = await self.place_all((body,), meter)
         if isinstance(result, ApiError):
             raise result
         return result
 
-    async def place_all(self, bodies: Sequence[PlaceBody]) -> list[Ack | ApiError]:
+    async def place_all(self, bodies: Sequence[PlaceBody], meter: Meter | None = None) -> list[Ack | ApiError]:
         """An answer for each, in order; what was decided is on disk. Raises ApiError 503 and StoppedError.
 
         Whoever lacks money may have deposited in a block that the core has not read yet: such an order, and what was
         refused after it, gets a second chance after the next look at the chain, if that brought a block.
         """
         block = self._engine.core.chain_hash
-        results = await self._place(bodies)
+        results = await self._place(bodies, meter)
         poor = next((at for at, result in enumerate(results) if _code(result) == INSUFFICIENT), None)
         if poor is not None and await self._moves_on_from(block):
             again = [at for at in range(poor, len(bodies)) if _code(results[at])]
-            for at, result in zip(again, await self._place([bodies[at] for at in again]), strict=True):
+            for at, result in zip(again, await self._place([bodies[at] for at in again], meter), strict=True):
                 results[at] = result
         return results
 
@@ -93,14 +104,14 @@ class Intake:
         await self._look()
         return self._engine.core.chain_hash != block
 
-    async def _place(self, bodies: Sequence[PlaceBody]) -> list[Ack | ApiError]:
+    async def _place(self, bodies: Sequence[PlaceBody], meter: Meter | None) -> list[Ack | ApiError]:
         if not bodies:
             return []
         if self._queued + len(bodies) > MAX_WAITING:
             self._engine.metrics.shed.labels("intake").inc(len(bodies))
             raise ApiError(503, "busy", "too many orders are waiting to be verified: try again shortly; cancels pass")
         loop = asyncio.get_running_loop()
-        group = Group(bodies, loop.create_future())
+        group = Group(bodies, meter, loop.create_future())
         self._waiting.append(group)
         self._queued += len(bodies)
         if not self._scheduled:
@@ -161,9 +172,11 @@ class Intake:
         items: list[Place] = []
         answers: list[list[Ack | ApiError | None]] = []
         count = 0
-        for verified in results:
+        for group, verified in zip(taken, results, strict=True):
             count += len(verified)
-            admitted = [self._admitted(result) if isinstance(result, Place) else result for result in verified]
+            admitted = [
+                self._admitted(result, group.meter) if isinstance(result, Place) else result for result in verified
+            ]
             items += [result for result in admitted if isinstance(result, Place)]
             answers.append([None if isinstance(result, Place) else result for result in admitted])
         self._engine.metrics.verify_batch.observe(count)
@@ -180,17 +193,30 @@ class Intake:
             error = future.exception()
             if error is not None:
                 _break(taken, error)
-            else:
-                _answer(taken, answers, map(ack_of, future.result()))
+                return
+            acks = [ack_of(outputs) for outputs in future.result()]
+            for item, ack in zip(items, acks, strict=True):
+                if not ack.ok:
+                    self._limits.refused(account_of(item))
+            _answer(taken, answers, iter(acks))
 
         decided.add_done_callback(on_disk)
 
-    def _admitted(self, item: Place) -> Place | ApiError:
-        """The order again if its signer may sign for its account, and that account has ever held anything."""
+    def _admitted(self, item: Place, meter: Meter | None) -> Place | ApiError:
+        """The order again if its signer may sign for its account, and that account has ever held anything and is within
+        its limits. What comes after this is written down.
+        """
         account, core = account_of(item), self._engine.core
         if not core.may_sign(account, item.signer):
             return wrong_signer(item.signer, account, item.order_id)
-        return item if core.has_deposited(account) else _without_deposit(account)
+        if not core.has_deposited(account):
+            return _without_deposit(account)
+        try:
+            self._limits.order(account, meter)
+        except ApiError as error:
+            self._engine.metrics.shed.labels("account").inc()
+            return error
+        return item
 
 
 def _without_deposit(signer: str) -> ApiError:

@@ -26,7 +26,7 @@ from relayer.api.bodies import (
 )
 from relayer.api.errors import ApiError, answer, item_answer, refusal_of
 from relayer.api.openapi import body_of
-from relayer.api.venue import Venue, venue_of
+from relayer.api.venue import Venue, meter_of, venue_of
 from relayer.core.outputs import Ack, OrderState
 
 router = APIRouter()
@@ -41,19 +41,17 @@ _verify = msgspec.json.Decoder(VerifyBody)
 @router.post("/v4/orders", openapi_extra=body_of(PlaceBody))
 async def place(request: Request) -> Response:
     """Place a signed order. The answer comes when the order is matched and on disk."""
-    venue = venue_of(request)
     body = decode_body(await read_body(request), _place, _ORDER_SHAPE)
-    return await _placed(venue, "place", body)
+    return await _placed(request, "place", body)
 
 
 @router.patch("/v4/orders/{order_id}", openapi_extra=body_of(AmendBody))
 async def amend(request: Request, order_id: str) -> Response:
     """Replace an open order by its next revision, as one step: refused, the old order stands as it was."""
-    venue = venue_of(request)
     body = decode_body(await read_body(request), _amend, _ORDER_SHAPE)
     replaces = "0x" + _order_id(order_id).hex()
     fields = {name: getattr(body, name) for name in AmendBody.__struct_fields__}
-    return await _placed(venue, "amend", PlaceBody(**fields, replaces=replaces))
+    return await _placed(request, "amend", PlaceBody(**fields, replaces=replaces))
 
 
 @router.post("/v4/orders/batch", openapi_extra=body_of(PlaceBatchBody))
@@ -62,6 +60,7 @@ async def place_batch(request: Request) -> Response:
     venue = venue_of(request)
     data = await read_body(request, MAX_BATCH_BODY_BYTES)
     items = decode_items(decode_body(data, _batch, f'{{"orders": [{_ORDER_SHAPE}]}}').orders, "orders")
+    venue.limits.request(meter_of(request), len(items) - 1, cancels=False)
     venue.need_ready()
     bodies: list[PlaceBody | ApiError] = []
     for raw in items:
@@ -69,7 +68,9 @@ async def place_batch(request: Request) -> Response:
             bodies.append(decode_body(bytes(raw), _place, _ORDER_SHAPE))
         except ApiError as error:
             bodies.append(error)
-    acks = iter(await venue.intake.place_all([body for body in bodies if isinstance(body, PlaceBody)]))
+    acks = iter(
+        await venue.intake.place_all([body for body in bodies if isinstance(body, PlaceBody)], meter_of(request))
+    )
     results = [body if isinstance(body, ApiError) else next(acks) for body in bodies]
     return answer(200, {"results": [_item(venue, result) for result in results]})
 
@@ -116,9 +117,10 @@ async def _found(venue: Venue, order: OrderState | None, missing: str, param: st
     return answer(200, {**msgspec.to_builtins(order), "seq": seq})
 
 
-async def _placed(venue: Venue, name: str, body: PlaceBody) -> Response:
+async def _placed(request: Request, name: str, body: PlaceBody) -> Response:
+    venue = venue_of(request)
     venue.need_ready()
-    ack = await venue.intake.place(body)
+    ack = await venue.intake.place(body, meter_of(request))
     venue.engine.metrics.answers.labels(name, ack.http_status).inc()
     if not ack.ok:
         raise refusal_of(ack, venue.receipt(ack))

@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from ouro.receipts import to_json
 from relayer.api.errors import ApiError
 from relayer.api.intake import Intake
+from relayer.api.limits import Limits, Meter
 from relayer.api.verifying import Verifier
 from relayer.core.outputs import Ack
 from relayer.engine import Engine
@@ -26,6 +27,7 @@ class Venue:
     verifier: Verifier
     operator: Operator
     receipts: Receipts
+    limits: Limits
     why_not_ready: Callable[[], str]
 
     def receipt(self, ack: Ack) -> dict[str, Any]:
@@ -53,3 +55,9 @@ def venue_of(connection: HTTPConnection) -> Venue:
     """The venue of a request."""
     venue: Venue = connection.app.state.venue
     return venue
+
+
+def meter_of(connection: HTTPConnection) -> Meter:
+    """The meter of a request."""
+    meter: Meter = connection.scope["ouro.meter"]
+    return meter

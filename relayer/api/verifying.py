@@ -24,9 +24,9 @@ from relayer.api.bodies import (
     signature_bytes,
 )
 from relayer.api.errors import ApiError
-from relayer.core.inputs import Cancel, CancelAll, CancelAllAfter, Place, ReserveWithdrawal
+from relayer.core.inputs import Cancel, CancelAll, CancelAllAfter, CancelByClientId, Place, ReserveWithdrawal
 
-AnyCancel: TypeAlias = Cancel | CancelAll | CancelAllAfter
+AnyCancel: TypeAlias = Cancel | CancelByClientId | CancelAll | CancelAllAfter
 
 
 class Verdict(msgspec.Struct, frozen=True, rename="camel"):
@@ -84,11 +84,15 @@ class Verifier:
 
     def cancel_any(self, body: CancelAnyBody) -> tuple[AnyCancel, bytes]:
         """The one cancel that the body holds, and its digest. Raises ApiError 400 or 401."""
-        if body.cancel is not None and body.cancel_all is None:
+        if body.cancel is not None and body.cancel_by_client_id is None and body.cancel_all is None:
             return self.cancel(body.cancel, body.signature)
-        if body.cancel_all is not None and body.cancel is None:
+        if body.cancel_by_client_id is not None and body.cancel is None and body.cancel_all is None:
+            return self.cancel_by_client_id(body.cancel_by_client_id, body.signature)
+        if body.cancel_all is not None and body.cancel is None and body.cancel_by_client_id is None:
             return self.cancel_all(body.cancel_all, body.signature)
-        raise ApiError(400, "invalid_body", "a cancel has exactly one of cancel and cancelAll, and a signature")
+        raise ApiError(
+            400, "invalid_body", "a cancel has exactly one of cancel, cancelByClientId and cancelAll, and a signature"
+        )
 
     def cancel(self, message: Message, signature: str, order_id: str = "") -> tuple[Cancel, bytes]:
         """`order_id` is the one in the path, if there is one. Raises ApiError 400 or 401."""
@@ -99,6 +103,13 @@ class Verifier:
             )
         signer, digest = self._recover("CancelOrder", fields, signature)
         return Cancel(fields["account"], fields["subaccount"], fields["orderId"], signer, fields["nonce"]), digest
+
+    def cancel_by_client_id(self, message: Message, signature: str) -> tuple[CancelByClientId, bytes]:
+        """Raises ApiError 400 or 401."""
+        fields = read_message("CancelByClientId", message)
+        signer, digest = self._recover("CancelByClientId", fields, signature)
+        account, number, client_id = fields["account"], fields["subaccount"], fields["clientId"]
+        return CancelByClientId(account, number, client_id, signer, fields["nonce"]), digest
 
     def cancel_all(self, message: Message, signature: str) -> tuple[CancelAll, bytes]:
         """Raises ApiError 400 or 401."""

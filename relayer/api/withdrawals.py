@@ -11,7 +11,7 @@ from starlette.responses import Response
 from relayer.api.bodies import WithdrawalBody, decode_body, read_body
 from relayer.api.errors import ApiError, answer, refusal_of
 from relayer.api.openapi import body_of
-from relayer.api.venue import venue_of
+from relayer.api.venue import meter_of, venue_of
 
 router = APIRouter()
 
@@ -38,7 +38,10 @@ async def cosign(request: Request) -> Response:
             f"the deadline {item.deadline} is more than {MAX_AHEAD_S} s after {now_s}: sign an earlier one",
             "deadline",
         )
+    venue.limits.order(item.account, meter_of(request))
     ack = await venue.engine.command(item)
+    if not ack.ok:
+        venue.limits.refused(item.account)
     venue.engine.metrics.answers.labels("withdrawal", ack.http_status).inc()
     if not ack.ok:
         raise refusal_of(ack, venue.receipt(ack))

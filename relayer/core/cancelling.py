@@ -114,6 +114,25 @@ def _check_authority(state: State, account: str, signer: str) -> None:
         raise _not_authorised(signer)
 
 
+def takes_away(state: State, item: Cancel | CancelByClientId | CancelAll | CancelAllAfter) -> bool:
+    """Whether a cancel would end an order. Changes nothing."""
+    entry = state.accounts.get((item.account, item.subaccount))
+    if entry is None or item.nonce <= state.nonces.get(item.signer, 0) or isinstance(item, CancelAllAfter):
+        return False
+    if isinstance(item, CancelAll):
+        signer, market = item.signer, item.market
+        return any(
+            signer in (entry.owner, order.signer) and market in ("", order.venue.ticker)
+            for order in entry.open_orders.values()
+        )
+    if isinstance(item, Cancel):
+        named = entry.open_orders.get(item.order_id)
+    else:
+        known = entry.client_ids.get(item.client_id)
+        named = None if known is None else entry.open_orders.get(known.id)
+    return named is not None and item.signer in (entry.owner, named.signer)
+
+
 def on_time(state: State) -> None:
     """What the passing of time does: switches fire, orders near their expiry leave, old orders are forgotten."""
     while state.disarms and state.disarms[0][0] <= state.now_ms:

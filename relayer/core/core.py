@@ -189,6 +189,10 @@ class Core:
         order = None if entry is None else entry.client_ids.get(client_id)
         return None if order is None else order.state()
 
+    def takes_away(self, item: Cancel | CancelByClientId | CancelAll | CancelAllAfter) -> bool:
+        """Whether a cancel, if it were applied now, would end an order."""
+        return cancelling.takes_away(self._state, item)
+
     def book(self, ticker: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]], int]:
         """Bids and asks as (price, lots) best first, and the number of the last book record; KeyError if unknown."""
         for venue in self._state.venues.values():

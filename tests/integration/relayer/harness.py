@@ -28,6 +28,7 @@ USDC = 10**6
 BTC_PRICE = 2_300_000
 ETH_PRICE = 1_600_000
 CANCEL_TYPE = "CancelOrder(address account,uint16 subaccount,bytes32 orderId,uint64 nonce)"
+CANCEL_BY_CLIENT_ID_TYPE = "CancelByClientId(address account,uint16 subaccount,string clientId,uint64 nonce)"
 CANCEL_ALL_TYPE = "CancelAll(address account,uint16 subaccount,string market,uint64 nonce)"
 CANCEL_ALL_AFTER_TYPE = "CancelAllAfter(address account,uint16 subaccount,uint32 timeoutSeconds,uint64 nonce)"
 
@@ -224,6 +225,9 @@ class World:
 
     def cancel(self, key: LocalAccount, order_id: str) -> Json:
         return self.command(key, "cancel", CANCEL_TYPE, orderId=order_id)
+
+    def cancel_by_client_id(self, key: LocalAccount, client_id: str) -> Json:
+        return self.command(key, "cancelByClientId", CANCEL_BY_CLIENT_ID_TYPE, clientId=client_id)
 
     def cancel_all(self, key: LocalAccount, market: str = "") -> Json:
         return self.command(key, "cancelAll", CANCEL_ALL_TYPE, market=market)

@@ -40,8 +40,6 @@ SIGNED_BUT_WRONG: list[tuple[str, Json, int, str, str]] = [
     ("insufficient margin", {"size": 100_000}, 422, "insufficient_margin", "size"),
     ("beyond the band", {"limit_price": 2 * BTC_PRICE}, 422, "price_band", "limitPrice"),
     ("trigger", {"trigger": "AT_OR_ABOVE", "trigger_price": 1}, 400, "trigger_unsupported", "trigger"),
-    ("referrer", {"referrer": 1}, 400, "referrer_unsupported", "referrer"),
-    ("self-trade mode", {"self_trade": "DECREMENT"}, 400, "self_trade_unsupported", "selfTrade"),
     ("fee cap", {"max_fee_ppm": 1}, 400, "fee_cap_too_low", "maxFeePpm"),
     ("one-shot with slot", {"time_in_force": "IOC", "slot": 3}, 400, "one_shot_with_slot", "slot"),
     ("reduce-only without position", {"reduce_only": True}, 422, "reduce_only_no_position", "reduceOnly"),

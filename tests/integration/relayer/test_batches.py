@@ -59,7 +59,7 @@ def test_an_answer_each(shared: World, relayer: RelayerProcess, maker: LocalAcco
         forged,
         stranger,
         shared.signed(maker, "BUY", 10, BTC_PRICE + 1),
-        {**good[1], "clientId": "\u00fc"},
+        {**good[1], "clientId": "\u202e"},
         good[1],
     ]
     results = _place(relayer, orders)
@@ -80,6 +80,7 @@ def test_an_answer_each(shared: World, relayer: RelayerProcess, maker: LocalAcco
         {"signature": "0x"},
         shared.cancel(wallet("nobody of note"), last),
         {**shared.cancel(maker, last), "cancelAll": {}},
+        shared.cancel_by_client_id(maker, "no such name"),
         shared.cancel(maker, first),
         shared.cancel_all(maker),
     ]
@@ -90,6 +91,7 @@ def test_an_answer_each(shared: World, relayer: RelayerProcess, maker: LocalAcco
         (400, "invalid_body"),
         (401, "not_authorised"),
         (400, "invalid_body"),
+        (404, "order_not_found"),
         (409, "order_not_open"),
         (200, ""),
     ]
@@ -114,5 +116,8 @@ def test_by_client_id(shared: World, relayer: RelayerProcess, maker: LocalAccoun
     assert relayer.http.get("/v4/orders", params=where).json()["id"] == placed["id"]
     missing = relayer.http.get("/v4/orders", params={**where, "subaccountNumber": 1})
     assert (missing.status_code, missing.json()["errorCode"]) == (404, "order_not_found")
-    for wrong in ({"address": "x"}, {**where, "clientId": "\u00fc"}, {**where, "subaccountNumber": "1" * 90}):
+    for wrong in ({"address": "x"}, {**where, "clientId": "\u202e"}, {**where, "subaccountNumber": "1" * 90}):
         assert relayer.http.get("/v4/orders", params=wrong).status_code == 400
+    assert relayer.http.request("DELETE", "/v4/orders", json=shared.cancel_by_client_id(maker, "x")).status_code == 404
+    gone = relayer.http.request("DELETE", "/v4/orders", json=shared.cancel_by_client_id(maker, order["clientId"]))
+    assert gone.json()["cancelled"] == [placed["id"]]

@@ -79,6 +79,8 @@ def test_cancels(name: str) -> None:
     match vector["primaryType"]:
         case "CancelOrder":
             assert reader.cancel(message, signature, message["orderId"])[0].signer == vector["signer"]
+        case "CancelByClientId":
+            assert reader.cancel_by_client_id(message, signature)[0].signer == vector["signer"]
         case "CancelAll":
             assert reader.cancel_all(message, signature)[0].signer == vector["signer"]
         case _:

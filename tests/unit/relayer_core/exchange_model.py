@@ -143,9 +143,12 @@ class Venue:
         return outputs
 
     def command(self, item: Input) -> Ack:
-        """Feeds a command and answers its acknowledgement."""
+        """Feeds a command and answers its acknowledgement. Of a cancel the core could say before what it takes away."""
+        cancels = isinstance(item, Cancel | CancelByClientId | CancelAll | CancelAllAfter)
+        foretold = cancels and self.core.takes_away(item)
         ack = self.apply(item)[-1]
         assert isinstance(ack, Ack)
+        assert not cancels or foretold == bool(ack.cancelled)
         return ack
 
     def tick(self, ms: int = 1) -> list[Output]:
