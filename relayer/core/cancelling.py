@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from relayer.core.accounts import AccountEntry
 from relayer.core.errors import RefusedError
 from relayer.core.inputs import Cancel, CancelAll, CancelAllAfter, CancelByClientId
-from relayer.core.orders import LiveOrder, Status
+from relayer.core.orders import LiveOrder
 from relayer.core.outputs import Ack
 from relayer.core.state import State
 
@@ -48,7 +48,7 @@ def cancel_by_client_id(state: State, item: CancelByClientId) -> Ack:
 def _cancel_one(state: State, order: LiveOrder, signer: str, param: str) -> Ack:
     if signer not in (order.signer, order.account.owner):
         raise _not_authorised(signer)
-    if order.status is not Status.OPEN:
+    if not order.is_live:
         raise RefusedError(
             409, "order_not_open", f"the order {order.hex_id} is {order.status}: there is nothing to cancel", param
         )
@@ -145,12 +145,12 @@ def on_time(state: State) -> None:
     time_s = state.time_s
     while state.expiries and state.expiries[0][0] <= time_s:
         order = state.orders.get(heapq.heappop(state.expiries)[2])
-        if order is not None and order.status is Status.OPEN:
+        if order is not None and order.is_live:
             state.cancel(order, "expired")
     while state.forgettings and state.forgettings[0][0] <= time_s:
         _, placed, order_id = heapq.heappop(state.forgettings)
         order = state.orders.get(order_id)
-        if order is None or (order.status is Status.OPEN and order.expiry >= time_s):
+        if order is None or (order.is_live and order.expiry >= time_s):
             continue
         if order.live_fills:
             # Its fills are not final yet: look again after another window.

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ouro.units import MAX_BATCH_FILLS
-from relayer.core import cancelling, placing, settling, withdrawing
+from relayer.core import cancelling, firing, placing, settling, withdrawing
 from relayer.core.accounts import AccountEntry
 from relayer.core.config import CoreConfig
 from relayer.core.errors import InputRefusedError, RefusedError
@@ -60,6 +60,7 @@ class Core:
             ack = self._dispatch(item)
         except RefusedError as refusal:
             ack = _refused(refusal, item)
+        firing.run(state)
         state.recorder.input_seq += 1
         return state.recorder.flush(state.now_ms, len(state.queue), ack)
 
@@ -177,6 +178,11 @@ class Core:
     def unsettled(self) -> int:
         """Fills that the chain has not decided on."""
         return len(self._state.unsettled)
+
+    @property
+    def is_backlogged(self) -> bool:
+        """Whether so much waits for the chain, or for so long, that nothing new may open risk."""
+        return self._state.is_backlogged()
 
     def order(self, order_id: bytes) -> OrderState | None:
         """An order by id; None when it was never accepted, or has expired and is forgotten."""

@@ -16,6 +16,7 @@ from ouro.units import MAX_BATCH_FILLS, MAX_GROUP_FILLS
 from relayer.core.accounts import AccountEntry
 from relayer.core.orders import LiveOrder
 from relayer.core.shadow import Shadow, ShadowAccount
+from relayer.core.waiting import GroupKey, group_of
 
 SELF_TRADE = "self_trade"
 
@@ -36,11 +37,22 @@ class Plan:
     """What an order would do to the book. `stop` says why it ends before the order is filled, '' when the book ran out.
 
     `budget` is what the session key that signed the order may still spend, micro-USDC (None: the owner signed it).
+    `groups` are those of which an order has a fill in it, and whether one is filled whole.
     `dropped` are resting orders met on the way that can fill no more once `fills` are done, with the reason.
     `withheld` are resting orders of the same owner with the lots that a DECREMENT takes off them, and off this order.
     """
 
-    __slots__ = ("accounts", "budget", "dropped", "fills", "open_interest_delta", "remaining", "stop", "withheld")
+    __slots__ = (
+        "accounts",
+        "budget",
+        "dropped",
+        "fills",
+        "groups",
+        "open_interest_delta",
+        "remaining",
+        "stop",
+        "withheld",
+    )
 
     def __init__(self, remaining: int, budget: int | None) -> None:
         self.remaining = remaining
@@ -49,6 +61,7 @@ class Plan:
         self.dropped: list[tuple[LiveOrder, str]] = []
         self.withheld: list[tuple[LiveOrder, int]] = []
         self.accounts: dict[tuple[str, int], tuple[AccountEntry, ShadowAccount]] = {}
+        self.groups: dict[GroupKey, bool] = {}
         self.open_interest_delta = 0
         self.stop = ""
 
@@ -95,6 +108,11 @@ class Matcher:
     def _try(self, taker: LiveOrder, maker: LiveOrder, plan: Plan, reduce_only_market: bool) -> None:
         """Plans one fill, or drops the maker, or stops the taker."""
         venue = taker.venue
+        if maker.oco:
+            group = plan.groups.get(group_of(maker))
+            if group or (group is False and not maker.reduce_only):
+                plan.dropped.append((maker, "oco"))
+                return
         old_taker, old_maker = self._scratch(plan, taker), self._scratch(plan, maker)
         lots = min(plan.remaining, maker.resting)
         if taker.reduce_only or reduce_only_market:
@@ -144,6 +162,9 @@ class Matcher:
         plan.fills.append(PlannedFill(maker, lots, price, delta))
         plan.open_interest_delta += delta
         plan.remaining -= lots
+        if maker.oco:
+            key = group_of(maker)
+            plan.groups[key] = plan.groups.get(key, False) or lots == maker.resting
         if plan.budget is not None:
             plan.budget -= lots * price
             if lots < wanted:

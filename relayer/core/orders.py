@@ -7,8 +7,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ouro.codec import PackedOrder
-from ouro.orders import Order, TimeInForce
+from ouro.orders import Order, TimeInForce, Trigger
 from relayer.core.outputs import OrderState
+from relayer.core.waiting import Stage
 
 if TYPE_CHECKING:
     from relayer.core.accounts import AccountEntry
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 class Status(StrEnum):
     """Where an order stands."""
 
+    UNTRIGGERED = "UNTRIGGERED"
     OPEN = "OPEN"
     FILLED = "FILLED"
     CANCELED = "CANCELED"
@@ -31,11 +33,16 @@ class LiveOrder:
     `filled` is the sum of its fills that were not rejected, `withheld` what a DECREMENT took off. `placed` numbers
     acceptances. While it rests, `level` is its price level, `before`/`after` its neighbours in the queue and `resting`
     what it offers there.
+
+    `stage` is what an order with conditions waits for, `watch_above` and `watch_price` the index price it is filed
+    under. `parent_met`: its parent has ended with something filled. `amend_waits`: it is an amend that was not carried
+    out yet. `trails`: an amend in waiting moves its trigger. `hidden`: it was never live, nobody needs to know of it.
     """
 
     __slots__ = (
         "account",
         "after",
+        "amend_waits",
         "arm_price",
         "before",
         "client_id",
@@ -44,6 +51,7 @@ class LiveOrder:
         "filled",
         "first_answer",
         "generation",
+        "hidden",
         "id",
         "immediate",
         "level",
@@ -54,6 +62,7 @@ class LiveOrder:
         "oco",
         "one_shot",
         "parent",
+        "parent_met",
         "placed",
         "post_only",
         "reason",
@@ -67,11 +76,15 @@ class LiveOrder:
         "signer",
         "size",
         "slot",
+        "stage",
         "status",
         "time_in_force",
+        "trails",
         "trigger",
         "trigger_price",
         "venue",
+        "watch_above",
+        "watch_price",
         "withheld",
         "words",
     )
@@ -110,6 +123,13 @@ class LiveOrder:
         self.withheld = 0
         self.live_fills = 0
         self.status = Status.OPEN
+        self.stage = Stage.NONE
+        self.watch_above = False
+        self.watch_price = 0
+        self.parent_met = False
+        self.amend_waits = False
+        self.trails = False
+        self.hidden = False
         self.reason = ""
         self.placed = 0
         self.first_answer: tuple[str, int, str] = ("", 0, "")
@@ -129,6 +149,48 @@ class LiveOrder:
         words = self.words
         terms, amounts, r, vs = (int.from_bytes(words[at : at + 32]) for at in (0, 32, 64, 96))
         return terms, amounts, r, vs
+
+    @property
+    def is_live(self) -> bool:
+        """In the book, on its way there, or waiting for its conditions."""
+        return self.status is Status.OPEN or self.status is Status.UNTRIGGERED
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether anything must come true before it may enter the book."""
+        return bool(self.trigger_price or self.not_before_ms or self.parent or self.arm_price)
+
+    def is_triggered(self, index_price: int) -> bool:
+        """Whether its signed trigger holds at that index price; the contract asks the same when a fill settles."""
+        if not self.trigger_price:
+            return True
+        if self.trigger == Trigger.AT_OR_ABOVE:
+            return index_price >= self.trigger_price
+        return index_price <= self.trigger_price
+
+    @property
+    def awaited_price(self) -> tuple[bool, int]:
+        """The index price that it waits for, and whether from below: an amend's arm price, else its trigger. Without
+        either, one that is always reached.
+        """
+        if self.amend_waits:
+            return (self.sell, self.arm_price) if self.arm_price else (True, 0)
+        return (self.trigger == Trigger.AT_OR_ABOVE, self.trigger_price) if self.trigger_price else (True, 0)
+
+    @property
+    def kind(self) -> str:
+        """The name of its type, by which people know it."""
+        if self.arm_price or self.trails:
+            return "TRAILING_STOP"
+        if self.trigger_price:
+            # A stop gets out (or in) when the price runs against the position, a take-profit when it runs with it.
+            is_stop = self.sell == (self.trigger == Trigger.AT_OR_BELOW)
+            if self.immediate:
+                return "STOP_MARKET" if is_stop else "TAKE_PROFIT_MARKET"
+            return "STOP_LIMIT" if is_stop else "TAKE_PROFIT"
+        if self.not_before_ms:
+            return "TWAP_SUBORDER"
+        return "MARKET" if self.immediate else "LIMIT"
 
     @property
     def by_key(self) -> bool:
@@ -162,6 +224,7 @@ class LiveOrder:
             filled=self.filled,
             status=self.status.value,
             reason=self.reason,
+            type=self.kind,
             self_trade=self.self_trade.value,
             trigger=self.trigger,
             trigger_price=self.trigger_price,
@@ -174,6 +237,7 @@ class LiveOrder:
             referrer=self.referrer,
             max_fee_ppm=self.max_fee_ppm,
             withheld=self.withheld,
+            private=self.hidden or self.status is Status.UNTRIGGERED,
         )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from ouro.codec import unpack_order
 from ouro.orders import Order
 from ouro.units import MAX_BATCH_FILLS
-from relayer.core import rules
+from relayer.core import condition_rules, conditional, rules
 from relayer.core.errors import RefusedError
 from relayer.core.fills import MatchedFill
 from relayer.core.inputs import Place
@@ -26,14 +26,25 @@ def place(state: State, item: Place) -> Ack:
     rules.check_signer(order, state, item.signer)
     rules.check_conditions(item)
     rules.check_form(order, venue.market, state.config, item.client_id)
+    condition_rules.check_form(item, order, state.config.settle_window_s)
     rules.check_times(order, state)
     live = LiveOrder(item, order, state.account(order.account, order.subaccount), venue)
     rules.check_key(live, state)
-    rules.check_market(live, state)
     rules.check_slot(live, state)
-    rules.check_account(live, state)
-    state.remember(live)
-    enter(state, live)
+    rules.check_count(live, state)
+    condition_rules.check_links(live, state)
+    if live.parent:
+        conditional.attach(state, live)
+    if conditional.must_wait(state, live):
+        rules.check_listing(live)
+        state.remember(live)
+        conditional.wait_hidden(state, live)
+    else:
+        rules.check_budget(live, state)
+        rules.check_market(live, state)
+        rules.check_account(live, state)
+        state.remember(live)
+        enter(state, live)
     live.first_answer = (live.status.value, live.filled, live.reason)
     return _answer(live)
 
@@ -63,12 +74,15 @@ def enter(state: State, order: LiveOrder) -> None:
         state.cancel(order, plan.stop)
     elif order.one_shot:
         state.cancel(order, "ioc_remainder")
+    elif order.immediate:
+        state.cancel(order, "immediate_remainder")
     elif order.reduce_only and not _fit_to_position(state, order):
         state.cancel(order, "reduce_only")
     elif order.by_key and order.remaining * order.limit_price > state.key_room(order):
         state.cancel(order, "key_budget")
     else:
         state.rest(order)
+    conditional.follow(state)
 
 
 def _execute(state: State, taker: LiveOrder, maker: LiveOrder, lots: int, price: int, open_interest_delta: int) -> None:

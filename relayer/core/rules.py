@@ -7,7 +7,7 @@ Each rule raises a `RefusedError` with a stable code and a sentence that says wh
 from __future__ import annotations
 
 from ouro.markets import Market, MarketState
-from ouro.orders import Order, Trigger
+from ouro.orders import Order
 from ouro.units import (
     MAX_AHEAD_MS,
     MAX_ORDER_LIFE_S,
@@ -21,7 +21,7 @@ from ouro.units import (
 from relayer.core.config import CoreConfig
 from relayer.core.errors import RefusedError
 from relayer.core.inputs import Place
-from relayer.core.orders import LiveOrder, Status
+from relayer.core.orders import LiveOrder
 from relayer.core.state import State
 from relayer.core.venue import Venue
 
@@ -66,8 +66,14 @@ def check_key(order: LiveOrder, state: State) -> None:
             f"the session key ends at {key.expiry} s, before the order: sign an expiry of at most that",
             "expiry",
         )
+
+
+def check_budget(order: LiveOrder, state: State) -> None:
+    """Whether the session key that signed an order, if one did, may still sign for as much."""
+    if not order.by_key:
+        return
     room = state.key_room(order)
-    if order.size * order.limit_price > room:
+    if order.remaining * order.limit_price > room:
         raise RefusedError(
             422,
             "key_budget",
@@ -83,31 +89,12 @@ def check_conditions(item: Place) -> None:
         raise RefusedError(
             400, "amend_unsupported", "amending is not supported yet: cancel the order and sign a new one", "replaces"
         )
-    asked = {
-        "immediate": item.immediate,
-        "notBefore": item.not_before_ms,
-        "parent": item.parent,
-        "oco": item.oco,
-        "armPrice": item.arm_price,
-    }
-    for name, value in asked.items():
-        if value:
-            raise RefusedError(
-                400, "condition_unsupported", f"{name} is not supported yet: send the order without it", name
-            )
 
 
 def check_form(order: Order, market: Market, config: CoreConfig, client_id: str) -> None:
     """Rules that need nothing but the order and the market's tick."""
     if len(client_id) > MAX_CLIENT_ID:
         raise RefusedError(400, "bad_client_id", f"clientId is longer than {MAX_CLIENT_ID} characters", "clientId")
-    if order.trigger != Trigger.NONE or order.trigger_price:
-        raise RefusedError(
-            400,
-            "trigger_unsupported",
-            "conditional orders are not supported yet: use trigger NONE and triggerPrice 0",
-            "trigger",
-        )
     if order.revision:
         raise RefusedError(
             400,
@@ -192,8 +179,8 @@ def check_times(order: Order, state: State) -> None:
         )
 
 
-def check_market(order: LiveOrder, state: State) -> None:
-    """Rules on the state of the market and its index price."""
+def check_listing(order: LiveOrder) -> None:
+    """Rules on the state of the market that hold for orders which wait, too."""
     venue = order.venue
     if venue.state in (MarketState.HALTED, MarketState.UNLISTED):
         raise RefusedError(422, "market_halted", f"{venue.ticker} is halted: no orders are taken", "market")
@@ -201,6 +188,12 @@ def check_market(order: LiveOrder, state: State) -> None:
         raise RefusedError(
             422, "market_settling", f"{venue.ticker} is being wound up: trading in it has ended", "market"
         )
+
+
+def check_market(order: LiveOrder, state: State) -> None:
+    """Rules on the state of the market and its index price."""
+    venue = order.venue
+    check_listing(order)
     if venue.is_stale(state.time_s):
         raise RefusedError(
             503,
@@ -208,7 +201,8 @@ def check_market(order: LiveOrder, state: State) -> None:
             f"the index price of {venue.ticker} is older than {venue.market.max_price_age_s} s: try again shortly",
             "market",
         )
-    if venue.state is MarketState.REDUCE_ONLY and not 0 < order.size <= state.shadow.reducible(order.account, order):
+    room = state.shadow.reducible(order.account, order)
+    if venue.state is MarketState.REDUCE_ONLY and not 0 < order.remaining <= room:
         raise RefusedError(
             422, "market_reduce_only", f"{venue.ticker} only takes orders that reduce a position", "market"
         )
@@ -253,7 +247,7 @@ def check_slot(order: LiveOrder, state: State) -> None:
     if use is None:
         return
     live = state.orders.get(use.order_id)
-    if live is not None and live.status is Status.OPEN:
+    if live is not None and live.is_live:
         free = free_slots(state, order.signer)
         hint = f" or use a free slot such as {free[0]}" if free else ""
         raise RefusedError(
@@ -273,9 +267,9 @@ def check_slot(order: LiveOrder, state: State) -> None:
         )
 
 
-def check_account(order: LiveOrder, state: State) -> None:
-    """Rules on size, positions, margin and the settlement backlog."""
-    entry, venue, shadow = order.account, order.venue, state.shadow
+def check_count(order: LiveOrder, state: State) -> None:
+    """The limit on how many orders a subaccount may have that rest or wait."""
+    entry = order.account
     if not order.one_shot and len(entry.open_orders) >= state.config.max_open_orders:
         raise RefusedError(
             422,
@@ -283,6 +277,11 @@ def check_account(order: LiveOrder, state: State) -> None:
             f"the subaccount already has {len(entry.open_orders)} open orders: cancel some first",
             "account",
         )
+
+
+def check_account(order: LiveOrder, state: State) -> None:
+    """Rules on positions, margin and the settlement backlog."""
+    entry, venue, shadow = order.account, order.venue, state.shadow
     crosses = venue.book.crosses(order.sell, order.limit_price)
     if order.post_only and crosses:
         raise RefusedError(
@@ -305,7 +304,7 @@ def check_account(order: LiveOrder, state: State) -> None:
             "reduceOnly",
         )
     room = shadow.reducible(entry, order)
-    if crosses and order.size > room and not order.reduce_only and state.is_backlogged():
+    if crosses and order.remaining > room and not order.reduce_only and state.is_backlogged():
         raise RefusedError(
             503,
             "settlement_backlog",
@@ -320,7 +319,7 @@ def check_account(order: LiveOrder, state: State) -> None:
                 f"a subaccount holds at most {MAX_SUBACCOUNT_POSITIONS} markets: use another subaccount",
                 "subaccount",
             )
-    if not shadow.may_place(entry, order, order.size):
+    if not shadow.may_place(entry, order, order.remaining):
         raise RefusedError(422, "insufficient_margin", _margin_sentence(order, state), "size")
 
 
@@ -345,7 +344,7 @@ def free_slots(state: State, signer: str) -> tuple[int, ...]:
     while len(free) < _FREE_SLOTS_SHOWN and slot < _SLOTS_SEARCHED:
         use = state.slots.get((signer, slot))
         live = None if use is None else state.orders.get(use.order_id)
-        if live is None or live.status is not Status.OPEN:
+        if live is None or not live.is_live:
             free.append(slot)
         slot += 1
     return tuple(free)
@@ -361,7 +360,7 @@ def _margin_sentence(order: LiveOrder, state: State) -> str:
     entry, shadow = order.account, state.shadow
     account = shadow.of(entry)
     equity = account.margin(shadow.venues).equity_scaled >> 32
-    extra = (order.venue, order.sell, order.size, order.limit_price)
+    extra = (order.venue, order.sell, order.remaining, order.limit_price)
     required = shadow.required(entry, account, extra)
     promised = shadow.promised(entry)
     held_back = f", {_usdc(promised)} of it promised to withdrawals" if promised else ""

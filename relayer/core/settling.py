@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from ouro import events
 from ouro.markets import MarketState
-from relayer.core import cancelling
+from relayer.core import cancelling, conditional
 from relayer.core.accounts import AccountEntry
 from relayer.core.chain_state import Block
 from relayer.core.errors import InputRefusedError
@@ -23,6 +23,7 @@ from relayer.core.state import State
 _ORDER_FAULT = 1
 _ACCOUNT_FAULT = 2
 DROPPED = "dropped"
+_NOT_TRIGGERED = "not triggered"
 WINDOW_PASSED = "settlement window passed"
 
 
@@ -135,6 +136,7 @@ def block(state: State, item: ChainBlock) -> None:
             batch.block = added.number
     _finalise(state)
     state.recompute()
+    conditional.on_prices(state)
     if any(isinstance(event, events.SlotCancelled | events.AllCancelled) for event in added.events):
         cancelling.on_chain_cancels(state)
     if any(isinstance(event, events.SessionKeyRevoked) for event in added.events):
@@ -163,6 +165,7 @@ def revert(state: State, item: ChainRevert) -> None:
         elif fill.block > item.to_number:
             _reinstate(state, fill, carried=fill.id in carried)
     state.recompute()
+    conditional.on_prices(state)
     if dropped:
         _cancel_of_dead_keys(state)
         refit(state)
@@ -183,7 +186,7 @@ def on_time(state: State) -> None:
         return
     after = _Aftermath()
     for fill in waiting:
-        after.ended[fill.taker.id] = (fill.taker, WINDOW_PASSED)
+        _end_taker(fill, WINDOW_PASSED, after)
         _undo_waiting(state, fill, WINDOW_PASSED, after)
     for fill in overdue:
         if fill.retry:
@@ -216,7 +219,8 @@ def refit(state: State) -> None:
     for entry in state.accounts.values():
         if not entry.open_orders:
             continue
-        newest_first = sorted(entry.open_orders.values(), key=lambda order: -order.placed)
+        resting = [order for order in entry.open_orders.values() if order.level is not None]
+        newest_first = sorted(resting, key=lambda order: -order.placed)
         _fit_to_positions(state, entry, reversed(newest_first))
         for order in newest_first:
             if state.shadow.fits(entry):
@@ -230,11 +234,14 @@ def _fit_to_positions(state: State, entry: AccountEntry, oldest_first: Iterable[
     nothing left ends.
     """
     taken: dict[tuple[int, bool], int] = {}
+    groups: dict[tuple[int, bool, str], int] = {}
     for order in oldest_first:
         if not order.reduce_only:
             continue
         side = (order.venue.id, order.sell)
-        room = state.shadow.reducible(entry, order) - taken.get(side, 0)
+        # What others of its OCO group offer, this one offers in their stead.
+        shared = groups.get((*side, order.oco), 0) if order.oco else 0
+        room = state.shadow.reducible(entry, order) - taken.get(side, 0) + shared
         if room <= 0:
             state.cancel(order, "reduce_only")
             continue
@@ -242,7 +249,9 @@ def _fit_to_positions(state: State, entry: AccountEntry, oldest_first: Iterable[
             order.withheld += order.resting - room
             state.resize(order)
             state.recorder.order(order)
-        taken[side] = taken.get(side, 0) + order.resting
+        taken[side] = taken.get(side, 0) + max(0, order.resting - shared)
+        if order.oco:
+            groups[*side, order.oco] = max(shared, order.resting)
 
 
 def _cancel_beyond_band(state: State) -> None:
@@ -322,8 +331,17 @@ def _reject(state: State, event: events.FillRejected, number: int, after: _After
         state.recorder.fill(fill)
         return
     else:
-        after.ended[fill.taker.id] = (fill.taker, event.reason)
+        _end_taker(fill, event.reason, after)
     _undo(state, fill, after)
+
+
+def _end_taker(fill: MatchedFill, reason: str, after: _Aftermath) -> None:
+    """For the market's sake a taker ends, lest it match the same again. Not so when a trigger does not hold: whichever
+    order that is waits anew; nor does a triggered order end, which may be all that protects a position.
+    """
+    if reason == _NOT_TRIGGERED or (reason == WINDOW_PASSED and fill.taker.trigger_price):
+        return
+    after.ended[fill.taker.id] = (fill.taker, reason)
 
 
 def _may_retry(state: State, fill: MatchedFill) -> bool:
@@ -343,7 +361,7 @@ def _may_retry(state: State, fill: MatchedFill) -> bool:
 def _undo(state: State, fill: MatchedFill, after: _Aftermath) -> None:
     if fill.retry:
         fill.retry = False
-        after.ended[fill.taker.id] = (fill.taker, fill.reason)
+        _end_taker(fill, fill.reason, after)
     fill.status = FillStatus.REJECTED
     state.release(fill)
     for order in (fill.taker, fill.maker):
@@ -394,6 +412,9 @@ def _may_return(state: State, order: LiveOrder) -> bool:
 
 
 def _enter_again(state: State, order: LiveOrder) -> None:
+    if not order.is_triggered(order.venue.index_price):
+        conditional.wait(state, order)
+        return
     order.status = Status.OPEN
     order.reason = ""
     crosses = order.venue.book.crosses(order.sell, order.limit_price)
@@ -435,6 +456,8 @@ def _count_again(state: State, fill: MatchedFill) -> None:
             if order.remaining == 0:
                 order.status = Status.FILLED
                 state.closed(order)
+        elif order.status is Status.UNTRIGGERED and order.remaining == 0:
+            state.close(order, Status.FILLED, "")
 
 
 def _finalise(state: State) -> None:

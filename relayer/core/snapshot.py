@@ -29,6 +29,7 @@ from relayer.core.orders import LiveOrder, Status
 from relayer.core.recorder import Recorder
 from relayer.core.state import SlotUse, State
 from relayer.core.venue import Venue
+from relayer.core.waiting import Stage, Waiting
 from relayer.core.wide import decode, encode
 
 Row = Sequence[Any]
@@ -65,6 +66,10 @@ ORDERS = Columns(
         "immediate",
         "not_before_ms",
         "parent",
+        "parent_met",
+        "amend_waits",
+        "trails",
+        "hidden",
         "arm_price",
         "filled",
         "withheld",
@@ -80,11 +85,12 @@ ORDERS = Columns(
         "trigger",
         "oco",
         "signer",
+        "stage",
         "status",
         "reason",
         "first_answer",
     ),
-    derived=("level", "before", "after"),
+    derived=("level", "before", "after", "watch_above", "watch_price"),
 )
 
 FILLS = Columns(
@@ -162,13 +168,27 @@ FIELDS: dict[type, Fields] = {
             "expiries",
             "forgettings",
         ),
-        derived=("config", "matcher", "reserved", "disarms"),
+        derived=("config", "matcher", "reserved", "disarms", "waiting"),
     ),
     AccountEntry: Fields(
         written=("owner", "subaccount", "open_orders", "exposures", "reservations", "client_ids", "disarms"),
         derived=("key", "shadow", "unsettled"),
     ),
     Recorder: Fields(written=("seq", "input_seq", "trail"), derived=("_orders", "_fills", "_venues")),
+    Waiting: Fields(
+        written=(),
+        derived=(
+            "times",
+            "watches",
+            "leaving",
+            "backlog",
+            "children",
+            "successors",
+            "groups",
+            "touched",
+            "dirty",
+        ),
+    ),
     Book: Fields(written=("seq", "bids", "asks")),
     BookSide: Fields(written=("_levels",), derived=("_keys", "_sign", "changed")),
 }
@@ -295,7 +315,13 @@ def _read_accounts(state: State, links: _Links, data: Row) -> None:
 def _write_orders(_: State, links: _Links) -> object:
     return ORDERS.dump(
         links.orders,
-        {"account": lambda entry: entry.key, "venue": lambda venue: venue.id, "status": str, "self_trade": str},
+        {
+            "account": lambda entry: entry.key,
+            "venue": lambda venue: venue.id,
+            "stage": int,
+            "status": str,
+            "self_trade": str,
+        },
     )
 
 
@@ -306,6 +332,7 @@ def _read_orders(state: State, links: _Links, data: Row) -> None:
         {
             "account": lambda key: accounts[key[0], key[1]],
             "venue": state.venues.__getitem__,
+            "stage": Stage,
             "status": Status,
             "self_trade": SelfTrade,
             "first_answer": tuple,
@@ -313,6 +340,10 @@ def _read_orders(state: State, links: _Links, data: Row) -> None:
     )
     for order in links.orders:
         order.level = order.before = order.after = None
+        order.watch_above, order.watch_price = False, 0
+        if order.is_live:
+            state.waiting.link(order)
+            state.waiting.file(order)
     state.orders = {order.id: order for order in links.orders}
 
 
@@ -397,7 +428,7 @@ def _read_signers(state: State, _: _Links, data: Row) -> None:
 def _write_timers(state: State, links: _Links) -> object:
     """Timers that can still do something. When others are swept out is nobody's business."""
     window = state.config.settle_window_s
-    is_open = (each for each in state.expiries if (order := state.orders.get(each[2])) and order.status is Status.OPEN)
+    is_open = (each for each in state.expiries if (order := state.orders.get(each[2])) and order.is_live)
     return (
         _timers(is_open, [order.expiry - window for order in links.orders], links),
         _timers(state.forgettings, [order.expiry + 1 for order in links.orders], links),

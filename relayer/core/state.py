@@ -16,6 +16,7 @@ from relayer.core.orders import LiveOrder, Status
 from relayer.core.recorder import Recorder
 from relayer.core.shadow import Shadow
 from relayer.core.venue import Venue
+from relayer.core.waiting import Stage, Waiting
 
 _TIMERS_KEPT = 1_024
 
@@ -64,6 +65,7 @@ class State:
         self.expiries: list[tuple[int, int, bytes]] = []
         self.forgettings: list[tuple[int, int, bytes]] = []
         self.disarms: list[tuple[int, str, int, str]] = []
+        self.waiting = Waiting()
 
     @property
     def time_s(self) -> int:
@@ -94,6 +96,10 @@ class State:
         """Puts what remains of an order into the book."""
         lots = order.remaining
         order.account.open_orders[order.id] = order
+        self.waiting.link(order)
+        if order.trigger_price:
+            order.stage = Stage.RESTING
+            self.waiting.file(order)
         order.account.expose(order, lots)
         self._reserve(order, lots)
         order.venue.book.side(order.sell).add(order, lots)
@@ -107,17 +113,37 @@ class State:
         self._reserve(order, lots - order.resting)
         order.venue.book.side(order.sell).resize(order, lots)
         if lots == 0:
+            self.waiting.unfile(order)
             order.account.open_orders.pop(order.id)
         self.recorder.venue(order.venue)
 
+    def leave_book(self, order: LiveOrder) -> None:
+        """Takes a resting order out of the book without ending it."""
+        order.account.expose(order, -order.resting)
+        self._reserve(order, -order.resting)
+        order.venue.book.side(order.sell).remove(order)
+        self.waiting.unfile(order)
+        order.account.open_orders.pop(order.id)
+        self.recorder.venue(order.venue)
+
+    def wait(self, order: LiveOrder, stage: Stage) -> None:
+        """Files an order that is not in the book under what it waits for."""
+        order.status = Status.UNTRIGGERED
+        order.reason = ""
+        order.stage = stage
+        order.account.open_orders[order.id] = order
+        self.waiting.file(order)
+        self.waiting.link(order)
+        heapq.heappush(self.expiries, (order.expiry - self.config.settle_window_s, order.placed, order.id))
+        self.recorder.order(order)
+
     def close(self, order: LiveOrder, status: Status, reason: str) -> None:
-        """Ends an order, taking it out of the book if it rests there."""
+        """Ends an order, taking it out of the book if it rests there, or out of what it waits in."""
         if order.level is not None:
-            order.account.expose(order, -order.resting)
-            self._reserve(order, -order.resting)
-            order.venue.book.side(order.sell).remove(order)
+            self.leave_book(order)
+        elif order.status is Status.UNTRIGGERED:
+            self.waiting.unfile(order)
             order.account.open_orders.pop(order.id)
-            self.recorder.venue(order.venue)
         order.status = status
         order.reason = reason
         self.closed(order)
@@ -125,6 +151,8 @@ class State:
 
     def closed(self, order: LiveOrder) -> None:
         """An order has ended: if its slot's generation keeps it from coming back, it can soon be forgotten."""
+        self.waiting.touch(order)
+        self.waiting.unlink(order)
         if not order.one_shot:
             forget_at = self.time_s + self.config.closed_retention_s
             heapq.heappush(self.forgettings, (forget_at, order.placed, order.id))
@@ -137,8 +165,14 @@ class State:
         """Throws out timers that mean nothing any more, once they are the most, so that they never pile up."""
         orders = self.orders
         if len(self.expiries) > 2 * len(orders) + _TIMERS_KEPT:
-            self.expiries = [each for each in self.expiries if each[2] in orders and orders[each[2]].level is not None]
+            kept = [each for each in self.expiries if each[2] in orders and orders[each[2]].is_live]
+            self.expiries = list(dict.fromkeys(kept))
             heapq.heapify(self.expiries)
+        times = self.waiting.times
+        if len(times) > 2 * len(orders) + _TIMERS_KEPT:
+            kept = [each for each in times if each[2] in orders and orders[each[2]].stage is Stage.TIME]
+            self.waiting.times = list(dict.fromkeys(kept))
+            heapq.heapify(self.waiting.times)
         if len(self.forgettings) > 4 * len(orders) + _TIMERS_KEPT:
             self.forgettings = [each for each in self.forgettings if each[2] in orders]
             heapq.heapify(self.forgettings)
@@ -151,6 +185,8 @@ class State:
     def count(self, order: LiveOrder, lots: int, price: int) -> None:
         """Fills an order by `lots`, or undoes that (negative). What a session key signed for is out of its budget."""
         order.filled += lots
+        if order.oco:
+            self.waiting.touch(order)
         if order.by_key:
             key = (order.account.owner, order.signer)
             self.spent[key] = self.spent.get(key, 0) + lots * price
@@ -190,10 +226,14 @@ class State:
         fill.maker.account.drop_unsettled(fill)
 
     def reduce_room(self, order: LiveOrder) -> int:
-        """Lots of its account's position that no other resting reduce-only order on this one's side offers yet."""
+        """Lots of its account's position that no other resting reduce-only order on this one's side offers yet. What
+        its OCO group offers does not count: this one stands for it.
+        """
         room = self.shadow.reducible(order.account, order)
         for other in order.account.open_orders.values():
-            if other.reduce_only and other is not order and other.venue is order.venue and other.sell == order.sell:
+            if not other.reduce_only or other is order or (order.oco and order.oco == other.oco):
+                continue
+            if other.venue is order.venue and other.sell == order.sell:
                 room -= other.resting
         return max(0, room)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from eth_abi.abi import encode
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
@@ -38,6 +39,8 @@ from tests.support.wire import Domain, Fill, Order, PositionWord, Signed
 START_MS = 1_700_000_000_000
 USDC = 10**6
 BTC_PRICE, ETH_PRICE = 2_300_000, 1_600_000
+ASKED = ("replaces", "expected_filled", "immediate", "not_before_ms", "parent", "oco", "arm_price")
+"""What is asked beside the signed order."""
 ABI_FOLDER = Path(__file__).parents[3] / "ouro" / "abi"
 
 
@@ -351,7 +354,9 @@ class Venue:
     def place(self, role: str, side: str, size: int, price: int, **fields: Any) -> Ack:
         """Signs and places an order."""
         client_id = fields.pop("client_id", "")
-        return self.place_order(self.order(role, side, size, price, **fields), client_id)
+        asked = {name: fields.pop(name) for name in ASKED if name in fields}
+        item = self.place_input(self.order(role, side, size, price, **fields), client_id)
+        return self.command(msgspec.structs.replace(item, **asked))
 
     def place_order(self, order: Order, client_id: str = "", signer: str = "") -> Ack:
         """Places an order as it is."""

@@ -3,6 +3,7 @@
 
 import sys
 from random import Random
+from typing import Any
 
 from relayer.core.inputs import BatchBuilt
 from tests.unit.relayer_core.exchange_model import BTC_PRICE, ETH_PRICE, Venue, address
@@ -28,6 +29,7 @@ class Day:
         """One thing happens."""
         kinds = (
             ["place"] * 12
+            + ["wait"] * 4
             + ["cancel"] * 3
             + ["cancel_named"]
             + ["settle"] * 3
@@ -62,6 +64,35 @@ class Day:
         ack = self.venue.place(
             role, rng.choice(["BUY", "SELL"]), rng.choice([1, 7, 40, 900, 30_000, 90_000]), price, **fields
         )
+        if ack.ok:
+            self.open_ids.append((role, ack.order_id))
+
+    def _wait(self) -> None:
+        """An order with conditions: some hold at once, some soon, some never."""
+        rng, venue = self.rng, self.venue
+        market = rng.choice([1, 1, 2])
+        base = BASE[market]
+        price = base + 100 * rng.randrange(-12, 13)
+        role, side = rng.choice(ROLES), rng.choice(["BUY", "SELL"])
+        fields: dict[str, Any] = {
+            "market": market,
+            "reduce_only": rng.random() < 0.4,
+            "immediate": rng.random() < 0.4,
+            "oco": rng.choice(["", "", "a", "b"]),
+        }
+        if rng.random() < 0.7:
+            fields["trigger"] = rng.choice(["AT_OR_ABOVE", "AT_OR_BELOW"])
+            fields["trigger_price"] = base + 100 * rng.randrange(-30, 31)
+        if rng.random() < 0.4:
+            fields["not_before_ms"] = venue.now_ms + rng.choice([1, 500, 3_000, 20_000])
+        if self.open_ids and rng.random() < 0.4:
+            role, parent = rng.choice(self.open_ids)
+            known = venue.core.order(bytes.fromhex(parent[2:]))
+            if known is not None:
+                side = "BUY" if known.side == "SELL" else "SELL"
+                fields |= {"parent": bytes.fromhex(parent[2:]), "reduce_only": True}
+                fields["market"] = 1 if known.market == "BTC-USD" else 2
+        ack = venue.place(role, side, rng.choice([1, 7, 40, 900, 30_000]), price, **fields)
         if ack.ok:
             self.open_ids.append((role, ack.order_id))
 

@@ -38,6 +38,22 @@ def check_book(venue: Venue) -> None:
         assert venue.log_book(ticker) == (dict(bids), dict(asks))
 
 
+def check_triggers(venue: Venue) -> None:
+    """What rests has a trigger that holds, what waits has a condition that does not (or only just came true)."""
+    latest = {output.order.id: output.order for output in venue.outputs if isinstance(output, OrderOutput)}
+    parents = {order_id: order for order_id, order in latest.items() if order.status in ("OPEN", "UNTRIGGERED")}
+    for order in latest.values():
+        if order.trigger == "NONE" or order.status not in ("OPEN", "UNTRIGGERED"):
+            continue
+        market = venue.model.markets[1 if order.market == "BTC-USD" else 2]
+        above = order.trigger == "AT_OR_ABOVE"
+        holds = market.price >= order.trigger_price if above else market.price <= order.trigger_price
+        if order.status == "OPEN":
+            assert holds, order
+        elif order.not_before <= venue.core.now_ms and order.parent not in parents and not venue.core.is_backlogged:
+            assert not holds, order
+
+
 def check_sizes(venue: Venue) -> None:
     """What an order has filled is the sum of its fills that stand; nothing fills more than it asked for."""
     orders = {output.order.id: output.order for output in venue.outputs if isinstance(output, OrderOutput)}
@@ -62,6 +78,7 @@ def test_any_day(rng: Random, steps: int) -> None:
     for _ in range(steps):
         day.step()
         check_book(day.venue)
+        check_triggers(day.venue)
     check_sizes(day.venue)
     replayed = Core(day.venue.config)
     outputs = [output for item in day.venue.inputs for output in replayed.apply(inputs.decode(inputs.encode(item)))]

@@ -19,7 +19,10 @@ FORM: list[tuple[dict[str, Any], str]] = [
     ({"size": 2**46 + 1}, "bad_size"),
     ({"limit_price": 0}, "bad_price"),
     ({"limit_price": P + 1}, "off_tick"),
-    ({"trigger": "AT_OR_ABOVE", "trigger_price": P}, "trigger_unsupported"),
+    ({"trigger": "AT_OR_ABOVE"}, "bad_trigger"),
+    ({"trigger_price": P}, "bad_trigger"),
+    ({"trigger": "AT_OR_BELOW", "trigger_price": 2**40 + 1}, "bad_trigger"),
+    ({"trigger": "AT_OR_BELOW", "trigger_price": P, "time_in_force": "IOC", "slot": 0}, "conditional_one_shot"),
     ({"revision": 1}, "amend_unsupported"),
     ({"time_in_force": "IOC", "slot": 3}, "one_shot_with_slot"),
     ({"time_in_force": "IOC", "slot": 0, "post_only": True}, "post_only_one_shot"),
@@ -45,11 +48,11 @@ def test_form(venue: Venue, changes: dict[str, Any], code: str) -> None:
 CONDITIONS: list[tuple[dict[str, Any], str]] = [
     ({"replaces": bytes(32)}, "amend_unsupported"),
     ({"expected_filled": 0}, "amend_unsupported"),
-    ({"immediate": True}, "condition_unsupported"),
-    ({"not_before_ms": START_MS}, "condition_unsupported"),
-    ({"parent": bytes(32)}, "condition_unsupported"),
-    ({"oco": "a"}, "condition_unsupported"),
-    ({"arm_price": P}, "condition_unsupported"),
+    ({"not_before_ms": START_MS + 3_600_000}, "bad_not_before"),
+    ({"not_before_ms": -1}, "bad_not_before"),
+    ({"parent": bytes(32)}, "child_not_reduce_only"),
+    ({"oco": "a" * 65}, "bad_oco"),
+    ({"arm_price": P}, "arm_without_replaces"),
 ]
 
 
