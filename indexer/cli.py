@@ -86,6 +86,7 @@ def _options(settings: Settings) -> service.Options:
         port=settings.indexer_port,
         public_rpc_url=settings.public_rpc_url,
         receipt_signer=settings.receipt_signer,
+        events_token=settings.events_token,
     )
 
 

@@ -9,7 +9,7 @@ import json
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -65,6 +65,7 @@ class Options:
     poll_s: float = 0.2
     public_rpc_url: str = ""
     receipt_signer: str = ""
+    events_token: str = field(default="", repr=False)
 
 
 class Indexer:
@@ -81,7 +82,9 @@ class Indexer:
         self.hub = Hub()
         self.progress = Progress()
         self._live = LiveMarkets()
-        self.relayer = RelayerFollower(options.relayer_url, OrderStore(self._writer), self.progress, self)
+        self.relayer = RelayerFollower(
+            options.relayer_url, OrderStore(self._writer), self.progress, self, options.events_token
+        )
         self._observer = _ChainObserver(self.reader, self.hub, self._chain_moved)
         store = chain_store(self._writer, self.deployment)
         self._follower = Follower(

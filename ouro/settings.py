@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 class Settings(BaseSettings):
     """What the services need to know. Ports and addresses are theirs to listen on; keys are hex private keys.
 
+    `events_token` is the secret that the relayer's event log asks for, if one is set: relayer and indexer share it.
     `rpc_url` may hold a provider's key; clients are told of `public_rpc_url`, or of `rpc_url` if it cannot hold one.
     `receipt_signer` is the address that signs journal heads, announced to clients: the operator's unless one is given.
     """
@@ -30,6 +31,7 @@ class Settings(BaseSettings):
     indexer_host: str = "127.0.0.1"
     indexer_port: int = 8000
     database_url: str = ""
+    events_token: str = Field(default="", repr=False)
     operator_key: str = Field(default="", repr=False)
     receipt_signer: str = ""
     keeper_key: str = Field(default="", repr=False)

@@ -24,6 +24,11 @@ class EventLog:
         return len(self._lines)
 
     @property
+    def first_seq(self) -> int:
+        """Number of the oldest record that can be read."""
+        return 1
+
+    @property
     def closed(self) -> bool:
         """Whether nothing will come any more: consumers should leave."""
         return self._closed

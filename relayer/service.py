@@ -67,7 +67,16 @@ class Relayer:
         self._intake = Intake(
             self.engine, verifier, limits, threads=settings.relayer_verify_threads, look=self.watcher.look
         )
-        self.venue = Venue(self.engine, self._intake, verifier, operator, self.receipts, limits, self.why_not_ready)
+        self.venue = Venue(
+            self.engine,
+            self._intake,
+            verifier,
+            operator,
+            self.receipts,
+            limits,
+            self.why_not_ready,
+            settings.events_token,
+        )
         self.failed = asyncio.Event()
         self._replayed = False
         self._stopping = False

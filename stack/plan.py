@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """The programs of the local stack: who runs, with which configuration, in which order."""
 
+import secrets
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -42,6 +43,7 @@ class Plan:
     node: Node
     state: StateFolder
     candle_seconds: float
+    events_token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
 
     @property
     def base_url(self) -> str:
@@ -68,6 +70,11 @@ class Plan:
             "PYTHONUNBUFFERED": "1",
         }
 
+    @property
+    def events_headers(self) -> dict[str, str]:
+        """What opens the relayer's event log."""
+        return {"Authorization": f"Bearer {self.events_token}"}
+
     def feed(self) -> Program:
         """The price feed; ready when the oracle has a price of this run."""
         before = self.state.feed.stat().st_mtime_ns if self.state.feed.exists() else 0
@@ -81,9 +88,12 @@ class Plan:
 
     def services(self) -> list[Program]:
         """Relayer, indexer and keeper, in the order in which they need one another."""
+        shared = {"OURO_EVENTS_TOKEN": self.events_token}
         return [
-            self._service("relayer", {"OURO_OPERATOR_KEY": key_hex(Role.OPERATOR)}, _serves(self.relayer_url)),
-            self._service("indexer", {}, _serves(self.base_url)),
+            self._service(
+                "relayer", {"OURO_OPERATOR_KEY": key_hex(Role.OPERATOR), **shared}, _serves(self.relayer_url)
+            ),
+            self._service("indexer", shared, _serves(self.base_url)),
             self._service("keeper", {"OURO_KEEPER_KEY": key_hex(Role.KEEPER), "OURO_KEEPER_FAUCET": KEEPER_USDC}, None),
         ]
 

@@ -44,8 +44,12 @@ class LogGapError(Exception):
 class RelayerFollower:
     """Keeps the relayer-order tables and the live books at the end of the relayer's log."""
 
-    def __init__(self, relayer_url: str, store: OrderStore, progress: Progress, listener: Listener) -> None:
+    def __init__(
+        self, relayer_url: str, store: OrderStore, progress: Progress, listener: Listener, token: str = ""
+    ) -> None:
+        """`token` is what the relayer's event log asks for, if it does."""
         self._url = relayer_url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._store = store
         self._progress = progress
         self._listener = listener
@@ -109,6 +113,8 @@ class RelayerFollower:
             await self._listener.orders_changed(changed)
 
     async def _lines(self, client: httpx.AsyncClient, first: int, limit: int, wait_s: int) -> list[bytes]:
-        answer = await client.get("/events", params={"from": first, "limit": limit, "wait": wait_s})
+        answer = await client.get(
+            "/events", params={"from": first, "limit": limit, "wait": wait_s}, headers=self._headers
+        )
         answer.raise_for_status()
         return [line for line in answer.content.split(b"\n") if line.strip()]

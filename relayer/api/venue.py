@@ -2,10 +2,11 @@
 """What the routes work with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocket
 
 from ouro.receipts import to_json
 from relayer.api.errors import ApiError
@@ -29,6 +30,8 @@ class Venue:
     receipts: Receipts
     limits: Limits
     why_not_ready: Callable[[], str]
+    events_token: str = ""
+    streams: set[WebSocket] = field(default_factory=set)
 
     def receipt(self, ack: Ack) -> dict[str, Any]:
         """What to add to an answer: the receipt for the command's record, if its head could be signed."""

@@ -74,7 +74,7 @@ class ChainWatcher:
         """Follows until cancelled, or until the chain contradicts what was final."""
         retry = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type((RpcError, RpcUnreachableError)),
-            wait=tenacity.wait_exponential_jitter(initial=self._poll_s, max=5, jitter=self._poll_s),
+            wait=tenacity.wait_exponential_jitter(multiplier=self._poll_s, max=5, jitter=self._poll_s),
             before_sleep=_complain,
         )
         try:

@@ -77,7 +77,7 @@ def gather(venue: Venue, acknowledged: list[str]) -> Facts:
         chain = read_chain(RawChain(venue.node.call, block), venue.record)
         return Facts(
             chain=chain,
-            relayer=read_relayer(venue.plan.relayer_url),
+            relayer=read_relayer(venue.plan.relayer_url, venue.plan.events_headers),
             indexer=read_indexer(venue.plan.base_url, venue.record, list(chain.cash)),
             tickers={market["id"]: market["ticker"] for market in venue.record["markets"]},
             acknowledged=acknowledged,

@@ -130,13 +130,13 @@ def _accounts(events: Sequence[Event]) -> set[Account]:
     return found
 
 
-def read_relayer(url: str) -> RelayerFacts:
-    """Fold the relayer's whole event log."""
+def read_relayer(url: str, headers: Mapping[str, str]) -> RelayerFacts:
+    """Fold the relayer's whole event log; `headers` open it."""
     fills: dict[int, SeenFill] = {}
     statuses: dict[int, str] = {}
     transactions: dict[int, set[str]] = {}
     orders: dict[str, Mapping[str, Any]] = {}
-    for record in _log(url):
+    for record in _log(url, headers):
         if record["type"] == "order":
             orders[record["order"]["id"].lower()] = record["order"]
         elif record["type"] == "fill":
@@ -149,9 +149,9 @@ def read_relayer(url: str) -> RelayerFacts:
     return RelayerFacts(fills, statuses, twice, orders)
 
 
-def _log(url: str) -> list[dict[str, Any]]:
+def _log(url: str, headers: Mapping[str, str]) -> list[dict[str, Any]]:
     records: list[dict[str, Any]] = []
-    with httpx.Client(timeout=TIMEOUT_S) as http:
+    with httpx.Client(timeout=TIMEOUT_S, headers=headers) as http:
         while True:
             at = records[-1]["seq"] + 1 if records else 1
             answer = http.get(f"{url}/events", params={"from": at, "limit": PAGE, "wait": 0})

@@ -155,7 +155,12 @@ class Venue:
         last: dict[str, dict[str, Any]] = {}
         at = 1
         while True:
-            answer = httpx.get(f"{self.plan.relayer_url}/events", params={"from": at, "limit": 10_000}, timeout=10)
+            answer = httpx.get(
+                f"{self.plan.relayer_url}/events",
+                params={"from": at, "limit": 10_000},
+                headers=self.plan.events_headers,
+                timeout=10,
+            )
             answer.raise_for_status()
             records = [json.loads(line) for line in answer.text.splitlines()]
             if not records:

@@ -8,7 +8,9 @@ import json
 import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
+import httpx
 import msgspec
 import pytest
 import uvicorn
@@ -18,6 +20,7 @@ from ouro.deployment import Deployment
 from relayer.api import create_app, events
 from relayer.config import RelayerConfig, RelayerSettings
 from relayer.core.outputs import BookOutput
+from relayer.event_log import EventLog
 from relayer.service import Relayer
 from tests.integration.relayer.harness import free_port
 from tests.support.anvil import OPERATOR
@@ -41,11 +44,14 @@ def _records(first: int, count: int) -> list[BookOutput]:
 
 
 @contextlib.asynccontextmanager
-async def _serving(folder: Path) -> AsyncIterator[tuple[Relayer, int]]:
+async def _serving(folder: Path, **more: Any) -> AsyncIterator[tuple[Relayer, int]]:
     """A relayer without a chain, its API on a real socket."""
     port = free_port()
     settings = RelayerSettings(
-        rpc_url=f"http://127.0.0.1:{free_port()}", state_dir=folder, operator_key="0x" + bytes(OPERATOR.key).hex()
+        rpc_url=f"http://127.0.0.1:{free_port()}",
+        state_dir=folder,
+        operator_key="0x" + bytes(OPERATOR.key).hex(),
+        **more,
     )
     relayer = Relayer(RelayerConfig(settings, Deployment.from_record(DEPLOYMENT)))
     server = uvicorn.Server(uvicorn.Config(create_app(relayer), port=port, log_level="warning"))
@@ -123,5 +129,63 @@ def test_records_are_what_the_core_encodes(tmp_path: Path) -> None:
             relayer.engine.event_log.append([record])
             async with asyncio.timeout(20), connect(f"ws://127.0.0.1:{port}/events/stream") as stream:
                 assert msgspec.json.decode(await stream.recv(), type=BookOutput) == record
+
+    asyncio.run(run())
+
+
+def test_a_gap_is_told_and_the_stream_goes_on_behind_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EventLog, "first_seq", property(lambda _: 7))
+
+    async def run() -> None:
+        async with (
+            _serving(tmp_path) as (relayer, port),
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
+        ):
+            relayer.engine.event_log.append(_records(1, 9))
+            async with asyncio.timeout(20), connect(f"ws://127.0.0.1:{port}/events/stream?from=3") as stream:
+                heard = [json.loads(await stream.recv()) for _ in range(4)]
+            assert heard[0] == {"type": "gap", "from": 3, "next": 7}
+            assert [record["seq"] for record in heard[1:]] == [7, 8, 9]
+            gone = await http.get("/events", params={"from": 3})
+            assert (gone.status_code, gone.json()["errorCode"], gone.json()["firstSeq"]) == (410, "records_gone", 7)
+            assert len((await http.get("/events", params={"from": 7})).text.splitlines()) == 3
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("given", ["", "Bearer", "Bearer sesam", "bearer sesame", "Bearer s\xe9same"])
+def test_without_the_token_nobody_reads(tmp_path: Path, given: str) -> None:
+    async def run() -> None:
+        async with (
+            _serving(tmp_path, events_token="sesame") as (relayer, port),
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
+        ):
+            relayer.engine.event_log.append(_records(1, 1))
+            right, wrong = {"Authorization": "Bearer sesame"}, {"Authorization": given.encode("latin-1")}
+            refused = await http.get("/events", headers=wrong)
+            assert (refused.status_code, refused.json()["errorCode"]) == (401, "not_authorised")
+            assert len((await http.get("/events", headers=right)).text.splitlines()) == 1
+            url = f"ws://127.0.0.1:{port}/events/stream"
+            async with asyncio.timeout(20), connect(url, additional_headers={"Authorization": given}) as stream:
+                await stream.wait_closed()
+                assert stream.close_code == events.UNAUTHORIZED
+            async with asyncio.timeout(20), connect(url, additional_headers=right) as stream:
+                assert json.loads(await stream.recv())["seq"] == 1
+
+    asyncio.run(run())
+
+
+def test_streams_are_not_without_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "MAX_STREAMS", 2)
+
+    async def run() -> None:
+        async with _serving(tmp_path) as (relayer, port), asyncio.timeout(20), contextlib.AsyncExitStack() as stack:
+            url = f"ws://127.0.0.1:{port}/events/stream"
+            for _ in range(2):
+                await stack.enter_async_context(connect(url))
+            await _until(lambda: len(relayer.venue.streams) == 2)
+            third = await stack.enter_async_context(connect(url))
+            await third.wait_closed()
+            assert third.close_code == events.TRY_LATER
 
     asyncio.run(run())
