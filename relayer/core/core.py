@@ -33,17 +33,14 @@ from relayer.core.state import State
 class Core:
     """Deterministic: the same inputs in the same order give the same outputs and the same hashes, in every process."""
 
-    def __init__(self, config: CoreConfig) -> None:
+    def __init__(self, config: CoreConfig, state: State | None = None) -> None:
         self.config = config
-        self._state = State(config)
+        self._state = State(config) if state is None else state
 
     @classmethod
     def restore(cls, config: CoreConfig, snapshot: bytes) -> Core:
         """A core that continues like the one whose `dump` this is. Raises ValueError when it is none."""
-        core = cls.__new__(cls)
-        core.config = config
-        core._state = restore(config, snapshot)
-        return core
+        return cls(config, restore(config, snapshot))
 
     def dump(self) -> bytes:
         """The whole state in canonical form; `state_hash` is its sha256."""
