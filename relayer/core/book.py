@@ -97,6 +97,25 @@ class BookSide:
         order.resting = lots
         self.changed[level.price] = None
 
+    def replace(self, old: LiveOrder, new: LiveOrder, lots: int) -> None:
+        """Puts an order into the place of a resting one at the same price."""
+        level = old.level
+        assert level is not None
+        new.level, new.before, new.after = level, old.before, old.after
+        if old.before is None:
+            level.first = new
+        else:
+            old.before.after = new
+        if old.after is None:
+            level.last = new
+        else:
+            old.after.before = new
+        level.lots += lots - old.resting
+        new.resting = lots
+        old.level = old.before = old.after = None
+        old.resting = 0
+        self.changed[level.price] = None
+
     def remove(self, order: LiveOrder) -> None:
         """Takes a resting order out."""
         level = order.level

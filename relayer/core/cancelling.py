@@ -152,7 +152,7 @@ def on_time(state: State) -> None:
         order = state.orders.get(order_id)
         if order is None or (order.is_live and order.expiry >= time_s):
             continue
-        if order.live_fills:
+        if order.has_live_fills:
             # Its fills are not final yet: look again after another window.
             heapq.heappush(state.forgettings, (time_s + state.config.settle_window_s, placed, order_id))
             continue

@@ -26,7 +26,7 @@ def is_trading(state: State, venue: Venue) -> bool:
 
 
 def must_wait(state: State, order: LiveOrder) -> bool:
-    """Whether an order with conditions cannot enter the book now. It is none that amends."""
+    """Whether an order with conditions cannot enter the book now."""
     if not order.is_conditional:
         return False
     return (
@@ -88,10 +88,12 @@ def follow(state: State) -> None:
     touched = state.waiting.touched
     while touched:
         order = touched.pop(next(iter(touched)))
-        if order.oco and order.filled:
+        is_newest = order.newest is order
+        if is_newest and order.oco and order.filled:
             _cancel_group(state, order)
         if not order.is_live:
-            _follow_parent(state, order)
+            if is_newest:
+                _follow_parent(state, order)
             successor = state.waiting.successors.get(order.id)
             if successor is not None:
                 state.cancel(successor, "amended_order_ended")
@@ -143,8 +145,8 @@ def _oldest_first(orders: dict[bytes, LiveOrder] | None) -> list[LiveOrder]:
 
 def attach(state: State, child: LiveOrder) -> None:
     """Looks at a new order's parent: one that has ended with something filled keeps it waiting no longer."""
-    parent = state.orders[child.parent]
-    if not parent.is_live:
+    parent = state.orders.get(child.parent)
+    if parent is not None and not parent.is_live:
         _bound_by(child, parent)
         child.parent_met = True
 

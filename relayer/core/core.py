@@ -243,6 +243,7 @@ def _refused(refusal: RefusedError, item: Input) -> Ack:
         param=refusal.param,
         order_id=order_id,
         client_id=item.client_id if isinstance(item, Place | CancelByClientId) else "",
+        filled=refusal.filled,
         free_slots=refusal.free_slots,
     )
 

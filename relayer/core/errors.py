@@ -12,10 +12,18 @@ class InputRefusedError(OuroError):
 
 
 class RefusedError(OuroError):
-    """A command that is answered with an error. `http_status`, `code` and `param` go to the client as they are."""
+    """A command that is answered with an error. `http_status`, `code` and `param` go to the client as they are, and so
+    does `filled`, the lots of the order in question.
+    """
 
     def __init__(
-        self, http_status: int, code: str, message: str, param: str = "", free_slots: tuple[int, ...] = ()
+        self,
+        http_status: int,
+        code: str,
+        message: str,
+        param: str = "",
+        free_slots: tuple[int, ...] = (),
+        filled: int = 0,
     ) -> None:
         super().__init__(message)
         self.http_status = http_status
@@ -23,3 +31,4 @@ class RefusedError(OuroError):
         self.message = message
         self.param = param
         self.free_slots = free_slots
+        self.filled = filled

@@ -27,12 +27,23 @@ class Status(StrEnum):
     CANCELED = "CANCELED"
 
 
+class Lineage:
+    """The revisions of one order: the newest of them, and how many of their fills are not final."""
+
+    __slots__ = ("live_fills", "newest")
+
+    def __init__(self, first: LiveOrder) -> None:
+        self.newest = first
+        self.live_fills = first.live_fills
+
+
 class LiveOrder:
     """One accepted order. Sizes in lots, price in micro-USDC per lot.
 
-    `filled` is the sum of its fills that were not rejected, `withheld` what a DECREMENT took off. `placed` numbers
-    acceptances. While it rests, `level` is its price level, `before`/`after` its neighbours in the queue and `resting`
-    what it offers there.
+    `filled` is the sum of its fills and those of earlier revisions that were not rejected. `withheld` lots are out
+    without a fill: a DECREMENT took them off, or a reduce-only order had them beyond the position. `placed` numbers
+    acceptances. `lineage` ties the revisions of an order that was amended to one another. While it rests, `level` is
+    its price level, `before`/`after` its neighbours in the queue and `resting` what it offers there.
 
     `stage` is what an order with conditions waits for, `watch_above` and `watch_price` the index price it is filed
     under. `parent_met`: its parent has ended with something filled. `amend_waits`: it is an amend that was not carried
@@ -56,6 +67,7 @@ class LiveOrder:
         "immediate",
         "level",
         "limit_price",
+        "lineage",
         "live_fills",
         "max_fee_ppm",
         "not_before_ms",
@@ -122,6 +134,7 @@ class LiveOrder:
         self.filled = 0
         self.withheld = 0
         self.live_fills = 0
+        self.lineage: Lineage | None = None
         self.status = Status.OPEN
         self.stage = Stage.NONE
         self.watch_above = False
@@ -191,6 +204,31 @@ class LiveOrder:
         if self.not_before_ms:
             return "TWAP_SUBORDER"
         return "MARKET" if self.immediate else "LIMIT"
+
+    @property
+    def newest(self) -> LiveOrder:
+        """Its newest revision: itself unless it was replaced."""
+        return self if self.lineage is None else self.lineage.newest
+
+    @property
+    def has_live_fills(self) -> bool:
+        """Whether a fill may still come undone that would change it."""
+        lineage = self.lineage
+        return self.live_fills > 0 or (lineage is not None and lineage.newest is self and lineage.live_fills > 0)
+
+    def count_live(self, fills: int) -> None:
+        """Counts fills that are not final, or (negative) no more of them."""
+        self.live_fills += fills
+        if self.lineage is not None:
+            self.lineage.live_fills += fills
+
+    def succeed(self, old: LiveOrder) -> None:
+        """Becomes the newest revision."""
+        lineage = old.lineage
+        if lineage is None:
+            lineage = old.lineage = Lineage(old)
+        lineage.newest = self
+        self.lineage = lineage
 
     @property
     def by_key(self) -> bool:

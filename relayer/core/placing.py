@@ -6,7 +6,7 @@ from __future__ import annotations
 from ouro.codec import unpack_order
 from ouro.orders import Order
 from ouro.units import MAX_BATCH_FILLS
-from relayer.core import condition_rules, conditional, rules
+from relayer.core import amending, condition_rules, conditional, rules
 from relayer.core.errors import RefusedError
 from relayer.core.fills import MatchedFill
 from relayer.core.inputs import Place
@@ -24,11 +24,20 @@ def place(state: State, item: Place) -> Ack:
         return _answer(repeated)
     venue = next(venue for venue in state.venues.values() if venue.ticker == order.market)
     rules.check_signer(order, state, item.signer)
-    rules.check_conditions(item)
+    rules.check_revision(order, item)
     rules.check_form(order, venue.market, state.config, item.client_id)
     condition_rules.check_form(item, order, state.config.settle_window_s)
     rules.check_times(order, state)
     live = LiveOrder(item, order, state.account(order.account, order.subaccount), venue)
+    if item.replaces:
+        amending.amend(state, live, item.expected_filled, enter)
+    else:
+        _place_new(state, live)
+    live.first_answer = (live.status.value, live.filled, live.reason)
+    return _answer(live)
+
+
+def _place_new(state: State, live: LiveOrder) -> None:
     rules.check_key(live, state)
     rules.check_slot(live, state)
     rules.check_count(live, state)
@@ -45,8 +54,6 @@ def place(state: State, item: Place) -> Ack:
         rules.check_account(live, state)
         state.remember(live)
         enter(state, live)
-    live.first_answer = (live.status.value, live.filled, live.reason)
-    return _answer(live)
 
 
 def enter(state: State, order: LiveOrder) -> None:
@@ -76,7 +83,7 @@ def enter(state: State, order: LiveOrder) -> None:
         state.cancel(order, "ioc_remainder")
     elif order.immediate:
         state.cancel(order, "immediate_remainder")
-    elif order.reduce_only and not _fit_to_position(state, order):
+    elif order.reduce_only and not state.fit_to_position(order):
         state.cancel(order, "reduce_only")
     elif order.by_key and order.remaining * order.limit_price > state.key_room(order):
         state.cancel(order, "key_budget")
@@ -100,8 +107,8 @@ def _execute(state: State, taker: LiveOrder, maker: LiveOrder, lots: int, price:
         open_interest_delta=open_interest_delta,
     )
     state.fills[fill.id] = fill
-    taker.live_fills += 1
-    maker.live_fills += 1
+    taker.count_live(1)
+    maker.count_live(1)
     state.count(taker, lots, price)
     state.count(maker, lots, price)
     taker.venue.unsettled_open_interest += open_interest_delta
@@ -113,16 +120,6 @@ def _execute(state: State, taker: LiveOrder, maker: LiveOrder, lots: int, price:
         maker.status = Status.FILLED
         state.closed(maker)
     state.recorder.order(maker)
-
-
-def _fit_to_position(state: State, order: LiveOrder) -> bool:
-    """Withholds what a reduce-only order that comes to rest has beyond the position; false when nothing is left.
-
-    Resting reduce-only orders need no margin: what backs them is the position, so together they offer no more than it.
-    """
-    room = state.reduce_room(order)
-    order.withheld += max(0, order.remaining - room)
-    return room > 0
 
 
 def _withhold(state: State, maker: LiveOrder, lots: int) -> None:
@@ -153,18 +150,22 @@ def _unpack(state: State, terms: int, amounts: int) -> Order:
 
 
 def _repeated(state: State, item: Place, order: Order) -> LiveOrder | None:
-    """The order this repeats: the same order under the same client id gets the same answer."""
+    """The order this repeats: the same order under the same client id gets the same answer. An amend may go by the
+    client id of what it amends.
+    """
+    known = state.orders.get(item.order_id)
+    if known is not None and item.client_id in ("", known.client_id):
+        return known
     entry = state.accounts.get((order.account, order.subaccount))
     named = entry.client_ids.get(item.client_id) if entry is not None and item.client_id else None
-    if named is not None and named.id != item.order_id:
+    if named is not None and named.id not in (item.order_id, item.replaces):
         raise RefusedError(
             409,
             "client_id_reused",
             f"clientId {item.client_id} already names the order {named.hex_id}: use another one",
             "clientId",
         )
-    known = state.orders.get(item.order_id)
-    if known is not None and item.client_id and known.client_id != item.client_id:
+    if known is not None:
         raise RefusedError(
             409,
             "order_known",
@@ -172,7 +173,7 @@ def _repeated(state: State, item: Place, order: Order) -> LiveOrder | None:
             f"new one (a newer generation)",
             "clientId",
         )
-    return known
+    return None
 
 
 def _answer(order: LiveOrder) -> Ack:
@@ -180,7 +181,7 @@ def _answer(order: LiveOrder) -> Ack:
     return Ack(
         input_seq=0,
         ok=True,
-        http_status=201,
+        http_status=200 if order.replaces else 201,
         seq=0,
         order_id=order.hex_id,
         client_id=order.client_id,

@@ -83,11 +83,15 @@ def check_budget(order: LiveOrder, state: State) -> None:
         )
 
 
-def check_conditions(item: Place) -> None:
-    """Rules on what is asked beside the signed order."""
-    if item.replaces or item.expected_filled >= 0:
+def check_revision(order: Order, item: Place) -> None:
+    """Whether an order that could only be an amend says what it amends."""
+    if not item.replaces and (order.revision or item.expected_filled >= 0):
         raise RefusedError(
-            400, "amend_unsupported", "amending is not supported yet: cancel the order and sign a new one", "replaces"
+            400,
+            "replaces_missing",
+            "an order with a revision above 0 (or an expectedFilled) amends another one: give its id as replaces, or "
+            "sign revision 0",
+            "replaces",
         )
 
 
@@ -95,13 +99,6 @@ def check_form(order: Order, market: Market, config: CoreConfig, client_id: str)
     """Rules that need nothing but the order and the market's tick."""
     if len(client_id) > MAX_CLIENT_ID:
         raise RefusedError(400, "bad_client_id", f"clientId is longer than {MAX_CLIENT_ID} characters", "clientId")
-    if order.revision:
-        raise RefusedError(
-            400,
-            "amend_unsupported",
-            "amending is not supported yet: cancel the order and sign a new one with revision 0",
-            "revision",
-        )
     if not 0 < order.size <= MAX_SIZE_LOTS:
         raise RefusedError(400, "bad_size", f"size is {order.size} lots; it must be from 1 to {MAX_SIZE_LOTS}", "size")
     if not 0 < order.limit_price <= MAX_PRICE:
@@ -244,7 +241,7 @@ def check_slot(order: LiveOrder, state: State) -> None:
             )
         return
     use = state.slots.get((order.signer, order.slot))
-    if use is None:
+    if use is None or order.replaces == use.order_id:
         return
     live = state.orders.get(use.order_id)
     if live is not None and live.is_live:
@@ -253,7 +250,7 @@ def check_slot(order: LiveOrder, state: State) -> None:
         raise RefusedError(
             409,
             "slot_taken",
-            f"slot {order.slot} holds the open order {live.hex_id}: cancel it first{hint}",
+            f"slot {order.slot} holds the open order {live.hex_id}: cancel it first, amend it{hint}",
             "slot",
             free,
         )
@@ -270,11 +267,12 @@ def check_slot(order: LiveOrder, state: State) -> None:
 def check_count(order: LiveOrder, state: State) -> None:
     """The limit on how many orders a subaccount may have that rest or wait."""
     entry = order.account
-    if not order.one_shot and len(entry.open_orders) >= state.config.max_open_orders:
+    others = len(entry.open_orders) - (order.replaces in entry.open_orders)
+    if not order.one_shot and others >= state.config.max_open_orders:
         raise RefusedError(
             422,
             "too_many_orders",
-            f"the subaccount already has {len(entry.open_orders)} open orders: cancel some first",
+            f"the subaccount already has {others} open orders: cancel some first",
             "account",
         )
 
@@ -295,7 +293,7 @@ def check_account(order: LiveOrder, state: State) -> None:
             "there is no position on the other side that a reduce-only order could reduce",
             "reduceOnly",
         )
-    _check_least_size(order, state, abs(size))
+    check_least_size(order, state)
     if order.reduce_only and not order.one_shot and not crosses and state.reduce_room(order) == 0:
         raise RefusedError(
             422,
@@ -323,16 +321,17 @@ def check_account(order: LiveOrder, state: State) -> None:
         raise RefusedError(422, "insufficient_margin", _margin_sentence(order, state), "size")
 
 
-def _check_least_size(order: LiveOrder, state: State, held: int) -> None:
+def check_least_size(order: LiveOrder, state: State) -> None:
     """Small orders cost as much to keep as large ones; closing what is left of a position must stay possible."""
-    least = state.config.min_notional
-    if order.size * order.limit_price < least and not (order.reduce_only and order.size >= held):
-        lots = -(-least // order.limit_price)
+    held = abs(state.shadow.of(order.account).size(order.venue.id))
+    least, lots = state.config.min_notional, order.remaining
+    if lots * order.limit_price < least and not (order.reduce_only and lots >= held):
+        enough = -(-least // order.limit_price)
         raise RefusedError(
             422,
             "order_too_small",
-            f"{order.size} lots at {order.limit_price} are worth {_usdc(order.size * order.limit_price)}, orders begin "
-            f"at {_usdc(least)}: sign at least {lots} lots, or a reduce-only order that closes the whole position",
+            f"{lots} lots at {order.limit_price} are worth {_usdc(lots * order.limit_price)}, orders begin at "
+            f"{_usdc(least)}: sign at least {enough} lots, or a reduce-only order that closes the whole position",
             "size",
         )
 

@@ -367,6 +367,7 @@ def _undo(state: State, fill: MatchedFill, after: _Aftermath) -> None:
     for order in (fill.taker, fill.maker):
         state.count(order, -fill.size, fill.price)
         after.bereft[order.id] = order
+        after.bereft[order.newest.id] = order.newest
     state.recorder.fill(fill)
     if fill.taker.fill_or_kill:
         for other in state.fills.values():
@@ -447,17 +448,19 @@ def _reinstate(state: State, fill: MatchedFill, *, carried: bool) -> None:
 
 
 def _count_again(state: State, fill: MatchedFill) -> None:
-    """A rejected fill counts again; its orders offer that much less."""
+    """A rejected fill counts again; its orders, or their newest revisions, offer that much less."""
     for order in (fill.taker, fill.maker):
         state.count(order, fill.size, fill.price)
         state.recorder.order(order)
-        if order.level is not None:
-            state.resize(order)
-            if order.remaining == 0:
-                order.status = Status.FILLED
-                state.closed(order)
-        elif order.status is Status.UNTRIGGERED and order.remaining == 0:
-            state.close(order, Status.FILLED, "")
+        newest = order.newest
+        state.recorder.order(newest)
+        if newest.level is not None:
+            state.resize(newest)
+            if newest.remaining == 0:
+                newest.status = Status.FILLED
+                state.closed(newest)
+        elif newest.status is Status.UNTRIGGERED and newest.remaining == 0:
+            state.close(newest, Status.FILLED, "")
 
 
 def _finalise(state: State) -> None:
@@ -478,7 +481,7 @@ def _finalise(state: State) -> None:
             fill.status = FillStatus.FINAL
             state.recorder.fill(fill)
         del state.fills[fill.id]
-        fill.taker.live_fills -= 1
-        fill.maker.live_fills -= 1
+        fill.taker.count_live(-1)
+        fill.maker.count_live(-1)
     for batch in [batch for batch in state.batches.values() if 0 < batch.block <= final_number]:
         del state.batches[batch.number]

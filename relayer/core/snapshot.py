@@ -25,7 +25,7 @@ from relayer.core.book import Book, BookSide
 from relayer.core.columns import Columns
 from relayer.core.config import CoreConfig
 from relayer.core.fills import Batch, FillStatus, MatchedFill
-from relayer.core.orders import LiveOrder, Status
+from relayer.core.orders import Lineage, LiveOrder, Status
 from relayer.core.recorder import Recorder
 from relayer.core.state import SlotUse, State
 from relayer.core.venue import Venue
@@ -90,7 +90,7 @@ ORDERS = Columns(
         "reason",
         "first_answer",
     ),
-    derived=("level", "before", "after", "watch_above", "watch_price"),
+    derived=("level", "before", "after", "lineage", "watch_above", "watch_price"),
 )
 
 FILLS = Columns(
@@ -174,6 +174,7 @@ FIELDS: dict[type, Fields] = {
         written=("owner", "subaccount", "open_orders", "exposures", "reservations", "client_ids", "disarms"),
         derived=("key", "shadow", "unsettled"),
     ),
+    Lineage: Fields(written=("newest",), derived=("live_fills",)),
     Recorder: Fields(written=("seq", "input_seq", "trail"), derived=("_orders", "_fills", "_venues")),
     Waiting: Fields(
         written=(),
@@ -339,12 +340,32 @@ def _read_orders(state: State, links: _Links, data: Row) -> None:
         },
     )
     for order in links.orders:
-        order.level = order.before = order.after = None
+        order.level = order.before = order.after = order.lineage = None
         order.watch_above, order.watch_price = False, 0
         if order.is_live:
             state.waiting.link(order)
             state.waiting.file(order)
     state.orders = {order.id: order for order in links.orders}
+
+
+def _write_lineages(_: State, links: _Links) -> object:
+    """The newest revision and all that are known, for each order that was amended. When the newest is forgotten, no
+    fill of the others can come undone.
+    """
+    revisions: dict[int, list[int]] = {}
+    for place, order in enumerate(links.orders):
+        newest = links.places.get(order.newest.id)
+        if order.lineage is not None and newest is not None:
+            revisions.setdefault(newest, []).append(place)
+    return list(revisions.items())
+
+
+def _read_lineages(_: State, links: _Links, data: Row) -> None:
+    for newest, places in data:
+        lineage = Lineage(links.orders[newest])
+        lineage.live_fills = sum(links.orders[place].live_fills for place in places)
+        for place in places:
+            links.orders[place].lineage = lineage
 
 
 def _write_books(state: State, links: _Links) -> object:
@@ -480,6 +501,7 @@ _SECTIONS = (
     _Section(_write_venues, _read_venues),
     _Section(lambda state, _: list(state.accounts), _read_account_keys),
     _Section(_write_orders, _read_orders),
+    _Section(_write_lineages, _read_lineages),
     _Section(_write_accounts, _read_accounts),
     _Section(_write_books, _read_books),
     _Section(_write_slots, _read_slots),

@@ -95,6 +95,11 @@ class State:
     def rest(self, order: LiveOrder) -> None:
         """Puts what remains of an order into the book."""
         lots = order.remaining
+        order.venue.book.side(order.sell).add(order, lots)
+        self._opened(order, lots)
+
+    def _opened(self, order: LiveOrder, lots: int) -> None:
+        """Reserves for an order that has come to rest, and watches its expiry."""
         order.account.open_orders[order.id] = order
         self.waiting.link(order)
         if order.trigger_price:
@@ -102,9 +107,27 @@ class State:
             self.waiting.file(order)
         order.account.expose(order, lots)
         self._reserve(order, lots)
-        order.venue.book.side(order.sell).add(order, lots)
         heapq.heappush(self.expiries, (order.expiry - self.config.settle_window_s, order.placed, order.id))
         self.recorder.venue(order.venue)
+
+    def replace(self, old: LiveOrder, new: LiveOrder) -> None:
+        """Lets a revision that offers no more than a resting one take its place in the queue."""
+        lots = new.remaining
+        self.set_aside(old)
+        self.waiting.unfile(old)
+        old.account.open_orders.pop(old.id)
+        old.venue.book.side(old.sell).replace(old, new, lots)
+        self._opened(new, lots)
+
+    def set_aside(self, order: LiveOrder) -> None:
+        """What a resting order reserves counts no more, though it rests: until `take_back`."""
+        order.account.expose(order, -order.resting)
+        self._reserve(order, -order.resting)
+
+    def take_back(self, order: LiveOrder) -> None:
+        """What a resting order reserves counts again."""
+        order.account.expose(order, order.resting)
+        self._reserve(order, order.resting)
 
     def resize(self, order: LiveOrder) -> None:
         """Makes a resting order offer what remains of it; a filled one leaves the book."""
@@ -119,8 +142,7 @@ class State:
 
     def leave_book(self, order: LiveOrder) -> None:
         """Takes a resting order out of the book without ending it."""
-        order.account.expose(order, -order.resting)
-        self._reserve(order, -order.resting)
+        self.set_aside(order)
         order.venue.book.side(order.sell).remove(order)
         self.waiting.unfile(order)
         order.account.open_orders.pop(order.id)
@@ -183,10 +205,15 @@ class State:
             heapq.heapify(self.disarms)
 
     def count(self, order: LiveOrder, lots: int, price: int) -> None:
-        """Fills an order by `lots`, or undoes that (negative). What a session key signed for is out of its budget."""
+        """Fills an order by `lots`, or undoes that (negative), and with it its newest revision. What a session key
+        signed for is out of its budget.
+        """
         order.filled += lots
-        if order.oco:
-            self.waiting.touch(order)
+        newest = order.newest
+        if newest is not order:
+            newest.filled += lots
+        if newest.oco:
+            self.waiting.touch(newest)
         if order.by_key:
             key = (order.account.owner, order.signer)
             self.spent[key] = self.spent.get(key, 0) + lots * price
@@ -231,11 +258,23 @@ class State:
         """
         room = self.shadow.reducible(order.account, order)
         for other in order.account.open_orders.values():
-            if not other.reduce_only or other is order or (order.oco and order.oco == other.oco):
+            if not other.reduce_only or other.id in (order.id, order.replaces):
+                continue
+            if order.oco and order.oco == other.oco:
                 continue
             if other.venue is order.venue and other.sell == order.sell:
                 room -= other.resting
         return max(0, room)
+
+    def fit_to_position(self, order: LiveOrder) -> bool:
+        """Withholds what a reduce-only order that comes to rest has beyond the position; false when there is no room.
+
+        Resting reduce-only orders need no margin: what backs them is the position, so together they offer no more.
+        """
+        room = self.reduce_room(order)
+        if room:
+            order.withheld += max(0, order.remaining - room)
+        return room > 0
 
     def is_backlogged(self) -> bool:
         """Whether so much waits for the chain, or for so long, that nothing new may open risk."""

@@ -105,6 +105,16 @@ class Waiting:
         if order.amend_waits and self.successors.get(order.replaces) is order:
             del self.successors[order.replaces]
 
+    def adopt(self, old: LiveOrder, new: LiveOrder) -> list[LiveOrder]:
+        """What waits for an order waits for the revision that replaced it; answers those orders."""
+        children = self.children.pop(old.id, None)
+        if children is None:
+            return []
+        self.children[new.id] = children
+        for child in children.values():
+            child.parent = new.id
+        return list(children.values())
+
     def touch(self, order: LiveOrder) -> None:
         """An order filled or ended: `links.follow` looks at those that hang on it."""
         if order.oco or order.id in self.children or order.id in self.successors:

@@ -58,7 +58,7 @@ def test_a_trading_day_survives_power_cuts(seed: int) -> None:
         sure = one_life(disk, rng, day.venue.config, items, sure)
         disk.power_on()
         lives += 1
-    assert lives > 2
+    assert lives > 1
     final = Core(day.venue.config)
     journal = Journal.open(disk, identity_of(day.venue.config))
     journal.replay(lambda record: final.apply(inputs.decode(record)), final.trail_hash)

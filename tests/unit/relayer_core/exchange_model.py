@@ -362,6 +362,22 @@ class Venue:
         """Places an order as it is."""
         return self.command(self.place_input(order, client_id, signer))
 
+    def amend(
+        self, order_id: str, *, client_id: str = "", expected_filled: int = -1, replaces: str = "", **changes: Any
+    ) -> Ack:
+        """Signs the next revision of an order with what changes and sends it as its amend."""
+        signed = self.signed[bytes.fromhex(order_id[2:])]
+        order = signed.order.but(**({"revision": signed.order.revision + 1} | changes))
+        return self.command(
+            self.place_input(
+                order,
+                client_id,
+                signed.signer,
+                replaces=bytes.fromhex((replaces or order_id)[2:]),
+                expected_filled=expected_filled,
+            )
+        )
+
     def place_input(self, order: Order, client_id: str = "", signer: str = "", **asked: Any) -> Place:
         """The input for an order; its signature words are never looked at by a core."""
         market = {"BTC-USD": 1, "ETH-USD": 2}.get(order.market, 3)

@@ -27,14 +27,8 @@ class Day:
 
     def step(self) -> None:
         """One thing happens."""
-        kinds = (
-            ["place"] * 12
-            + ["wait"] * 4
-            + ["cancel"] * 3
-            + ["cancel_named"]
-            + ["settle"] * 3
-            + ["tick", "block", "cancel_all", "after"]
-        )
+        kinds = ["place"] * 12 + ["wait"] * 4 + ["amend"] * 5 + ["cancel"] * 3 + ["settle"] * 3
+        kinds += ["tick", "block", "cancel_named", "cancel_all", "after"]
         if not self.calm:
             kinds += ["price", "reject", "drop", "reorg", "withdraw", "reserve"]
         getattr(self, f"_{self.rng.choice(kinds)}")()
@@ -99,6 +93,39 @@ class Day:
     def _cancel(self) -> None:
         if self.open_ids:
             self.venue.cancel(*self.rng.choice(self.open_ids))
+
+    def _amend(self) -> None:
+        """The next revision of some order: other prices and sizes, and what else may change; some are refused."""
+        rng = self.rng
+        known = self.open_ids[-30:]
+        if rng.random() < 0.8:
+            known = [each for each in known if self._is_open(each[1])]
+        if not known:
+            return
+        role, order_id = rng.choice(known)
+        order = self.venue.signed[bytes.fromhex(order_id[2:])].order
+        changes: dict[str, object] = {
+            "limit_price": order.limit_price + 100 * rng.choice([0, 0, -3, -1, 1, 3]),
+            "size": rng.choice([order.size, order.size, order.size // 2, order.size - 1, order.size + 5, 900]),
+        }
+        if rng.random() < 0.3:
+            changes["post_only"] = not order.post_only
+        if rng.random() < 0.1:
+            changes["reduce_only"] = not order.reduce_only
+        if rng.random() < 0.1:
+            changes["self_trade"] = rng.choice(MODES)
+        ack = self.venue.amend(
+            order_id,
+            client_id=str(rng.randrange(60)) if rng.random() < 0.2 else "",
+            expected_filled=rng.choice([-1, -1, 0]),
+            **changes,
+        )
+        if ack.ok:
+            self.open_ids.append((role, ack.order_id))
+
+    def _is_open(self, order_id: str) -> bool:
+        state = self.venue.core.order(bytes.fromhex(order_id[2:]))
+        return state is not None and state.status in ("OPEN", "UNTRIGGERED")
 
     def _cancel_named(self) -> None:
         self.venue.cancel_by_client_id(self.rng.choice(ROLES), str(self.rng.randrange(60)))

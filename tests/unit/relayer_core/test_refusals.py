@@ -23,7 +23,7 @@ FORM: list[tuple[dict[str, Any], str]] = [
     ({"trigger_price": P}, "bad_trigger"),
     ({"trigger": "AT_OR_BELOW", "trigger_price": 2**40 + 1}, "bad_trigger"),
     ({"trigger": "AT_OR_BELOW", "trigger_price": P, "time_in_force": "IOC", "slot": 0}, "conditional_one_shot"),
-    ({"revision": 1}, "amend_unsupported"),
+    ({"revision": 1}, "replaces_missing"),
     ({"time_in_force": "IOC", "slot": 3}, "one_shot_with_slot"),
     ({"time_in_force": "IOC", "slot": 0, "post_only": True}, "post_only_one_shot"),
     ({"max_fee_ppm": 349}, "fee_cap_too_low"),
@@ -46,8 +46,7 @@ def test_form(venue: Venue, changes: dict[str, Any], code: str) -> None:
 
 
 CONDITIONS: list[tuple[dict[str, Any], str]] = [
-    ({"replaces": bytes(32)}, "amend_unsupported"),
-    ({"expected_filled": 0}, "amend_unsupported"),
+    ({"expected_filled": 0}, "replaces_missing"),
     ({"not_before_ms": START_MS + 3_600_000}, "bad_not_before"),
     ({"not_before_ms": -1}, "bad_not_before"),
     ({"parent": bytes(32)}, "child_not_reduce_only"),

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Amending: a newer revision takes the place of an order that rests or waits at once, or nothing changes.
+
+On chain an amend is an order like any other, in the slot of the one before, of the same generation: its size is the
+total of all revisions, and their fills count. So here too: it takes over what is filled, settled or not, and a fill of
+an earlier revision that is undone later gives its lots to the newest. Conditions that it does not name stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from relayer.core import conditional, rules
+from relayer.core.errors import RefusedError
+from relayer.core.orders import LiveOrder, Status
+from relayer.core.state import State
+
+REPLACED = "replaced"
+
+Enter = Callable[[State, LiveOrder], None]
+
+
+def amend(state: State, new: LiveOrder, expected_filled: int, enter: Enter) -> None:
+    """Replaces an order; `enter` is the ordinary path into the book. Raises RefusedError with all as it was."""
+    if new.arm_price:
+        raise RefusedError(400, "condition_unsupported", "armPrice is not supported yet: amend without it", "armPrice")
+    old = find(state, new)
+    _check_expected(old, expected_filled)
+    inherit(state, old, new)
+    if old.level is not None:
+        state.set_aside(old)
+    try:
+        _check(state, old, new)
+    finally:
+        if old.level is not None:
+            state.take_back(old)
+    replace(state, old, new, enter)
+
+
+def find(state: State, new: LiveOrder) -> LiveOrder:
+    """The order that an amend replaces. Raises RefusedError if there is none that it may."""
+    old = state.orders.get(new.replaces)
+    name = "0x" + new.replaces.hex()
+    if old is None or old.account.key != new.account.key:
+        raise RefusedError(404, "order_not_found", f"the subaccount has no order {name} to amend", "replaces")
+    if not old.is_live:
+        newest = old.newest
+        is_known = newest is not old and newest.id in state.orders
+        now = f"was replaced by {newest.hex_id}: amend that one" if is_known else f"is {old.status}"
+        raise RefusedError(409, "order_not_open", f"the order {name} {now}", "replaces")
+    for field, is_same in (
+        ("signature", new.signer == old.signer),
+        ("market", new.venue is old.venue),
+        ("side", new.sell == old.sell),
+        ("timeInForce", not new.one_shot),
+        ("slot", new.slot == old.slot),
+        ("generation", new.generation == old.generation),
+        ("parent", new.parent in (b"", old.parent)),
+        ("oco", new.oco in ("", old.oco)),
+    ):
+        if not is_same:
+            raise RefusedError(
+                422,
+                "amend_mismatch",
+                f"{field} is another than that of {name}: an amend keeps signer, market, side, timeInForce GTT, slot, "
+                "generation, parent and oco; cancel and place anew to change these",
+                field,
+            )
+    if new.revision <= old.revision:
+        raise RefusedError(
+            409,
+            "stale_revision",
+            f"revision {new.revision} is not above {old.revision}, that of {name}: sign {old.revision + 1}",
+            "revision",
+        )
+    return old
+
+
+def inherit(state: State, old: LiveOrder, new: LiveOrder) -> None:
+    """Gives the new order what it takes over. Raises RefusedError when that leaves nothing of its size."""
+    new.client_id = new.client_id or old.client_id
+    new.filled = old.filled
+    new.oco, new.immediate = old.oco, new.immediate or old.immediate
+    new.not_before_ms = new.not_before_ms or old.not_before_ms
+    new.parent, new.parent_met = old.parent, old.parent_met
+    if new.parent in state.orders:
+        conditional.attach(state, new)
+    else:
+        new.withheld = old.withheld
+    if not new.remaining:
+        withheld = f" ({new.withheld} of them withheld without a fill)" if new.withheld else ""
+        raise RefusedError(
+            422,
+            "amend_below_filled",
+            f"size {new.size} is the total of all revisions, of which {new.filled + new.withheld} lots are taken"
+            f"{withheld}: sign more than that, or cancel the order",
+            "size",
+            filled=old.filled,
+        )
+
+
+def replace(state: State, old: LiveOrder, new: LiveOrder, enter: Enter) -> None:
+    """Carries out an amend that the rules let through."""
+    waits = conditional.must_wait(state, new)
+    keeps = not waits and keeps_place(old, new)
+    was_hidden = old.hidden
+    new.succeed(old)
+    state.remember(new)
+    if keeps and (not new.reduce_only or state.fit_to_position(new)):
+        state.replace(old, new)
+        state.close(old, Status.CANCELED, REPLACED)
+        _adopt(state, old, new)
+        state.recorder.order(new)
+        return
+    state.close(old, Status.CANCELED, REPLACED)
+    _adopt(state, old, new)
+    if not waits:
+        enter(state, new)
+    elif was_hidden:
+        conditional.wait_hidden(state, new)
+    else:
+        conditional.wait(state, new)
+
+
+def _adopt(state: State, old: LiveOrder, new: LiveOrder) -> None:
+    for child in state.waiting.adopt(old, new):
+        state.recorder.order(child)
+
+
+def keeps_place(old: LiveOrder, new: LiveOrder) -> bool:
+    """Whether whoever stands behind loses nothing if the new one takes the old one's place."""
+    return (
+        old.level is not None
+        and new.limit_price == old.limit_price
+        and new.size <= old.size
+        and not new.immediate
+        and (new.self_trade, new.referrer, new.max_fee_ppm) == (old.self_trade, old.referrer, old.max_fee_ppm)
+        and (new.trigger, new.trigger_price) == (old.trigger, old.trigger_price)
+    )
+
+
+def _check_expected(old: LiveOrder, expected_filled: int) -> None:
+    if expected_filled not in (-1, old.filled):
+        raise RefusedError(
+            409,
+            "filled_changed",
+            f"the order {old.hex_id} has filled {old.filled} lots, not {expected_filled}: look at it and sign again",
+            "expectedFilled",
+            filled=old.filled,
+        )
+
+
+def _check(state: State, old: LiveOrder, new: LiveOrder) -> None:
+    """The rules of placing, while nothing of the old order counts."""
+    rules.check_key(new, state)
+    rules.check_slot(new, state)
+    rules.check_count(new, state)
+    if conditional.must_wait(state, new):
+        rules.check_listing(new)
+        return
+    rules.check_budget(new, state)
+    rules.check_market(new, state)
+    if keeps_place(old, new) and new.reduce_only == old.reduce_only:
+        # It asks for nothing that the old one has not got.
+        rules.check_least_size(new, state)
+    else:
+        rules.check_account(new, state)
