@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ouro.cli.orders import Address, Subaccount
+from ouro.cli.options import Subaccount
+from ouro.cli.orders import Address
 from ouro.cli.output import View
 from ouro.cli.run import Cli, RpcUrl, UsageError, command
 from ouro.units import from_micro, plain

@@ -3,29 +3,23 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from ouro.cli import conditional
+from ouro.cli.conditional import view_of
 from ouro.cli.market_data import Market
+from ouro.cli.options import ClientId, Expires, MaxFee, ReduceOnly, Side, Size, Subaccount
 from ouro.cli.output import View, short
 from ouro.cli.run import Cli, UsageError, command
 
-Subaccount = Annotated[int, typer.Option("--subaccount", min=0, max=65_535, help="Subaccount number.")]
 Address = Annotated[
     str | None, typer.Option("--address", help="Whose; the key's own address by default.", show_default=False)
 ]
 OrderId = Annotated[str, typer.Argument(help="The order's id (0x and 64 hexadecimal digits).", metavar="ID")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most so many, newest first.")]
-
-
-class SideChoice(StrEnum):
-    """Which way to trade."""
-
-    BUY = "buy"
-    SELL = "sell"
 
 
 class LifeChoice(StrEnum):
@@ -45,8 +39,8 @@ def register(app: typer.Typer) -> None:
     def place(
         cli: Cli,
         market: Market,
-        side: Annotated[SideChoice, typer.Argument(help="Buy or sell.", metavar="SIDE", case_sensitive=False)],
-        size: Annotated[str, typer.Argument(help="Size in the base asset, such as 0.01.", metavar="SIZE")],
+        side: Side,
+        size: Size,
         price: Annotated[
             str | None,
             typer.Argument(
@@ -57,19 +51,13 @@ def register(app: typer.Typer) -> None:
             LifeChoice, typer.Option("--tif", help="Time in force of a limit order.", case_sensitive=False)
         ] = LifeChoice.GTT,
         post_only: Annotated[bool, typer.Option("--post-only", help="Never take liquidity.")] = False,
-        reduce_only: Annotated[bool, typer.Option("--reduce-only", help="Only ever reduce the position.")] = False,
-        expires: Annotated[
-            int | None, typer.Option("--expires", min=1, help="Seconds until it expires.", show_default="28 days")
-        ] = None,
+        reduce_only: ReduceOnly = False,
+        expires: Expires = None,
         slippage: Annotated[
             str, typer.Option("--slippage", help="Market orders: worst fraction from the best price.")
         ] = "0.01",
-        client_id: Annotated[
-            str | None, typer.Option("--client-id", help="Your own number for it.", show_default="random")
-        ] = None,
-        max_fee_ppm: Annotated[
-            int, typer.Option("--max-fee-ppm", min=0, max=65_535, help="Highest fee to accept, in ppm of notional.")
-        ] = 500,
+        client_id: ClientId = None,
+        max_fee_ppm: MaxFee = 500,
         subaccount: Subaccount = 0,
     ) -> View:
         """Place a limit order, or without a price a market order.
@@ -103,18 +91,7 @@ def register(app: typer.Typer) -> None:
                 client_id=client_id,
                 max_fee_ppm=max_fee_ppm,
             )
-        return View(
-            placed,
-            pairs={
-                "id": placed.id,
-                "status": placed.status,
-                "filled": placed.filled,
-                **({"reason": placed.reason} if placed.reason else {}),
-                "client id": placed.client_id,
-                "seq": placed.seq,
-            },
-            failed=placed.status == "CANCELED" and placed.filled == Decimal(0),
-        )
+        return view_of(placed)
 
     @command(order_app, "show")
     def show(cli: Cli, order_id: OrderId) -> View:
@@ -137,6 +114,8 @@ def register(app: typer.Typer) -> None:
                 "expires": found.good_til_block_time,
             },
         )
+
+    conditional.register(order_app)
 
     @command(app, "orders")
     def orders(

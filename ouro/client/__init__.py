@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Client SDK: blocking and asynchronous HTTP clients, and the stream."""
 
+from ouro.client.composed import Bracket, TrailingStop
 from ouro.client.config import ClientConfig
 from ouro.client.errors import (
     BadRequestError,
@@ -19,15 +20,17 @@ from ouro.client.errors import (
 )
 from ouro.client.http import AsyncOuroClient, OuroClient
 from ouro.client.stream import AsyncStream, LocalBook, Stream, StreamEvent
-from ouro.client.trading import SignedOrder, Withdrawal
+from ouro.client.trading import Conditions, SignedOrder, Withdrawal
 
 __all__ = [
     "AsyncOuroClient",
     "AsyncStream",
     "BadRequestError",
     "BadSignatureError",
+    "Bracket",
     "ClientConfig",
     "ClientError",
+    "Conditions",
     "ConflictError",
     "InsufficientMarginError",
     "LocalBook",
@@ -41,6 +44,7 @@ __all__ = [
     "Stream",
     "StreamEvent",
     "StreamGapError",
+    "TrailingStop",
     "UnavailableError",
     "UnreachableError",
     "Withdrawal",

@@ -23,7 +23,7 @@ import httpx
 import msgspec
 from eth_account.signers.local import LocalAccount
 
-from ouro.client import reads, trading
+from ouro.client import batches, composed, reads, trading, triggers
 from ouro.client.calls import Call, Flow
 from ouro.client.config import ClientConfig
 from ouro.client.errors import ClientError, UnreachableError
@@ -139,6 +139,19 @@ class OuroClient(_Client):
     submit = _blocking(trading.submit)
     place_limit_order = _blocking(trading.place_limit_order)
     place_market_order = _blocking(trading.place_market_order)
+    submit_batch = _blocking(batches.submit_batch)
+    build_stop_limit = _blocking(triggers.build_stop_limit)
+    build_stop_market = _blocking(triggers.build_stop_market)
+    build_take_profit_limit = _blocking(triggers.build_take_profit_limit)
+    build_take_profit_market = _blocking(triggers.build_take_profit_market)
+    place_stop_limit = _blocking(triggers.place_stop_limit)
+    place_stop_market = _blocking(triggers.place_stop_market)
+    place_take_profit_limit = _blocking(triggers.place_take_profit_limit)
+    place_take_profit_market = _blocking(triggers.place_take_profit_market)
+    place_bracket = _blocking(composed.place_bracket)
+    place_trailing_stop = _blocking(composed.place_trailing_stop)
+    place_twap = _blocking(composed.place_twap)
+    place_scaled = _blocking(composed.place_scaled)
     verify_order = _blocking(trading.verify_order)
     cancel = _blocking(trading.cancel)
     cancel_by_client_id = _blocking(trading.cancel_by_client_id)
@@ -219,6 +232,19 @@ class AsyncOuroClient(_Client):
     submit = _awaited(trading.submit)
     place_limit_order = _awaited(trading.place_limit_order)
     place_market_order = _awaited(trading.place_market_order)
+    submit_batch = _awaited(batches.submit_batch)
+    build_stop_limit = _awaited(triggers.build_stop_limit)
+    build_stop_market = _awaited(triggers.build_stop_market)
+    build_take_profit_limit = _awaited(triggers.build_take_profit_limit)
+    build_take_profit_market = _awaited(triggers.build_take_profit_market)
+    place_stop_limit = _awaited(triggers.place_stop_limit)
+    place_stop_market = _awaited(triggers.place_stop_market)
+    place_take_profit_limit = _awaited(triggers.place_take_profit_limit)
+    place_take_profit_market = _awaited(triggers.place_take_profit_market)
+    place_bracket = _awaited(composed.place_bracket)
+    place_trailing_stop = _awaited(composed.place_trailing_stop)
+    place_twap = _awaited(composed.place_twap)
+    place_scaled = _awaited(composed.place_scaled)
     verify_order = _awaited(trading.verify_order)
     cancel = _awaited(trading.cancel)
     cancel_by_client_id = _awaited(trading.cancel_by_client_id)

@@ -19,7 +19,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class PlacedOrder(Record, frozen=True):
-    """What the relayer did with an order: `status` OPEN, FILLED or CANCELED, and how much of it filled at once.
+    """What the relayer did with an order: `status` OPEN, UNTRIGGERED, FILLED or CANCELED, and how much filled at once.
 
     `seq` is the record to wait for with `at_seq`; `reason` says why it was cancelled.
     """
@@ -30,6 +30,19 @@ class PlacedOrder(Record, frozen=True):
     client_id: str = ""
     filled: Decimal = Decimal(0)
     reason: str = ""
+
+
+class BatchItem(Record, frozen=True):
+    """The answer to one order of a batch: the HTTP status and the body it would have had alone."""
+
+    status: int
+    body: dict[str, object]
+
+
+class BatchAnswer(Record, frozen=True):
+    """The answers to a batch, in its order."""
+
+    results: tuple[BatchItem, ...]
 
 
 class Acknowledged(Record, frozen=True):

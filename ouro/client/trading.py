@@ -44,16 +44,58 @@ _ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
+class Conditions:
+    """What is asked of the relayer beside a signed order. Nobody signs it, so it binds an honest operator only.
+
+    The order becomes live at `not_before_ms` (milliseconds since 1970), after the order `parent` (its id) has ended
+    with something filled, and when the index price has reached `arm_price` (micro-USDC per lot; an amend in waiting).
+    What an `immediate` order cannot match at once, when it becomes live, is cancelled. Of orders with one `oco` name
+    one cancels the others. `replaces` is the id of the order that this one amends.
+    """
+
+    immediate: bool = False
+    not_before_ms: int = 0
+    parent: str = ""
+    oco: str = ""
+    arm_price: int = 0
+    replaces: str = ""
+
+    def fields(self) -> dict[str, Any]:
+        """Their part of the body of `POST /v4/orders`."""
+        conditions: dict[str, Any] = {
+            "notBefore": self.not_before_ms,
+            "parent": self.parent,
+            "oco": self.oco,
+            "armPrice": self.arm_price,
+        }
+        asked = {name: value for name, value in conditions.items() if value}
+        fields: dict[str, Any] = {"conditions": asked} if asked else {}
+        if self.immediate:
+            fields["immediate"] = True
+        if self.replaces:
+            fields["replaces"] = self.replaces
+        return fields
+
+
+NO_CONDITIONS = Conditions()
+
+
+@dataclass(frozen=True)
 class SignedOrder:
-    """An order with its owner's signature (65 bytes, 0x hex), its id, and the unsigned label that travels with it."""
+    """An order with its owner's signature (65 bytes, 0x hex), its id, and what travels with it unsigned."""
 
     order: Order
     signature: str
     id: str
     client_id: str
+    conditions: Conditions = NO_CONDITIONS
 
     def body(self) -> dict[str, Any]:
         """What `POST /v4/orders` takes."""
+        return self.signed_body() | self.conditions.fields()
+
+    def signed_body(self) -> dict[str, Any]:
+        """The same without the conditions: what `POST /v4/orders/verify` takes."""
         return {"order": self.order.message(), "signature": self.signature, "clientId": self.client_id}
 
 
@@ -186,6 +228,10 @@ def sign_order(
     client_id: str | None = None,
     max_fee_ppm: int = DEFAULT_MAX_FEE_PPM,
     slot: int | None = None,
+    trigger: Trigger = Trigger.NONE,
+    trigger_price: int = 0,
+    self_trade: SelfTrade = SelfTrade.CANCEL_TAKER,
+    conditions: Conditions = NO_CONDITIONS,
 ) -> SignedOrder:
     """Complete and sign an order given in lots and price units: slot, generation, settlement window."""
     one_shot = time_in_force is not TimeInForce.GTT
@@ -204,25 +250,27 @@ def sign_order(
         time_in_force=time_in_force,
         post_only=post_only,
         reduce_only=reduce_only,
-        trigger=Trigger.NONE,
-        trigger_price=0,
+        trigger=trigger,
+        trigger_price=trigger_price,
         max_fee_ppm=max_fee_ppm,
         expiry=generation // 1000 + expires_in_seconds + settle_window,
         account=session.address,
         subaccount=subaccount,
-        self_trade=SelfTrade.CANCEL_TAKER,
+        self_trade=self_trade,
         slot=slot,
         generation=generation,
         revision=0,
         referrer=0,
     )
+    return sign_message(session, domain, order, random_client_id() if client_id is None else client_id, conditions)
+
+
+def sign_message(
+    session: Session, domain: eip712.Domain, order: Order, client_id: str, conditions: Conditions = NO_CONDITIONS
+) -> SignedOrder:
+    """Sign a complete order as it is."""
     digest = eip712.order_digest(domain, order)
-    return SignedOrder(
-        order=order,
-        signature=session.sign_digest(digest),
-        id="0x" + digest.hex(),
-        client_id=random_client_id() if client_id is None else client_id,
-    )
+    return SignedOrder(order, session.sign_digest(digest), "0x" + digest.hex(), client_id, conditions)
 
 
 def submit(session: Session, signed: SignedOrder) -> Flow[PlacedOrder]:
@@ -307,7 +355,7 @@ def place_market_order(
 
 def verify_order(_session: Session, signed: SignedOrder) -> Flow[Verification]:
     """Ask the exchange whom it recovers from the signature and which digest it expects. Places nothing."""
-    return (yield from one(Call("POST", "/v4/orders/verify", Verification, body=signed.body())))
+    return (yield from one(Call("POST", "/v4/orders/verify", Verification, body=signed.signed_body())))
 
 
 def cancel(session: Session, order_id: str, *, subaccount: int = 0) -> Flow[Acknowledged]:

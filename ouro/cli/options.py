@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Arguments and options that several order commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class SideChoice(StrEnum):
+    """Which way to trade."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+
+Side = Annotated[SideChoice, typer.Argument(help="Buy or sell.", metavar="SIDE", case_sensitive=False)]
+Size = Annotated[str, typer.Argument(help="Size in the base asset, such as 0.01.", metavar="SIZE")]
+Subaccount = Annotated[int, typer.Option("--subaccount", min=0, max=65_535, help="Subaccount number.")]
+ReduceOnly = Annotated[bool, typer.Option("--reduce-only", help="Only ever reduce the position.")]
+Expires = Annotated[
+    int | None, typer.Option("--expires", min=1, help="Seconds until it expires.", show_default="28 days")
+]
+ClientId = Annotated[str | None, typer.Option("--client-id", help="Your own number for it.", show_default="random")]
+MaxFee = Annotated[
+    int, typer.Option("--max-fee-ppm", min=0, max=65_535, help="Highest fee to accept, in ppm of notional.")
+]
