@@ -17,6 +17,7 @@ from relayer.core import CoreConfig
 from relayer.settlement import SettlerConfig
 
 GWEI = 10**9
+_DEVELOPMENT_CHAIN_ID = 31_337
 
 
 class RelayerSettings(Settings):
@@ -25,18 +26,28 @@ class RelayerSettings(Settings):
     `receipt_key` signs journal heads, in the forms of `operator_key` and with the same password; empty: that key does.
     Fees are ppm of notional and part of the journal's identity: a journal written under other fees is refused.
     `poll_s` is the pause between looks at the chain, after `stale_s` without an answer orders are refused; `tick_s` is
-    the longest the core goes without being told the time. For the others see `SettlerConfig`.
+    the longest the core goes without being told the time. `other_rpc_urls` are further nodes, parted by commas; a block
+    whose time is more than `max_ahead_s` (0: as the chain has it) ahead of the clock is not followed; `verify_headers`
+    is for chains whose block hash is not the hash of Ethereum's header fields. The operator's key is in this process,
+    or behind the signing service at `operator_signer_url`. For the others see `SettlerConfig`.
     """
 
     operator_password: str = Field(default="", repr=False)
     receipt_key: str = Field(default="", repr=False)
+    operator_password_file: str = ""
+    operator_signer_url: str = Field(default="", repr=False)
     relayer_taker_fee_ppm: int = 350
     relayer_maker_fee_ppm: int = 0
     relayer_poll_s: float = 0.25
     relayer_stale_s: float = 15.0
     relayer_tick_s: float = 0.25
+    relayer_other_rpc_urls: str = Field(default="", repr=False)
+    relayer_verify_headers: bool = True
+    relayer_max_ahead_s: int = 0
     relayer_verify_threads: int = 2
     relayer_batch_delay_ms: int = 250
+    relayer_batch_max_delay_ms: int = 2_000
+    relayer_delay_gwei: int = 10_000
     relayer_max_in_flight: int = 4
     relayer_resend_s: float = 4.0
     relayer_bump_s: float = 20.0
@@ -46,6 +57,20 @@ class RelayerSettings(Settings):
     relayer_account_bytes: int = Field(default=268_435_456, ge=0)
     relayer_refused_bytes: int = Field(default=16_777_216, ge=0)
     relayer_trusted_proxies: str = "127.0.0.0/8,::1"
+    relayer_max_tip_gwei: int = 5
+    relayer_max_unsettled: int = 16_384
+    relayer_alarm_batches: int = 500
+
+    def rpc_urls(self) -> list[str]:
+        """The nodes, the preferred one first."""
+        others = [url.strip() for url in self.relayer_other_rpc_urls.split(",")]
+        return [self.rpc_url, *(url for url in others if url)]
+
+    def password(self) -> str:
+        """The keystore's password, from its file if one is named. Raises OSError."""
+        if self.operator_password_file:
+            return Path(self.operator_password_file).read_text().rstrip("\r\n")
+        return self.operator_password
 
 
 @dataclass(frozen=True)
@@ -69,6 +94,14 @@ class RelayerConfig:
     def receipt_signer(self) -> str:
         """The address that clients expect heads to be signed by."""
         return self.settings.receipt_signer or self.deployment.operator
+
+    @property
+    def max_ahead_s(self) -> int:
+        """Seconds that a block's time may be ahead of the clock: as configured, else a minute; on a development chain,
+        whose time people move, thirty days.
+        """
+        fallback = 30 * 86_400 if self.deployment.chain_id == _DEVELOPMENT_CHAIN_ID else 60
+        return self.settings.relayer_max_ahead_s or fallback
 
     def core(self) -> CoreConfig:
         """What the matching core is told; it stands in the journal's header."""
@@ -103,10 +136,16 @@ class RelayerConfig:
         """How batches are built and sent."""
         return SettlerConfig(
             exchange=self.deployment.contracts.exchange,
+            settle_window_s=self.deployment.settle_window,
             batch_delay_ms=self.settings.relayer_batch_delay_ms,
+            batch_max_delay_ms=max(self.settings.relayer_batch_delay_ms, self.settings.relayer_batch_max_delay_ms),
+            delay_gwei=self.settings.relayer_delay_gwei,
             full_fills=MAX_BATCH_FILLS,
             max_in_flight=self.settings.relayer_max_in_flight,
             resend_s=self.settings.relayer_resend_s,
             bump_s=self.settings.relayer_bump_s,
             max_fee_wei=self.settings.relayer_max_fee_gwei * GWEI,
+            max_tip_wei=self.settings.relayer_max_tip_gwei * GWEI,
+            max_unsettled=self.settings.relayer_max_unsettled,
+            alarm_batches=self.settings.relayer_alarm_batches,
         )

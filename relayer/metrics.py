@@ -29,6 +29,12 @@ class Metrics:
         self.batch_fills = Histogram("ouro_relayer_batch_fills", "Fills per batch.", buckets=_SIZES, registry=registry)
         self.in_flight = Gauge("ouro_relayer_batches_in_flight", "Batches sent and not decided.", registry=registry)
         self.operator_wei = Gauge("ouro_relayer_operator_balance_wei", "Gas money of the operator.", registry=registry)
+        self.operator_batches = Gauge(
+            "ouro_relayer_operator_balance_batches", "Batches that the gas money pays for.", registry=registry
+        )
+        self.capacity = Gauge(
+            "ouro_relayer_max_unsettled_fills", "Fills that may be unsettled, by capacity.", registry=registry
+        )
         self.chain_block = Gauge("ouro_relayer_chain_block", "Newest block followed.", registry=registry)
         self.chain_lag = Gauge("ouro_relayer_chain_lag_blocks", "Blocks still to follow.", registry=registry)
         self.reorgs = Counter("ouro_relayer_reorgs", "Reorganisations followed.", registry=registry)

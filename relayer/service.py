@@ -34,7 +34,13 @@ class Relayer:
         """Opens the journal. Raises its errors, and OperatorKeyError."""
         self.config = config
         settings = config.settings
-        operator = Operator.load(settings.operator_key, settings.operator_password, config.deployment.chain_id)
+        operator = self._operator = Operator.load(
+            settings.operator_key,
+            settings.password(),
+            config.deployment.chain_id,
+            signer_url=settings.operator_signer_url,
+            address=config.deployment.operator,
+        )
         if operator.address != config.deployment.operator:
             raise OperatorKeyError(
                 f"the operator key is of {operator.address}, the deployment's operator is {config.deployment.operator}"
@@ -52,7 +58,7 @@ class Relayer:
         metrics = Metrics()
         self.engine = Engine(Core(core_config), journal, EventLog(), metrics)
         contracts = config.deployment.contracts
-        self._rpc = Rpc(settings.rpc_url, metrics.rpc_errors)
+        self._rpc = Rpc(settings.rpc_urls(), metrics.rpc_errors)
         self.watcher = ChainWatcher(
             self.engine,
             self._rpc,
@@ -60,6 +66,8 @@ class Relayer:
             start_block=config.deployment.start_block,
             poll_s=settings.relayer_poll_s,
             stale_s=settings.relayer_stale_s,
+            max_ahead_s=config.max_ahead_s,
+            verify_headers=settings.relayer_verify_headers,
         )
         self.settler = Settler(self.engine, self.watcher, self._rpc, operator, config.settler())
         verifier = Verifier(config.deployment)
@@ -75,6 +83,7 @@ class Relayer:
             self.receipts,
             limits,
             self.why_not_ready,
+            self.settler.warnings,
             settings.events_token,
         )
         self.failed = asyncio.Event()
@@ -111,6 +120,7 @@ class Relayer:
             await self.engine.stop()
         self._intake.close()
         await self._rpc.close()
+        await self._operator.close()
         log.info("stopped", records=self.engine.journal.seq)
 
     def wake_consumers(self) -> None:
@@ -159,7 +169,7 @@ def _head_signer(config: RelayerConfig, operator: Operator) -> HeadSigner:
     settings = config.settings
     if settings.receipt_key:
         chain_id = config.deployment.chain_id
-        signer = Operator.load(settings.receipt_key, settings.operator_password, chain_id).head_signer()
+        signer = Operator.load(settings.receipt_key, settings.password(), chain_id).head_signer()
     else:
         signer = operator.head_signer()
     if signer.address != config.receipt_signer:

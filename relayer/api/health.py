@@ -30,12 +30,15 @@ async def ready(request: Request) -> Response:
     body: dict[str, Any] = {"ready": not reason}
     if reason:
         body["reason"] = reason
+    if warnings := venue.warnings():
+        body["warnings"] = warnings
     if engine.running:
         core = engine.core
         body |= {
             "height": str(core.chain_number),
             "seq": engine.event_log.seq,
             "unsettledFills": core.unsettled,
+            "maxUnsettledFills": core.max_unsettled,
             "batchesInFlight": len(core.pending_batches()),
         }
     return answer(503 if reason else 200, body)

@@ -21,7 +21,9 @@ from relayer.settlement.operator import Operator
 
 @dataclass(frozen=True)
 class Venue:
-    """One relayer as its API sees it. `why_not_ready` says why no orders are taken, empty when they are."""
+    """One relayer as its API sees it. `why_not_ready` says why no orders are taken, empty when they are; `warnings`
+    what a person should look at all the same.
+    """
 
     engine: Engine
     intake: Intake
@@ -30,6 +32,7 @@ class Venue:
     receipts: Receipts
     limits: Limits
     why_not_ready: Callable[[], str]
+    warnings: Callable[[], list[str]]
     events_token: str = ""
     streams: set[WebSocket] = field(default_factory=set)
 

@@ -44,7 +44,7 @@ class Verifier:
 
     def __init__(self, deployment: Deployment) -> None:
         self._domain = deployment.domain()
-        self._vault_domain = deployment.vault_domain()
+        self.vault_domain = deployment.vault_domain()
         self._markets: dict[str, Market] = {market.ticker: market for market in deployment.markets}
 
     def place(self, body: PlaceBody) -> Place:
@@ -127,7 +127,7 @@ class Verifier:
     def withdrawal(self, message: Message, signature: str) -> tuple[ReserveWithdrawal, bytes]:
         """The input, and the digest to co-sign. Raises ApiError 400 or 401."""
         fields = read_message("Withdrawal", message)
-        digest = eip712.digest(self._vault_domain, "Withdrawal", fields)
+        digest = eip712.digest(self.vault_domain, "Withdrawal", fields)
         signer = _signer(digest, signature_bytes(signature), fields["account"])
         item = ReserveWithdrawal(
             account=fields["account"],

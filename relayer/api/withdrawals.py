@@ -11,7 +11,9 @@ from starlette.responses import Response
 from relayer.api.bodies import WithdrawalBody, decode_body, read_body
 from relayer.api.errors import ApiError, answer, refusal_of
 from relayer.api.openapi import body_of
-from relayer.api.venue import meter_of, venue_of
+from relayer.api.venue import Venue, meter_of, venue_of
+from relayer.core.inputs import ReserveWithdrawal
+from relayer.settlement import SignerError
 
 router = APIRouter()
 
@@ -27,7 +29,7 @@ async def cosign(request: Request) -> Response:
     venue = venue_of(request)
     body = decode_body(await read_body(request), _withdrawal, '{"withdrawal": {...}, "signature": "0x..."}')
     venue.need_ready()
-    item, digest = venue.verifier.withdrawal(body.withdrawal, body.signature)
+    item, _ = venue.verifier.withdrawal(body.withdrawal, body.signature)
     if not venue.engine.core.has_deposited(item.account):
         raise ApiError(422, "not_withdrawable", f"{item.account} has never had a deposit", "account")
     now_s = venue.engine.now_ms() // 1000
@@ -45,5 +47,13 @@ async def cosign(request: Request) -> Response:
     venue.engine.metrics.answers.labels("withdrawal", ack.http_status).inc()
     if not ack.ok:
         raise refusal_of(ack, venue.receipt(ack))
-    done = {"cosignature": venue.operator.cosign(digest), "seq": ack.seq}
+    done = {"cosignature": await _cosign(venue, item), "seq": ack.seq}
     return answer(200, done | venue.receipt(ack))
+
+
+async def _cosign(venue: Venue, item: ReserveWithdrawal) -> str:
+    try:
+        return await venue.operator.cosign(venue.verifier.vault_domain, item)
+    except SignerError as error:
+        # The amount stays set aside: the same request again is answered with the signature.
+        raise ApiError(503, "signer_unavailable", f"{error}; ask again with the same message") from None

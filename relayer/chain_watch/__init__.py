@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Follows the chain and tells the core, block by block."""
 
+from relayer.chain_watch.answers import NonsenseError
 from relayer.chain_watch.rpc import Rpc, RpcError, RpcUnreachableError
 from relayer.chain_watch.watcher import ChainWatcher
 
-__all__ = ["ChainWatcher", "Rpc", "RpcError", "RpcUnreachableError"]
+__all__ = ["ChainWatcher", "NonsenseError", "Rpc", "RpcError", "RpcUnreachableError"]

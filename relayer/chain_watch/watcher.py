@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Follows the chain: new blocks and reorgs become inputs of the core, in order and without gaps.
 
-Logs are asked for by block hash, so they belong to the very block whose header was seen; what the node no longer knows
-is asked for again after looking at the chain anew.
+Nothing is believed that a node alone can invent: a header must have the hash that it is given with and follow our
+newest block, logs must be of that very block and fit its bloom filter, and with several nodes most of those that answer
+must know the block. What the node no longer knows is asked for again after looking at the chain anew.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from typing import Any
 
 import tenacity
 
-from relayer.chain_watch.rpc import Call, Rpc, RpcError, RpcUnreachableError
-from relayer.core.inputs import ChainBlock, ChainRevert, logs_from_rpc
+from relayer.chain_watch import answers
+from relayer.chain_watch.answers import Header, NonsenseError
+from relayer.chain_watch.rpc import Rpc, RpcError, RpcUnreachableError
+from relayer.core.inputs import ChainBlock, ChainRevert, Log
 from relayer.engine import Engine, StoppedError
 from relayer.logs import logger
 
@@ -24,7 +27,9 @@ log = logger("chain")
 
 CHUNK = 64
 LOOK_S = 2.0
-_NO_LOGS = "0x" + "00" * 256
+LONGEST_PAUSE_S = 2.0
+LAG_BLOCKS = 3
+"""A node that is so far behind another one is not followed while there is the other."""
 
 
 class DeepReorgError(Exception):
@@ -35,27 +40,41 @@ class ChainWatcher:
     """Keeps the core at the head of the chain."""
 
     def __init__(
-        self, engine: Engine, rpc: Rpc, addresses: Sequence[str], *, start_block: int, poll_s: float, stale_s: float
+        self,
+        engine: Engine,
+        rpc: Rpc,
+        addresses: Sequence[str],
+        *,
+        start_block: int,
+        poll_s: float,
+        stale_s: float,
+        max_ahead_s: int,
+        verify_headers: bool = True,
     ) -> None:
         """`addresses` are the contracts whose logs matter; `start_block` is where an empty journal begins to look.
 
-        `poll_s` is the pause between looks; after `stale_s` without an answer the chain counts as out of sight.
+        `poll_s` is the pause between looks; after `stale_s` without an answer the chain counts as out of sight. A block
+        whose time is more than `max_ahead_s` ahead of the clock is not followed.
         """
         self._engine = engine
         self._rpc = rpc
         self._addresses = list(addresses)
+        self._contracts = frozenset(addresses)
         self._start_block = start_block
         self._poll_s = poll_s
         self._stale_s = stale_s
+        self._max_ahead_s = max_ahead_s
+        self._verify = verify_headers
         self._seen_at = 0.0
         self._caught_up = False
         self._begun = 0
         self._done = 0
+        self._doubted = 0
         self._looked = asyncio.Event()
         self.moved = asyncio.Event()
         """Set whenever the core's view of the chain has changed."""
         self.broken = ""
-        """Why the chain cannot be followed any more, empty while it can."""
+        """Why the chain cannot be followed, empty while it can."""
 
     @property
     def in_sight(self) -> bool:
@@ -70,36 +89,38 @@ class ChainWatcher:
                 while self._done < wanted:
                     await self._looked.wait()
 
+    def doubt(self, number: int) -> None:
+        """Says that logs of a block were kept from the core: it is followed anew."""
+        self._doubted = min(number, self._doubted or number)
+
     async def run(self) -> None:
-        """Follows until cancelled, or until the chain contradicts what was final."""
+        """Follows until cancelled. While the chain contradicts what was final, it waits for a node that does not."""
         retry = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception_type((RpcError, RpcUnreachableError)),
-            wait=tenacity.wait_exponential_jitter(multiplier=self._poll_s, max=5, jitter=self._poll_s),
-            before_sleep=_complain,
+            retry=tenacity.retry_if_exception_type((RpcError, RpcUnreachableError, DeepReorgError)),
+            wait=tenacity.wait_exponential_jitter(multiplier=self._poll_s, max=LONGEST_PAUSE_S, jitter=self._poll_s),
+            before_sleep=self._complain,
         )
-        try:
+        with suppress(StoppedError):
             while True:
                 async for attempt in retry:
                     with attempt:
                         await self.follow()
+                        self.broken = ""
                 await asyncio.sleep(self._poll_s)
-        except DeepReorgError as error:
-            self.broken = str(error)
-            log.critical("chain_contradicts_itself", reason=str(error))
-        except StoppedError:
-            return
 
     async def follow(self) -> None:
-        """Takes the core to the chain's head as the node sees it now. Raises what the node connection raises."""
+        """Takes the core to the chain's head as the node sees it now. Raises what the node connection raises, and
+        DeepReorgError.
+        """
         self._begun += 1
+        await self._follow_doubted_anew()
         latest, final = await self._heads()
-        if not await self._on_their_chain(latest):
-            await self._return_to_their_chain()
+        if not self._on_their_chain(latest):
+            await self._return_to_their_chain(latest.number)
             latest, final = await self._heads()
-        last = int(latest["number"], 16)
-        while self._next_number() <= last:
-            if not await self._take(last, final):
-                await self._return_to_their_chain()
+        while self._next_number() <= latest.number:
+            if not await self._take(latest.number, final):
+                await self._return_to_their_chain(latest.number)
                 return
         self._engine.metrics.chain_lag.set(0)
         if not self._caught_up:
@@ -111,74 +132,119 @@ class ChainWatcher:
         self._looked.set()
         self._looked.clear()
 
+    def _complain(self, state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome is not None else None
+        if isinstance(error, DeepReorgError):
+            if not self.broken:
+                log.critical("chain_contradicts_itself", reason=str(error))
+            self.broken = str(error)
+            self._rpc.distrust("it contradicts what was final")
+        else:
+            log.warning("node_trouble", attempt=state.attempt_number, error=str(error))
+
     def _next_number(self) -> int:
         return self._engine.core.chain_number + 1 if self._engine.core.chain_number else self._start_block
 
-    async def _heads(self) -> tuple[dict[str, Any], int]:
-        """The newest header, and the number of the newest final block (0: the node does not say)."""
-        latest = await self._rpc.call("eth_getBlockByNumber", "latest", False)
+    def _header(self, value: object) -> Header | None:
+        return answers.header(value, verify=self._verify)
+
+    def _present_header(self, value: object) -> Header:
+        found = self._header(value)
+        if found is None:
+            raise NonsenseError("it has no newest block")
+        return found
+
+    async def _heads(self) -> tuple[Header, int]:
+        """The newest header of the preferred node, and the number of the newest final block (0: nobody says)."""
+        if len(self._rpc) == 1:
+            latest = await self._rpc.call("eth_getBlockByNumber", "latest", False, read=self._present_header)
+        else:
+            latest = await self._newest_of_all()
         try:
-            final = await self._rpc.call("eth_getBlockByNumber", "finalized", False)
+            final = await self._rpc.call("eth_getBlockByNumber", "finalized", False, read=self._header)
         except RpcError:
             final = None
-        if latest is None:
-            raise RpcUnreachableError("the node has no newest block")
-        return latest, int(final["number"], 16) if final else 0
+        known = dict(self._engine.core.chain_blocks)
+        if final is None or known.get(final.number, final.hash) != final.hash:
+            return latest, 0
+        return latest, final.number
 
-    async def _on_their_chain(self, latest: dict[str, Any]) -> bool:
+    async def _newest_of_all(self) -> Header:
+        """Also turns to another node when the preferred one lags far behind it."""
+        said = await self._rpc.from_each("eth_getBlockByNumber", "latest", False, read=self._present_header)
+        heads = [each for each in said if isinstance(each, Header)]
+        if not heads:
+            raise RpcUnreachableError("none of the nodes says what the newest block is")
+        ahead = max(head.number for head in heads)
+        if isinstance(said[0], Header) and ahead - heads[0].number > LAG_BLOCKS:
+            self._rpc.distrust(f"it is {ahead - heads[0].number} blocks behind another node")
+            return await self._rpc.call("eth_getBlockByNumber", "latest", False, read=self._present_header)
+        return heads[0]
+
+    def _on_their_chain(self, latest: Header) -> bool:
         """Whether our newest block is in the node's chain, or the node merely lags behind it."""
         core = self._engine.core
-        if not core.chain_number or int(latest["number"], 16) > core.chain_number:
+        if not core.chain_number or latest.number > core.chain_number:
             return True  # the next block's parent tells
         known = dict(core.chain_blocks)
-        theirs = int(latest["number"], 16)
-        return theirs < core.chain_blocks[0][0] or known.get(theirs) == bytes.fromhex(latest["hash"][2:])
+        return latest.number < core.chain_blocks[0][0] or known.get(latest.number) == latest.hash
 
-    async def _return_to_their_chain(self) -> None:
-        """Reverts the core to the newest block that the node still has."""
+    async def _return_to_their_chain(self, last: int) -> None:
+        """Reverts the core to the newest block that the node still has. `last` is the node's newest one."""
         for number, known in reversed(self._engine.core.chain_blocks):
-            block = await self._rpc.call("eth_getBlockByNumber", hex(number), False)
-            if block is not None and bytes.fromhex(block["hash"][2:]) == known:
+            if number > last:
+                continue
+            block = await self._rpc.call("eth_getBlockByNumber", hex(number), False, read=self._header)
+            if block is None:
+                raise RpcUnreachableError(f"the node has block {last}, but says that it has no block {number}")
+            if block.hash == known:
                 if number != self._engine.core.chain_number:
                     log.warning("reorg", to=number, dropped=self._engine.core.chain_number - number)
                     self._engine.metrics.reorgs.inc()
-                    await self._engine.apply([ChainRevert(number, known)])
-                    self.moved.set()
+                    await self._revert(number, known)
                 return
         raise DeepReorgError(
             "the node does not know the newest final block of the journal: "
             "it serves another chain, or this journal belongs to another one"
         )
 
+    async def _follow_doubted_anew(self) -> None:
+        doubted, self._doubted = self._doubted, 0
+        before = [(number, known) for number, known in self._engine.core.chain_blocks if number < doubted]
+        if doubted and before and doubted <= self._engine.core.chain_number:
+            log.warning("block_doubted", block=doubted)
+            await self._revert(*before[-1])
+
+    async def _revert(self, number: int, known: bytes) -> None:
+        await self._engine.apply([ChainRevert(number, known)])
+        self.moved.set()
+
     async def _take(self, last: int, final: int) -> bool:
         """Follows the next blocks up to `last`. False when they are not children of ours."""
         core = self._engine.core
         first = self._next_number()
         numbers = range(first, min(last, first + CHUNK - 1) + 1)
-        headers = await self._rpc.batch([("eth_getBlockByNumber", (hex(number), False)) for number in numbers])
-        wanted: list[dict[str, Any]] = []
-        parent = "0x" + core.chain_hash.hex() if core.chain_number else None
-        for header in headers:
-            if header is None or (parent is not None and header["parentHash"] != parent):
+        headers = await self._rpc.batch(
+            [("eth_getBlockByNumber", (hex(number), False)) for number in numbers], read=self._header
+        )
+        wanted: list[Header] = []
+        parent, time_s = core.chain_hash if core.chain_number else None, core.chain_time_s
+        for number, header in zip(numbers, headers, strict=True):
+            if header is None or (parent is not None and header.parent_hash != parent):
                 break
+            self._check_place(header, number, time_s)
             wanted.append(header)
-            parent = header["hash"]
-        if not wanted:
+            parent, time_s = header.hash, header.time_s
+        if not wanted or not await self._others_know(wanted[-1]):
             return False
-        noisy = [header for header in wanted if header.get("logsBloom") != _NO_LOGS]
-        calls: list[Call] = [
-            ("eth_getLogs", ({"blockHash": header["hash"], "address": self._addresses},)) for header in noisy
-        ]
-        logs = dict(zip((header["hash"] for header in noisy), await self._rpc.batch(calls), strict=True))
-        if any(log.get("blockHash") != block_hash for block_hash, found in logs.items() for log in found):
-            raise RpcUnreachableError("the node answered with logs of another block than was asked for")
+        logs = await self._logs(wanted)
         blocks = [
             ChainBlock(
-                number=int(header["number"], 16),
-                hash=bytes.fromhex(header["hash"][2:]),
-                parent_hash=bytes.fromhex(header["parentHash"][2:]),
-                time_s=int(header["timestamp"], 16),
-                logs=logs_from_rpc(logs.get(header["hash"], ())),
+                number=header.number,
+                hash=header.hash,
+                parent_hash=header.parent_hash,
+                time_s=header.time_s,
+                logs=logs[header.hash],
                 final_number=final,
             )
             for header in wanted
@@ -189,7 +255,78 @@ class ChainWatcher:
         self.moved.set()
         return True
 
+    def _check_place(self, header: Header, number: int, after_s: int) -> None:
+        """A header of another block than was asked for, or of a time that cannot be, is not followed."""
+        fault = ""
+        if header.number != number:
+            fault = f"block {header.number} was answered for block {number}"
+        elif header.time_s < after_s:
+            fault = f"block {number} is of an earlier time than the block before it"
+        elif header.time_s > time.time() + self._max_ahead_s:
+            ahead = header.time_s - int(time.time())
+            fault = f"block {number} is {ahead} s ahead of the clock: check this machine's clock, or the node"
+        if fault:
+            self._rpc.distrust(fault)
+            raise RpcUnreachableError(fault)
 
-def _complain(state: tenacity.RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome is not None else None
-    log.warning("node_trouble", attempt=state.attempt_number, error=str(error))
+    async def _others_know(self, header: Header) -> bool:
+        """Whether of the nodes that have a block of this number no more know another one than know this.
+
+        With two nodes that contradict each other nothing is followed. Raises RpcUnreachableError when this node is
+        outvoted.
+        """
+        if len(self._rpc) == 1:
+            return True
+        said = await self._rpc.from_each("eth_getBlockByNumber", hex(header.number), False, read=self._header)
+        known = [each.hash for each in said if isinstance(each, Header) and each.number == header.number]
+        agree = known.count(header.hash)
+        against = len(known) - agree
+        if against < agree:
+            return True
+        reason = f"{against} other nodes have another block {header.number}, {agree} this one"
+        if against > agree:
+            self._rpc.distrust(reason)
+        raise RpcUnreachableError(f"the nodes contradict each other: {reason}")
+
+    async def _logs(self, headers: Sequence[Header]) -> dict[bytes, tuple[Log, ...]]:
+        """The logs of our contracts in each block, by its hash."""
+        found: dict[bytes, tuple[Log, ...]] = {header.hash: () for header in headers}
+        # A header that was not verified may hide logs by its bloom filter.
+        noisy = [header for header in headers if not self._verify or answers.may_have(header, self._addresses)]
+        asked: list[Any] = await self._rpc.batch(
+            [("eth_getLogs", ({"blockHash": header.hex_hash, "address": self._addresses},)) for header in noisy]
+        )
+        for header, value in zip(noisy, asked, strict=True):
+            try:
+                logs = answers.logs(value, header, self._contracts)
+            except NonsenseError as error:
+                self._rpc.distrust(str(error))
+                raise RpcUnreachableError(f"the node's logs cannot be true: {error}") from error
+            if self._verify and answers.may_lack(logs, header, self._addresses):
+                logs = await self._logs_by_receipts(header, logs)
+            found[header.hash] = logs
+        return found
+
+    async def _logs_by_receipts(self, header: Header, logs: tuple[Log, ...]) -> tuple[Log, ...]:
+        """Asks in another way for logs that seem to be missing: what all receipts give must fill the bloom filter."""
+        try:
+            whole = await self._rpc.call(
+                "eth_getBlockReceipts",
+                header.hex_hash,
+                read=lambda value: answers.logs_of_receipts(value, header, self._contracts),
+            )
+        except RpcError:
+            # A node without that call: the same twice has to do.
+            again = await self._rpc.call(
+                "eth_getLogs",
+                {"blockHash": header.hex_hash, "address": self._addresses},
+                read=lambda value: answers.logs(value, header, self._contracts),
+            )
+            if again != logs:
+                raise RpcUnreachableError(
+                    f"the node has no settled view of the logs of block {header.number}"
+                ) from None
+            return logs
+        if whole != logs:
+            log.warning("logs_were_missing", block=header.number, answered=len(logs), there_are=len(whole))
+        return whole

@@ -129,6 +129,11 @@ class Core:
         return self._state.chain.hash
 
     @property
+    def chain_time_s(self) -> int:
+        """Time of the last block."""
+        return self._state.chain.time_s
+
+    @property
     def chain_blocks(self) -> list[tuple[int, bytes]]:
         """Number and hash of the blocks a revert may return to, oldest first."""
         return [(block.number, block.hash) for block in self._state.chain.blocks]
@@ -149,6 +154,11 @@ class Core:
         together.
         """
         return self._state.queue.next_batch(most_fills)
+
+    @property
+    def last_fill_id(self) -> int:
+        """Id of the newest fill: how many were matched."""
+        return self._state.last_fill_id
 
     @property
     def waiting(self) -> int:

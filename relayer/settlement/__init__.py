@@ -3,5 +3,6 @@
 
 from relayer.settlement.operator import Operator, OperatorKeyError
 from relayer.settlement.settler import Settler, SettlerConfig
+from relayer.settlement.signers import SignerError
 
-__all__ = ["Operator", "OperatorKeyError", "Settler", "SettlerConfig"]
+__all__ = ["Operator", "OperatorKeyError", "Settler", "SettlerConfig", "SignerError"]

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """What a settlement transaction offers for gas, and how much gas it may use."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import msgspec
 
 from ouro.units import ceil_div
+from relayer.chain_watch.answers import History
 
 BATCH_GAS = 200_000
 FILL_GAS = 160_000
@@ -43,17 +41,20 @@ class Fees(msgspec.Struct, frozen=True):
         )
 
 
-def market_fees(base_fee_wei: int, priority_fee_wei: int, cap_wei: int) -> Fees:
-    """Good for several full blocks in a row: twice the base fee and the tip."""
-    return Fees(min(cap_wei, 2 * base_fee_wei + priority_fee_wei), min(cap_wei, priority_fee_wei))
+class Market(msgspec.Struct, frozen=True):
+    """What gas costs now: the next block's base fee in wei, and what a transaction should offer."""
+
+    base_fee_wei: int
+    fees: Fees
 
 
-def fees_of_history(history: dict[str, Any], cap_wei: int) -> Fees:
-    """From `eth_feeHistory`: the next block's base fee, and the middle tip of the last blocks, at least 0.01 gwei."""
-    base = int(history["baseFeePerGas"][-1], 16)
-    tips: Sequence[int] = sorted(int(tip[0], 16) for tip in history.get("reward") or [] if tip)
-    tip = max(tips[len(tips) // 2] if tips else _GWEI, _GWEI // 100)
-    return market_fees(base, tip, cap_wei)
+def market_of(history: History, cap_wei: int, tip_cap_wei: int) -> Market:
+    """Good for several full blocks in a row: twice the base fee and the middle tip of the last blocks, which is at
+    least 0.01 gwei. Both are capped, whatever the node says.
+    """
+    tips = sorted(history.tips_wei)
+    tip = min(max(tips[len(tips) // 2] if tips else _GWEI, _GWEI // 100), tip_cap_wei)
+    return Market(history.base_fee_wei, Fees(min(cap_wei, 2 * history.base_fee_wei + tip), min(cap_wei, tip)))
 
 
 def gas_limit(orders: int, fills: int, group: int = 1) -> int:

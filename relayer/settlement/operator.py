@@ -1,84 +1,70 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""The operator's key: signs settlement transactions and co-signs withdrawals. Nothing else sees it."""
+"""The operator: signs settlement transactions and co-signs withdrawals, wherever its key is."""
 
-import json
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
-from hexbytes import HexBytes
 
-from ouro import eip712
-from ouro.errors import OuroError
+from ouro.eip712 import Domain
+from relayer.core.inputs import ReserveWithdrawal
 from relayer.receipts import HeadSigner, LocalHeadSigner
+from relayer.settlement.signers import LocalSigner, OperatorKeyError, RemoteSigner, Signer, Transaction
 
-
-class OperatorKeyError(OuroError):
-    """There is no usable operator key."""
+__all__ = ["Operator", "OperatorKeyError", "transaction_hash"]
 
 
 class Operator:
-    """The account that `settle` accepts and that the Vault takes co-signatures of."""
+    """The account that `settle` accepts and that the Vault takes co-signatures of. All signing raises SignerError."""
 
-    def __init__(self, account: LocalAccount, chain_id: int) -> None:
-        self._account = account
+    def __init__(self, signer: Signer, chain_id: int) -> None:
+        self._signer = signer
         self._chain_id = chain_id
 
     @classmethod
-    def load(cls, key: str, password: str, chain_id: int) -> "Operator":
-        """From a private key in hex, or the path of a keystore file and its password. Raises OperatorKeyError."""
-        if not key:
-            raise OperatorKeyError(
-                "no operator key: set OURO_OPERATOR_KEY to a private key in hex or to a keystore file"
-            )
-        path = Path(key)
-        try:
-            if not key.removeprefix("0x").isalnum() or path.is_file():
-                secret = bytes(Account.decrypt(json.loads(path.read_text()), password))
-            else:
-                secret = bytes.fromhex(key.removeprefix("0x"))
-            account: LocalAccount = Account.from_key(secret)
-        except OSError as error:
-            raise OperatorKeyError(f"the operator's keystore cannot be read: {error}") from None
-        except (ValueError, KeyError, TypeError):
-            # The reason could quote the key.
-            raise OperatorKeyError(
-                "the operator key is neither 32 bytes in hex nor a keystore with its password"
-            ) from None
-        return cls(account, chain_id)
+    def load(cls, key: str, password: str, chain_id: int, *, signer_url: str = "", address: str = "") -> "Operator":
+        """From a private key in hex, or the path of a keystore file and its password, or the URL of a signing service
+        that has the key of `address`. Raises OperatorKeyError.
+        """
+        signer: Signer = RemoteSigner(signer_url, address) if signer_url else LocalSigner.load(key, password)
+        return cls(signer, chain_id)
 
     @property
     def address(self) -> str:
         """Checksummed."""
-        return str(self._account.address)
+        return self._signer.address
 
-    def cosign(self, digest: bytes) -> str:
-        """The signature (65 bytes, 0x hex) over a digest that the owner has signed too."""
-        return "0x" + eip712.sign(digest, bytes(self._account.key)).hex()
+    async def sign_typed(self, domain: Domain, primary_type: str, message: Mapping[str, Any]) -> bytes:
+        """r, s and v (65 bytes) over an EIP-712 message."""
+        return await self._signer.sign_typed(domain, primary_type, message)
 
     def head_signer(self) -> HeadSigner:
-        """Signs journal heads with this key."""
-        return LocalHeadSigner(bytes(self._account.key))
+        """Signs journal heads with this key. Raises OperatorKeyError when the key is not in this process."""
+        return LocalHeadSigner(self._signer.secret())
 
-    def sign_settlement(
+    async def cosign(self, vault: Domain, item: ReserveWithdrawal) -> str:
+        """The signature (65 bytes, 0x hex) over a withdrawal that its owner has signed too."""
+        message = {
+            "account": item.account,
+            "subaccount": item.subaccount,
+            "amount": item.amount,
+            "to": item.to,
+            "nonce": item.nonce,
+            "deadline": item.deadline,
+        }
+        return "0x" + (await self.sign_typed(vault, "Withdrawal", message)).hex()
+
+    async def sign_settlement(
         self, *, to: str, data: bytes, nonce: int, gas: int, max_fee_wei: int, priority_fee_wei: int
     ) -> bytes:
         """The raw EIP-1559 transaction."""
-        signed = self._account.sign_transaction(
-            {
-                "type": 2,
-                "chainId": self._chain_id,
-                "to": HexBytes(to),
-                "data": data,
-                "value": 0,
-                "nonce": nonce,
-                "gas": gas,
-                "maxFeePerGas": max_fee_wei,
-                "maxPriorityFeePerGas": priority_fee_wei,
-            }
+        return await self._signer.sign_transaction(
+            Transaction(self._chain_id, to, data, nonce, gas, max_fee_wei, priority_fee_wei)
         )
-        return bytes(signed.raw_transaction)
+
+    async def close(self) -> None:
+        """Lets go of connections."""
+        await self._signer.close()
 
 
 def transaction_hash(raw: bytes) -> str:

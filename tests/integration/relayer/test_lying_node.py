@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """A node that lies or lags (case 89): nothing settles twice, and its secrets stay out of the logs."""
 
+import contextlib
 import http.server
 import json
 import threading
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ from eth_utils.crypto import keccak
 from tests.integration.relayer.harness import RelayerProcess, World, eventually, world
 
 Lie = Callable[[str, Any], Any]
+LANDED = ("confirmed", "final")
 
 
 class _Liar:
@@ -41,7 +44,8 @@ class _Liar:
                 self.send_response(200)
                 self.send_header("content-length", str(len(data)))
                 self.end_headers()
-                self.wfile.write(data)
+                with contextlib.suppress(OSError):
+                    self.wfile.write(data)
 
             def log_message(self, *_: Any) -> None:
                 """Silence."""
@@ -49,6 +53,10 @@ class _Liar:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}/v3/a-secret-key"
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
 
 
 def _list(value: Any) -> list[Any]:
@@ -64,33 +72,193 @@ def _lied_to(exchange: World, folder: Path) -> Iterator[tuple[_Liar, RelayerProc
         yield liar, relayer
     finally:
         relayer.close()
-        liar.server.shutdown()
-        liar.server.server_close()
+        liar.close()
+
+
+def _catch_up(exchange: World, relayer: RelayerProcess) -> None:
+    """Asks the node itself how far the chain is, not the liar before it."""
+    height = int(exchange.node.rpc.request("eth_blockNumber"), 16)
+
+    def caught_up() -> bool:
+        ready = relayer.http.get("/ready")
+        return ready.status_code == 200 and int(ready.json()["height"]) >= height
+
+    eventually(caught_up, 60, "catching up")
 
 
 def _match(exchange: World, relayer: RelayerProcess) -> None:
     maker, taker = exchange.trader("maker"), exchange.trader("taker")
-    relayer.catch_up()
-    assert relayer.http.post("/v4/orders", json=exchange.signed(maker, "SELL", 50)).status_code == 201
+    _catch_up(exchange, relayer)
+    assert relayer.http.post("/v4/orders", json=exchange.signed(maker, "SELL", 20)).status_code == 201
     bid = exchange.signed(taker, "BUY", 20, time_in_force="IOC")
     assert relayer.http.post("/v4/orders", json=bid).json()["filled"] == "20"
 
 
-def test_89_a_batch_whose_events_the_node_hides_is_not_sent_again(tmp_path: Path) -> None:
-    settled = "0x" + keccak(text="BatchSettled(address,bytes32,bytes32,uint256,uint256,int256)").hex()
+SETTLED = "0x" + keccak(text="BatchSettled(address,bytes32,bytes32,uint256,uint256,int256)").hex()
 
-    def hide(method: str, result: Any) -> Any:
-        hidden = method == "eth_getLogs" and any(log["topics"][0] == settled for log in result)
-        return [] if hidden else result
 
+def _hides(method: str, result: Any) -> bool:
+    return method == "eth_getLogs" and any(log["topics"][0] == SETTLED for log in result)
+
+
+def test_89_logs_that_a_node_leaves_out_are_found_by_the_receipts(tmp_path: Path) -> None:
+    """All of them, or only some: the block's bloom filter says that there are more."""
     with world(tmp_path) as exchange, _lied_to(exchange, tmp_path) as (liar, relayer):
+        for kept in (0, 1):
+            liar.lie = lambda method, result: result[:kept] if _hides(method, result) else result  # noqa: B023
+            _match(exchange, relayer)
+            eventually(lambda: relayer.fills()[kept + 1][-1] in LANDED, what="the settlement")  # noqa: B023
+        assert relayer.log().count("logs_were_missing") >= 2
+        assert exchange.settled_fill_ids() == [1, 2]
+
+
+def test_89_a_batch_whose_events_the_node_hides_is_not_sent_again(tmp_path: Path) -> None:
+    """Receipts hidden as well: the block is not followed until the node tells all of it."""
+    with world(tmp_path) as exchange, _lied_to(exchange, tmp_path) as (liar, relayer):
+        hiding = False
+
+        def hide(method: str, result: Any) -> Any:
+            nonlocal hiding
+            hiding = hiding or _hides(method, result)
+            return [] if hiding and method in ("eth_getLogs", "eth_getBlockReceipts") else result
+
         liar.lie = hide
         _match(exchange, relayer)
-        eventually(lambda: "batch_settled_unseen" in relayer.log(), what="the contradiction")
+        eventually(lambda: "do not give its bloom filter" in relayer.log(), what="the contradiction")
+        assert relayer.fills()[1][-1] == "submitted"
         assert "batch_dropped" not in relayer.log()
         sent = exchange.node.rpc.request("eth_getTransactionCount", exchange.operator.address, "latest")
         assert int(sent, 16) == 1
+        liar.lie = lambda _, result: result
+        eventually(lambda: relayer.fills()[1][-1] in LANDED, what="the settlement")
         assert exchange.settled_fill_ids() == [1]
+
+
+NONSENSE: list[Any] = [
+    None,
+    True,
+    -1,
+    2**80,
+    "",
+    "0x",
+    "0x" + "f" * 80,
+    "zebra",
+    [],
+    [None],
+    {},
+    {"number": "0x1"},
+    1.5,
+]
+ASKED = [
+    "eth_getBlockByNumber",
+    "eth_getLogs",
+    "eth_getTransactionCount",
+    "eth_getTransactionReceipt",
+    "eth_feeHistory",
+    "eth_getBalance",
+    "eth_sendRawTransaction",
+]
+
+
+def test_89_the_relayer_survives_nonsense_of_every_kind(tmp_path: Path) -> None:
+    """Each call is answered with each kind of nonsense; between them fills settle, each once."""
+    with world(tmp_path) as exchange, _lied_to(exchange, tmp_path) as (liar, relayer):
+        for turn, method in enumerate(ASKED, 1):
+            left = list(NONSENSE)
+
+            def lie(asked: str, result: Any) -> Any:
+                return left.pop() if asked == method and left else result  # noqa: B023
+
+            liar.lie = lie
+            _match(exchange, relayer)
+            eventually(lambda: relayer.fills()[turn][-1] in LANDED, 40, f"settlement despite {method}")  # noqa: B023
+        assert exchange.settled_fill_ids() == list(range(1, len(ASKED) + 1))
+
+
+def test_89_altered_headers_and_logs_are_not_followed(tmp_path: Path) -> None:
+    """A later time, another parent, logs of a foreign contract: each contradicts a hash or the bloom filter."""
+    with world(tmp_path) as exchange, _lied_to(exchange, tmp_path) as (liar, relayer):
+        told: list[str] = []
+
+        def alter(method: str, result: Any) -> Any:
+            if method == "eth_getBlockByNumber" and result and len(told) < 6:
+                told.append(method)
+                field = ("timestamp", "parentHash", "logsBloom")[len(told) % 3]
+                lie = {"timestamp": hex(2**33), "parentHash": "0x" + "77" * 32, "logsBloom": "0x" + "00" * 256}
+                return {**result, field: lie[field]}
+            if method == "eth_getLogs" and result:
+                for reason, lie in (
+                    ("was not asked for", {"address": "0x" + "55" * 20}),
+                    ("be read", {"data": "0x12"}),
+                ):
+                    if reason not in relayer.log():
+                        return [{**log, **lie} for log in result]
+            return result
+
+        liar.lie = alter
+        _match(exchange, relayer)
+        eventually(lambda: relayer.fills()[1][-1] in LANDED, 30, "the settlement")
+        log = relayer.log()
+        for reason in ("does not have the hash", "was not asked for", "cannot be read"):
+            assert reason in log
+        assert exchange.settled_fill_ids() == [1]
+
+
+def test_89_a_block_of_the_future_is_not_followed(tmp_path: Path) -> None:
+    """Its time would be the core's: every order would have expired."""
+    with (
+        world(tmp_path) as exchange,
+        exchange.relayer(OURO_RELAYER_MAX_AHEAD_S="600", OURO_RELAYER_STALE_S="1") as relayer,
+    ):
+        _match(exchange, relayer)
+        eventually(lambda: relayer.fills()[1][-1] in LANDED, what="the settlement")
+        maker = exchange.trader("resting")
+        _catch_up(exchange, relayer)
+        resting = relayer.http.post("/v4/orders", json=exchange.signed(maker, "BUY", 5, 2_299_000)).json()
+        exchange.node.rpc.warp(86_400)
+        eventually(lambda: relayer.http.get("/ready").status_code == 503, what="not ready")
+        assert "s ahead of the clock" in relayer.log()
+        assert relayer.order(resting["id"])["status"] == "OPEN"
+
+
+def test_another_node_is_asked_when_the_first_one_fails(tmp_path: Path) -> None:
+    with world(tmp_path) as exchange:
+        liar = _Liar(exchange.node.port)
+        relayer = RelayerProcess(
+            liar.url, exchange.deployment, tmp_path / "relayer", OURO_RELAYER_OTHER_RPC_URLS=exchange.node.rpc_url
+        )
+        try:
+            relayer.start()
+            for turn, (away, lie) in enumerate([(False, None), (True, None), (False, "nonsense")], 1):
+                liar.away = away
+                liar.lie = (lambda _, result: result) if lie is None else (lambda *_: "nonsense")
+                _match(exchange, relayer)
+                eventually(lambda: relayer.fills()[turn][-1] in LANDED, 30, "the settlement")  # noqa: B023
+            assert relayer.http.get("/ready").status_code == 200
+            assert exchange.settled_fill_ids() == [1, 2, 3]
+        finally:
+            relayer.close()
+            liar.close()
+
+
+def test_nodes_of_two_chains_are_not_believed(tmp_path: Path) -> None:
+    """Of two nodes that contradict each other nobody knows which one is right: no orders until they agree."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    an_hour_ago = str(int(time.time()) - 3_600)
+    with world(tmp_path / "a") as exchange, world(tmp_path / "b", "--timestamp", an_hour_ago) as elsewhere:
+        relayer = RelayerProcess(
+            exchange.node.rpc_url,
+            exchange.deployment,
+            tmp_path / "relayer",
+            OURO_RELAYER_OTHER_RPC_URLS=elsewhere.node.rpc_url,
+        )
+        try:
+            relayer.start(ready=False)
+            eventually(lambda: "contradict each other" in relayer.log(), what="the contradiction")
+            assert relayer.http.get("/ready").status_code == 503
+        finally:
+            relayer.close()
 
 
 def test_89_logs_of_another_block_are_not_taken(tmp_path: Path) -> None:

@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""What a node answers, checked before anybody believes it: types, bounds, hashes, and that logs fit their block.
+
+Readers raise `NonsenseError` with what was wrong. They take the decoded JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from ouro import addresses, events
+from ouro.eip712 import keccak
+from relayer.core.inputs import Log
+
+MOST: Final = 2**63 - 1
+"""No block number, time, nonce or amount of gas is larger."""
+MOST_WEI: Final = 2**128
+
+# In the order of the block header's fields; those of later forks are there or not.
+_FIELDS: Final = (
+    "parentHash",
+    "sha3Uncles",
+    "miner",
+    "stateRoot",
+    "transactionsRoot",
+    "receiptsRoot",
+    "logsBloom",
+    "difficulty",
+    "number",
+    "gasLimit",
+    "gasUsed",
+    "timestamp",
+    "extraData",
+    "mixHash",
+    "nonce",
+    "baseFeePerGas",
+    "withdrawalsRoot",
+    "blobGasUsed",
+    "excessBlobGas",
+    "parentBeaconBlockRoot",
+    "requestsHash",
+)
+_QUANTITIES: Final = frozenset(
+    (
+        "difficulty",
+        "number",
+        "gasLimit",
+        "gasUsed",
+        "timestamp",
+        "baseFeePerGas",
+        "blobGasUsed",
+        "excessBlobGas",
+    )
+)
+_FIRST_OPTIONAL: Final = _FIELDS.index("baseFeePerGas")
+_TELLING_BITS: Final = 256
+"""A bloom filter with more bits set says of too many topics that they may be there."""
+
+
+class NonsenseError(ValueError):
+    """An answer that cannot be true."""
+
+
+class Header(msgspec.Struct, frozen=True):
+    """A block header as far as it matters; `bloom` has bit i set for position i of the logs' bloom filter."""
+
+    number: int
+    hash: bytes
+    parent_hash: bytes
+    time_s: int
+    bloom: int
+
+    @property
+    def hex_hash(self) -> str:
+        """The hash as in JSON."""
+        return "0x" + self.hash.hex()
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What became of a transaction. Fees in wei per gas."""
+
+    transaction_hash: bytes
+    block_hash: bytes
+    block_number: int
+    succeeded: bool
+    gas_used: int
+    gas_price_wei: int
+
+
+class History(msgspec.Struct, frozen=True):
+    """`eth_feeHistory`: the next block's base fee, and a tip of each of the last blocks that had transactions."""
+
+    base_fee_wei: int
+    tips_wei: tuple[int, ...]
+
+
+def quantity(value: Any, most: int = MOST) -> int:
+    """A hex quantity from 0 to `most`."""
+    if not isinstance(value, str) or not value.startswith("0x") or len(value) > 66:
+        raise NonsenseError(f"{_short(value)} is no quantity")
+    try:
+        number = int(value, 16)
+    except ValueError:
+        raise NonsenseError(f"{_short(value)} is no quantity") from None
+    if not 0 <= number <= most:
+        raise NonsenseError(f"{_short(value)} is too large")
+    return number
+
+
+def wei(value: Any) -> int:
+    """An amount of wei."""
+    return quantity(value, MOST_WEI)
+
+
+def data(value: Any, length: int | None = None) -> bytes:
+    """Hex bytes, of a length if one is given."""
+    if not isinstance(value, str) or not value.startswith("0x"):
+        raise NonsenseError(f"{_short(value)} is no hex string")
+    try:
+        raw = bytes.fromhex(value[2:])
+    except ValueError:
+        raise NonsenseError(f"{_short(value)} is no hex string") from None
+    if length is not None and len(raw) != length:
+        raise NonsenseError(f"{_short(value)} has {len(raw)} bytes, not {length}")
+    return raw
+
+
+def header(value: Any, *, verify: bool = True) -> Header | None:
+    """A block's header, None when the node has no such block. With `verify` its hash is computed anew."""
+    if value is None:
+        return None
+    block = _object(value)
+    found = Header(
+        number=quantity(block.get("number")),
+        hash=data(block.get("hash"), 32),
+        parent_hash=data(block.get("parentHash"), 32),
+        time_s=quantity(block.get("timestamp"), 2**40),
+        bloom=int.from_bytes(data(block.get("logsBloom"), 256)),
+    )
+    if verify and header_hash(block) != found.hash:
+        raise NonsenseError(f"the header of block {found.number} does not have the hash that it is given with")
+    return found
+
+
+def header_hash(block: Mapping[str, Any]) -> bytes:
+    """The hash of a header by its fields, as every client computes it."""
+    fields: list[bytes] = []
+    for place, name in enumerate(_FIELDS):
+        if name not in block and place >= _FIRST_OPTIONAL:
+            break
+        if name in _QUANTITIES:
+            number = quantity(block.get(name), 2**256 - 1)
+            fields.append(number.to_bytes((number.bit_length() + 7) // 8))
+        else:
+            fields.append(data(block.get(name)))
+    return keccak(_rlp(fields))
+
+
+def _rlp(fields: Sequence[bytes]) -> bytes:
+    """A list of byte strings in Ethereum's encoding."""
+    payload = b"".join(
+        field if len(field) == 1 and field[0] < 0x80 else _rlp_length(len(field), 0x80) + field for field in fields
+    )
+    return _rlp_length(len(payload), 0xC0) + payload
+
+
+def _rlp_length(length: int, kind: int) -> bytes:
+    if length < 56:
+        return bytes((kind + length,))
+    digits = length.to_bytes((length.bit_length() + 7) // 8)
+    return bytes((kind + 55 + len(digits),)) + digits
+
+
+def logs(value: Any, block: Header, contracts: frozenset[str]) -> tuple[Log, ...]:
+    """The logs of one block, in log order, each of one of `contracts` and in the block's bloom filter, and readable."""
+    found: list[Log] = []
+    for each in _list(value):
+        entry = _object(each)
+        if data(entry.get("blockHash"), 32) != block.hash:
+            raise NonsenseError(f"a log said to be of block {block.number} is of another block")
+        log = _log(entry)
+        if log.address not in contracts:
+            raise NonsenseError(f"a log in block {block.number} is of {log.address}, which was not asked for")
+        if _filter_of(log) & ~block.bloom:
+            raise NonsenseError(f"a log said to be of block {block.number} is not in its bloom filter")
+        try:
+            events.decode_log(log.to_rpc(block.number, block.hash, block.time_s))
+        except ValueError as error:
+            raise NonsenseError(f"a log in block {block.number} cannot be read: {error}") from None
+        found.append(log)
+    found.sort(key=lambda log: log.log_index)
+    if len({log.log_index for log in found}) != len(found):
+        raise NonsenseError(f"two logs of block {block.number} have one number")
+    return tuple(found)
+
+
+def logs_of_receipts(value: Any, block: Header, contracts: frozenset[str]) -> tuple[Log, ...]:
+    """The logs of `contracts` by all receipts of a block, which together must give its bloom filter to the bit."""
+    filled, ours = 0, []
+    for each in _list(value):
+        for entry in _list(_object(each).get("logs")):
+            log = _log(_object(entry))
+            filled |= _filter_of(log)
+            if log.address in contracts:
+                ours.append(entry)
+    if filled != block.bloom:
+        raise NonsenseError(f"the receipts of block {block.number} do not give its bloom filter")
+    return logs(ours, block, contracts)
+
+
+def may_lack(found: Sequence[Log], block: Header, contracts: Iterable[str]) -> bool:
+    """Whether the block's bloom filter speaks of logs of ours that are not among those found. It may err."""
+    with_logs = {log.address for log in found}
+    named = [contract for contract in contracts if _bits(_raw_address(contract)) & ~block.bloom == 0]
+    if any(contract not in with_logs for contract in named):
+        return True
+    if not named or block.bloom.bit_count() > _TELLING_BITS:
+        return False
+    topics = {log.topics[0] for log in found if log.topics}
+    return any(_bits(topic) & ~block.bloom == 0 and topic not in topics for topic in _OUR_TOPICS)
+
+
+def may_have(block: Header, contracts: Iterable[str]) -> bool:
+    """Whether there may be logs of `contracts` in a block, by its bloom filter. A no is certain."""
+    return any(_bits(_raw_address(contract)) & ~block.bloom == 0 for contract in contracts)
+
+
+def receipt(value: Any) -> Receipt | None:
+    """A receipt, None when the transaction is in no block."""
+    if value is None:
+        return None
+    entry = _object(value)
+    status = quantity(entry.get("status"))
+    if status > 1:
+        raise NonsenseError(f"{status} is no status of a transaction")
+    return Receipt(
+        transaction_hash=data(entry.get("transactionHash"), 32),
+        block_hash=data(entry.get("blockHash"), 32),
+        block_number=quantity(entry.get("blockNumber")),
+        succeeded=bool(status),
+        gas_used=quantity(entry.get("gasUsed")),
+        gas_price_wei=wei(entry.get("effectiveGasPrice", "0x0")),
+    )
+
+
+def history(value: Any) -> History:
+    """`eth_feeHistory` with one percentile."""
+    entry = _object(value)
+    base = [wei(each) for each in _list(entry.get("baseFeePerGas"))]
+    if not base:
+        raise NonsenseError("the fee history has no base fee")
+    tips = [wei(_list(each)[0]) for each in _list(entry.get("reward") or []) if each]
+    return History(base[-1], tuple(tips))
+
+
+def _log(entry: Mapping[str, Any]) -> Log:
+    address = entry.get("address")
+    try:
+        contract = addresses.parse(address) if isinstance(address, str) else ""
+    except ValueError:
+        contract = ""
+    topics = tuple(data(topic, 32) for topic in _list(entry.get("topics")))
+    if not contract or len(topics) > 4:
+        raise NonsenseError(f"{_short(entry)} is no log")
+    return Log(
+        contract,
+        topics,
+        data(entry.get("data")),
+        data(entry.get("transactionHash"), 32),
+        quantity(entry.get("logIndex")),
+    )
+
+
+def _filter_of(log: Log) -> int:
+    bits = _bits(_raw_address(log.address))
+    for topic in log.topics:
+        bits |= _bits(topic)
+    return bits
+
+
+_known_bits: dict[bytes, int] = {}
+
+
+def _bits(item: bytes) -> int:
+    """The three bits that an address or topic sets in a bloom filter."""
+    bits = _known_bits.get(item)
+    if bits is None:
+        digest = keccak(item)
+        bits = 0
+        for at in (0, 2, 4):
+            bits |= 1 << (int.from_bytes(digest[at : at + 2]) & 2047)
+        if len(_known_bits) > 65_536:
+            _known_bits.clear()
+        _known_bits[item] = bits
+    return bits
+
+
+def _raw_address(text: str) -> bytes:
+    return bytes.fromhex(text[2:])
+
+
+_OUR_TOPICS: Final = tuple(bytes.fromhex(topic[2:]) for topic in events.topics())
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise NonsenseError(f"{_short(value)} is no object")
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise NonsenseError(f"{_short(value)} is no list")
+    return value
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
