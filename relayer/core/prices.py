@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Sorted prices of one side of a book: insert, remove and step in about O(sqrt n), whatever the gaps between prices.
+"""Sorted prices of one side of a book: a step to the next price costs nothing, whatever the gap; an insert or a removal
+costs O(log n) comparisons and moves at most a chunk of pointers and the list of chunks.
 
 A scan over ticks could be made to crawl by a sparse book, and a heap with forgotten entries by placing and cancelling;
-here neither helps: only prices that exist are kept, in sorted chunks of bounded length.
+here neither helps: only prices that exist are kept, in sorted chunks. No chunk is longer than `_CHUNK`, and two
+neighbours hold more than half of that together, so that whoever thins the book out does not leave a long list of
+nearly empty chunks behind.
 """
 
 from bisect import bisect_left, insort
@@ -54,11 +57,24 @@ class SortedKeys:
 
     def remove(self, key: int) -> None:
         """Removes a key that is there."""
-        at = bisect_left(self._maxima, key)
-        chunk = self._chunks[at]
+        chunks, maxima = self._chunks, self._maxima
+        at = bisect_left(maxima, key)
+        chunk = chunks[at]
         del chunk[bisect_left(chunk, key)]
         if not chunk:
-            del self._chunks[at]
-            del self._maxima[at]
+            del chunks[at]
+            del maxima[at]
+            at = max(0, at - 1)
         else:
-            self._maxima[at] = chunk[-1]
+            maxima[at] = chunk[-1]
+        self._join(at)
+        self._join(at - 1)
+
+    def _join(self, at: int) -> None:
+        """Makes one of a chunk and the next when together they are half of one at most."""
+        chunks = self._chunks
+        if 0 <= at < len(chunks) - 1 and len(chunks[at]) + len(chunks[at + 1]) <= _CHUNK // 2:
+            chunks[at].extend(chunks[at + 1])
+            self._maxima[at] = self._maxima[at + 1]
+            del chunks[at + 1]
+            del self._maxima[at + 1]
