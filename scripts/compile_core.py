@@ -9,6 +9,7 @@ Needs a C compiler and Python's headers. Runs again for nothing: a stamp says wh
 import argparse
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,10 +22,12 @@ ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / ".build" / "compiled"
 PACKAGES = ("ouro", "relayer")
 
-INTERPRETED = {"__init__.py", "config.py", "errors.py", "inputs.py", "outputs.py"}
-"""Modules of `relayer/core` with nothing but msgspec records and exceptions: a native class can be neither."""
-VOCABULARY = ("codec", "ledger", "markets", "maths/fees", "maths/funding", "maths/margin", "units")
-"""Modules of `ouro` on the core's way."""
+VOCABULARY = ("ouro/markets.py", "ouro/maths/fees.py", "ouro/maths/funding.py", "ouro/maths/margin.py", "ouro/units.py")
+"""What the core calls in `ouro`, where it gains."""
+RECORDS = re.compile(r"^class \w+\((msgspec\.Struct|Exception|\w*Error)\b", re.MULTILINE)
+"""A native class can be neither a msgspec record nor an exception, and would lose what makes a record frozen."""
+INTERPRETED = {"__init__.py", "columns.py", "native.py", "snapshot.py", "snapshot_chain.py"}
+"""Further modules of the core that would gain nothing."""
 
 SETUP = """
 import sys
@@ -46,8 +49,8 @@ class NoCompilerError(Exception):
 
 def modules() -> list[str]:
     """Paths, from the root, of what is compiled: all of the core that can be, and what it calls in `ouro`."""
-    core = sorted(path.name for path in (ROOT / "relayer" / "core").glob("*.py") if path.name not in INTERPRETED)
-    return [f"relayer/core/{name}" for name in core] + [f"ouro/{name}.py" for name in VOCABULARY]
+    core = (path for path in sorted((ROOT / "relayer" / "core").glob("*.py")) if path.name not in INTERPRETED)
+    return [f"relayer/core/{path.name}" for path in core if not RECORDS.search(path.read_text())] + [*VOCABULARY]
 
 
 def check_compiler() -> None:

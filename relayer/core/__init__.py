@@ -19,7 +19,8 @@ How a service drives it::
 from relayer.core.config import CORE_VERSION, CoreConfig
 from relayer.core.core import Core
 from relayer.core.errors import InputRefusedError, RefusedError
-from relayer.core.fills import Batch, NextBatch
+from relayer.core.fills import Batch
+from relayer.core.outputs import NextBatch
 
 __all__ = [
     "CORE_VERSION",

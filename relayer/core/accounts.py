@@ -6,6 +6,7 @@ from __future__ import annotations
 from bisect import insort
 from typing import TYPE_CHECKING
 
+from relayer.core.native import mypyc_attr
 from relayer.core.orders import LiveOrder
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 AccountKey = tuple[str, int]
 
 
+@mypyc_attr(serializable=True)
 class Exposure:
     """Sums over the open orders of an account in one market that may open risk: lots and notional at their limits."""
 
@@ -41,6 +43,7 @@ class Exposure:
         return not self.buy_lots and not self.sell_lots
 
 
+@mypyc_attr(serializable=True)
 class Reservation:
     """A co-signed instant withdrawal that has not landed: micro-USDC, and the last second it can land in."""
 

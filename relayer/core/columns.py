@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 Convert = Mapping[str, Callable[[Any], Any]]
-"""How the values of a shared attribute are written, or read back; those not named are plain themselves."""
+"""How the values of an attribute are read back, those of a shared one also written; those not named are plain."""
 
 
 class Columns(Generic[T]):
@@ -51,7 +51,7 @@ class Columns(Generic[T]):
         for name, (different, each) in zip((*self.plain, *self.shared), columns[1:], strict=True):
             convert = from_plain.get(name)
             if different is None:
-                values.append(each)
+                values.append(each if convert is None else map(convert, each))
                 continue
             table = different if convert is None else [convert(value) for value in different]
             values.append(repeat(table[0], count) if each is None and table else map(table.__getitem__, each or ()))

@@ -8,7 +8,7 @@ from relayer.core import cancelling, firing, placing, settling, withdrawing
 from relayer.core.accounts import AccountEntry
 from relayer.core.config import CoreConfig
 from relayer.core.errors import InputRefusedError, RefusedError
-from relayer.core.fills import Batch, NextBatch
+from relayer.core.fills import Batch
 from relayer.core.inputs import (
     BatchBuilt,
     BatchFate,
@@ -25,7 +25,7 @@ from relayer.core.inputs import (
     Tick,
     UndoFills,
 )
-from relayer.core.outputs import Ack, OrderState, Output
+from relayer.core.outputs import Ack, NextBatch, OrderState, Output
 from relayer.core.snapshot import dump, restore, state_hash
 from relayer.core.state import State
 

@@ -7,11 +7,11 @@ from bisect import insort
 from collections.abc import Iterator
 from enum import StrEnum
 
-import msgspec
-
-from ouro.codec import GROUPED, FillWord, PackedOrder
+from ouro.codec import GROUPED, FillWord
 from ouro.units import MAX_BATCH_FILLS, MAX_BATCH_ORDERS
+from relayer.core.native import mypyc_attr
 from relayer.core.orders import LiveOrder
+from relayer.core.outputs import NextBatch
 from relayer.core.venue import Venue
 
 
@@ -25,6 +25,7 @@ class FillStatus(StrEnum):
     REJECTED = "rejected"
 
 
+@mypyc_attr(serializable=True)
 class MatchedFill:
     """One match. `block` is where the chain confirmed or rejected it (0: not yet).
 
@@ -82,32 +83,7 @@ class MatchedFill:
         self.retry = False
 
 
-class NextBatch(msgspec.Struct, frozen=True):
-    """What `settle` should carry next: at most 32 fills of at most 64 orders, one-shot orders whole.
-
-    Ready for `ouro.codec`: `encode_settle(prev, next, batch.orders, map(pack_fill, batch.fills))`. `oldest_ms` is when
-    the oldest of the fills was matched.
-    """
-
-    orders: tuple[PackedOrder, ...]
-    fills: tuple[FillWord, ...]
-    oldest_ms: int
-
-    @property
-    def fill_ids(self) -> tuple[int, ...]:
-        """For `BatchBuilt`."""
-        return tuple(fill.fill_id for fill in self.fills)
-
-    @property
-    def largest_group(self) -> int:
-        """How many fills the largest group has; 1 when none are joined."""
-        largest = count = 1
-        for fill in self.fills:
-            count = count + 1 if fill.flags & GROUPED else 1
-            largest = max(largest, count)
-        return largest
-
-
+@mypyc_attr(serializable=True)
 class Batch:
     """A batch that was built and not dropped. `block` is where its BatchSettled event is, 0 while it is pending."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ouro.codec import PackedOrder
 from ouro.orders import Order, TimeInForce, Trigger
+from relayer.core.native import mypyc_attr
 from relayer.core.outputs import OrderState
 from relayer.core.waiting import Stage
 
@@ -37,6 +38,7 @@ class Lineage:
         self.live_fills = first.live_fills
 
 
+@mypyc_attr(serializable=True)
 class LiveOrder:
     """One accepted order. Sizes in lots, price in micro-USDC per lot.
 

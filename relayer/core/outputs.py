@@ -7,6 +7,8 @@ gives the wire form (camelCase, `type` tells the record).
 
 import msgspec
 
+from ouro.codec import GROUPED, FillWord, PackedOrder
+
 
 class OrderState(msgspec.Struct, frozen=True, rename="camel"):
     """An order as people may see it after a change; `id` is the EIP-712 hash in hex.
@@ -125,6 +127,32 @@ class WantSettlement(msgspec.Struct, frozen=True, rename="camel", tag="want_sett
     """There are fills to settle (`waiting` of them): ask `Core.next_batch()` when the last batch is out of the way."""
 
     waiting: int
+
+
+class NextBatch(msgspec.Struct, frozen=True):
+    """What `settle` should carry next: at most 32 fills of at most 64 orders, one-shot orders whole.
+
+    Ready for `ouro.codec`: `encode_settle(prev, next, batch.orders, map(pack_fill, batch.fills))`. `oldest_ms` is when
+    the oldest of the fills was matched.
+    """
+
+    orders: tuple[PackedOrder, ...]
+    fills: tuple[FillWord, ...]
+    oldest_ms: int
+
+    @property
+    def fill_ids(self) -> tuple[int, ...]:
+        """For `BatchBuilt`."""
+        return tuple(fill.fill_id for fill in self.fills)
+
+    @property
+    def largest_group(self) -> int:
+        """How many fills the largest group has; 1 when none are joined."""
+        largest = count = 1
+        for fill in self.fills:
+            count = count + 1 if fill.flags & GROUPED else 1
+            largest = max(largest, count)
+        return largest
 
 
 PublicRecord = OrderOutput | BookOutput | FillOutput

@@ -427,8 +427,7 @@ def _write_batches(state: State, _: _Links) -> object:
 
 
 def _read_batches(state: State, _: _Links, data: Row) -> None:
-    for batch in BATCHES.load(data, {}):
-        batch.fill_ids = tuple(batch.fill_ids)
+    for batch in BATCHES.load(data, {"fill_ids": tuple}):
         state.batches[batch.number] = batch
 
 

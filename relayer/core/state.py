@@ -12,6 +12,7 @@ from relayer.core.chain_state import Chain, SessionKey
 from relayer.core.config import CoreConfig
 from relayer.core.fills import Batch, FillQueue, MatchedFill
 from relayer.core.matching import Matcher
+from relayer.core.native import mypyc_attr
 from relayer.core.orders import LiveOrder, Status
 from relayer.core.recorder import Recorder
 from relayer.core.shadow import Shadow
@@ -21,6 +22,7 @@ from relayer.core.waiting import Stage, Waiting
 _TIMERS_KEPT = 1_024
 
 
+@mypyc_attr(serializable=True)
 class SlotUse:
     """The newest order that was accepted for a slot of a signing key."""
 

@@ -3,8 +3,10 @@
 
 from ouro.markets import Market, MarketState
 from relayer.core.book import Book
+from relayer.core.native import mypyc_attr
 
 
+@mypyc_attr(serializable=True)
 class Venue:
     """Everything here but the book is overwritten from the chain state after each block: indices as of then,
     `imf_ppm` as open interest scales it.

@@ -41,6 +41,9 @@ def day(seed: int, steps: int) -> Day:
 
 
 def attributes(value: object) -> tuple[str, ...]:
+    compiled: tuple[str, ...] | None = getattr(value, "__mypyc_attrs__", None)
+    if compiled is not None:
+        return compiled
     slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
     return (*slots, *getattr(value, "__dict__", {}))
 
