@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Snapshots: every attribute of the state is written or derived, and a restored core continues identically."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import is_dataclass
 from enum import Enum
@@ -72,12 +71,6 @@ def objects_of(value: object, seen: dict[int, object]) -> Iterator[object]:
                 waiting += [getattr(each, name) for name in attributes(each)]
 
 
-needs_attributes = pytest.mark.skipif(
-    bool(os.environ.get("OURO_CORE")), reason="a compiled class does not say what its attributes are"
-)
-
-
-@needs_attributes
 def test_every_attribute_of_the_state_is_written_or_derived() -> None:
     kinds: set[type] = set()
     for each in objects_of(day(3, 300).venue.core._state, {}):
@@ -153,7 +146,6 @@ def queue(level: Level) -> Iterator[LiveOrder]:
         order = order.after
 
 
-@needs_attributes
 @pytest.mark.parametrize("seed", range(6))
 def test_a_restored_state_is_the_same_object_by_object(seed: int) -> None:
     core = day(seed, 60 * (seed + 1)).venue.core
