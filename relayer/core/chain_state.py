@@ -11,10 +11,12 @@ from collections.abc import Iterable
 import msgspec
 
 from ouro import events
+from ouro.codec import FeeTier
 from ouro.ledger import Ledger, in_effect_order
 from ouro.markets import Market
 from relayer.core.accounts import AccountKey
 from relayer.core.errors import InputRefusedError
+from relayer.core.fee_schedule import DAY_S, DAYS
 from relayer.core.inputs import ZERO_HASH, ChainBlock, Log
 
 
@@ -37,11 +39,16 @@ class SessionKey(msgspec.Struct, frozen=True):
     is_revoked: bool = False
 
 
+Volumes = tuple[tuple[int, int], ...]
+"""Days since 1970 and the micro-USDC that an owner traded in each, oldest first, 30 days at most."""
+
+
 class ChainState:
     """The chain's state at one block, as far as matching needs it."""
 
     __slots__ = (
         "account_stamps",
+        "fee_tiers",
         "head",
         "key_signers",
         "keys",
@@ -50,6 +57,7 @@ class ChainState:
         "owners",
         "slot_stamps",
         "used_nonces",
+        "volumes",
         "withdrawals",
     )
 
@@ -64,6 +72,8 @@ class ChainState:
         self.owners: dict[str, None] = {}
         self.keys: dict[tuple[str, str], SessionKey] = {}
         self.key_signers: dict[str, None] = {}
+        self.fee_tiers: tuple[FeeTier, ...] = ()
+        self.volumes: dict[str, Volumes] = {}
 
     def copy(self) -> ChainState:
         """An independent copy."""
@@ -76,6 +86,8 @@ class ChainState:
         other.owners = dict(self.owners)
         other.keys = dict(self.keys)
         other.key_signers = dict(self.key_signers)
+        other.fee_tiers = self.fee_tiers
+        other.volumes = dict(self.volumes)
         return other
 
     def apply(self, event: events.Event) -> None:
@@ -84,6 +96,13 @@ class ChainState:
         match event:
             case events.BatchSettled() if event.operator == self.operator:
                 self.head = event.next
+            case events.Fill() if event.taker != event.maker:
+                notional = event.detail.price * event.detail.size
+                day = (event.where.block_time or 0) // DAY_S
+                self._traded(event.taker, day, notional)
+                self._traded(event.maker, day, notional)
+            case events.FeeTiersSet():
+                self.fee_tiers = event.tiers
             case events.Credited():
                 self.owners[event.account] = None
             case events.WithdrawalRequested():
@@ -108,6 +127,13 @@ class ChainState:
                 self.account_stamps[event.account, event.subaccount] = event.stamp
             case _:
                 pass
+
+    def _traded(self, owner: str, day: int, notional: int) -> None:
+        days = self.volumes.get(owner, ())
+        if days and days[-1][0] == day:
+            self.volumes[owner] = (*days[:-1], (day, days[-1][1] + notional))
+        else:
+            self.volumes[owner] = (*(each for each in days if each[0] > day - DAYS), (day, notional))
 
 
 class Block:

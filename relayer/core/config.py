@@ -15,11 +15,13 @@ class CoreConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The venue's identity, fees and limits.
 
     `markets` are those of the deployment; the chain's MarketListed and MarketChanged events update them. Fees are ppm
-    of notional. `margin_buffer_ppm` is asked on top of initial margin. `credit_confirmations` is how many blocks (1:
-    the block itself) a deposit needs before it counts. `max_unsettled_fills` is settlement capacity times half a settle
-    window, until it has been measured. `max_attempts` bounds how often a fill refused for a market or batch reason is
-    sent. `backlog_age_ms` is how old the oldest unconfirmed fill may be before nothing new may open risk (half a
-    window). Closed orders in slots are forgotten after `closed_retention_s`, others at their expiry.
+    of notional and hold while the chain publishes no schedule. `margin_buffer_ppm` is asked on top of initial margin.
+    `credit_confirmations` is how many blocks (1: the block itself) a deposit needs before it counts.
+    `max_unsettled_fills` is settlement capacity times half a settle window, until it has been measured. `max_attempts`
+    bounds how often a fill refused for a market or batch reason is sent. `backlog_age_ms` is how old the oldest
+    unconfirmed fill may be before nothing new may open risk (half a window). Closed orders in slots are forgotten after
+    `closed_retention_s`, others at their expiry. `min_notional` (micro-USDC) is what an order must be worth at its
+    limit price, unless it closes a whole position.
     """
 
     chain_id: int

@@ -14,6 +14,7 @@ from ouro.maths import fees
 from ouro.orders import SelfTrade
 from ouro.units import MAX_BATCH_FILLS, MAX_GROUP_FILLS
 from relayer.core.accounts import AccountEntry
+from relayer.core.fee_schedule import Fees, FeeSchedule
 from relayer.core.orders import LiveOrder
 from relayer.core.shadow import Shadow, ShadowAccount
 from relayer.core.waiting import GroupKey, group_of
@@ -22,13 +23,14 @@ SELF_TRADE = "self_trade"
 
 
 class PlannedFill:
-    """Lots to take from one resting order at its price, and how open interest changes by it."""
+    """Lots to take from one resting order at its price, what both pay, and how open interest changes by it."""
 
-    __slots__ = ("lots", "maker", "open_interest_delta", "price")
+    __slots__ = ("fees", "lots", "maker", "open_interest_delta", "price")
 
-    def __init__(self, maker: LiveOrder, lots: int, price: int, open_interest_delta: int) -> None:
+    def __init__(self, maker: LiveOrder, lots: int, price: int, fees: Fees, open_interest_delta: int) -> None:
         self.maker = maker
         self.lots = lots
+        self.fees = fees
         self.price = price
         self.open_interest_delta = open_interest_delta
 
@@ -69,12 +71,11 @@ class Plan:
 class Matcher:
     """Plans matches under the venue's fees. `fill_room` limits how many fills may become unsettled."""
 
-    __slots__ = ("_maker_fee_ppm", "_shadow", "_taker_fee_ppm")
+    __slots__ = ("_fees", "_shadow")
 
-    def __init__(self, shadow: Shadow, taker_fee_ppm: int, maker_fee_ppm: int) -> None:
+    def __init__(self, shadow: Shadow, schedule: FeeSchedule) -> None:
         self._shadow = shadow
-        self._taker_fee_ppm = taker_fee_ppm
-        self._maker_fee_ppm = maker_fee_ppm
+        self._fees = schedule
 
     def plan(self, taker: LiveOrder, fill_room: int, budget: int | None = None) -> Plan:
         """The fills an order gets now, in price-time priority."""
@@ -143,8 +144,9 @@ class Matcher:
             plan.stop = "open_interest_cap"
             return
         price = maker.limit_price
-        new_taker = self._after(old_taker, taker, lots, price, self._taker_fee_ppm)
-        new_maker = self._after(old_maker, maker, lots, price, self._maker_fee_ppm)
+        rates = self._fees.of_fill(taker, maker)
+        new_taker = self._after(old_taker, taker, lots, price, rates[0])
+        new_maker = self._after(old_maker, maker, lots, price, rates[1])
         # The chain values a fill (of a group: all of it) at the margin of the open interest that it could make.
         resting_imf_ppm = venue.imf_ppm
         venue.imf_ppm = venue.imf_reaching_ppm(plan.open_interest_delta, taker.size if taker.fill_or_kill else lots)
@@ -159,7 +161,7 @@ class Matcher:
             return
         plan.accounts[taker.account.key] = (taker.account, new_taker)
         plan.accounts[maker.account.key] = (maker.account, new_maker)
-        plan.fills.append(PlannedFill(maker, lots, price, delta))
+        plan.fills.append(PlannedFill(maker, lots, price, rates, delta))
         plan.open_interest_delta += delta
         plan.remaining -= lots
         if maker.oco:

@@ -10,7 +10,7 @@ from relayer.core import amending, condition_rules, conditional, rules
 from relayer.core.errors import RefusedError
 from relayer.core.fills import MatchedFill
 from relayer.core.inputs import Place
-from relayer.core.matching import SELF_TRADE, Plan
+from relayer.core.matching import SELF_TRADE, Plan, PlannedFill
 from relayer.core.orders import LiveOrder, Status
 from relayer.core.outputs import Ack
 from relayer.core.state import State
@@ -25,7 +25,7 @@ def place(state: State, item: Place) -> Ack:
     venue = next(venue for venue in state.venues.values() if venue.ticker == order.market)
     rules.check_signer(order, state, item.signer)
     rules.check_revision(order, item)
-    rules.check_form(order, venue.market, state.config, item.client_id)
+    rules.check_form(order, venue.market, state.fees.of(order.account), item.client_id)
     condition_rules.check_form(item, order, state.config.settle_window_s)
     rules.check_times(order, state)
     live = LiveOrder(item, order, state.account(order.account, order.subaccount), venue)
@@ -68,7 +68,7 @@ def enter(state: State, order: LiveOrder) -> None:
         return
     state.recorder.order(order)
     for planned in plan.fills:
-        _execute(state, order, planned.maker, planned.lots, planned.price, planned.open_interest_delta)
+        _execute(state, order, planned)
     _keep_accounts(plan)
     for maker, reason in plan.dropped:
         state.cancel(maker, reason)
@@ -92,7 +92,8 @@ def enter(state: State, order: LiveOrder) -> None:
     conditional.follow(state)
 
 
-def _execute(state: State, taker: LiveOrder, maker: LiveOrder, lots: int, price: int, open_interest_delta: int) -> None:
+def _execute(state: State, taker: LiveOrder, planned: PlannedFill) -> None:
+    maker, lots, price = planned.maker, planned.lots, planned.price
     state.last_fill_id += 1
     fill = MatchedFill(
         fill_id=state.last_fill_id,
@@ -101,17 +102,17 @@ def _execute(state: State, taker: LiveOrder, maker: LiveOrder, lots: int, price:
         size=lots,
         taker=taker,
         maker=maker,
-        taker_fee_ppm=state.config.taker_fee_ppm,
-        maker_fee_ppm=state.config.maker_fee_ppm,
+        taker_fee_ppm=planned.fees[0],
+        maker_fee_ppm=planned.fees[1],
         matched_ms=state.now_ms,
-        open_interest_delta=open_interest_delta,
+        open_interest_delta=planned.open_interest_delta,
     )
     state.fills[fill.id] = fill
     taker.count_live(1)
     maker.count_live(1)
     state.count(taker, lots, price)
     state.count(maker, lots, price)
-    taker.venue.unsettled_open_interest += open_interest_delta
+    taker.venue.unsettled_open_interest += planned.open_interest_delta
     state.hold(fill)
     state.queue.add(fill)
     state.recorder.fill(fill)

@@ -18,8 +18,8 @@ from ouro.units import (
     from_micro,
     plain,
 )
-from relayer.core.config import CoreConfig
 from relayer.core.errors import RefusedError
+from relayer.core.fee_schedule import Fees
 from relayer.core.inputs import Place
 from relayer.core.orders import LiveOrder
 from relayer.core.state import State
@@ -95,8 +95,8 @@ def check_revision(order: Order, item: Place) -> None:
         )
 
 
-def check_form(order: Order, market: Market, config: CoreConfig, client_id: str) -> None:
-    """Rules that need nothing but the order and the market's tick."""
+def check_form(order: Order, market: Market, fees: Fees, client_id: str) -> None:
+    """Rules that need nothing but the order, the market's tick and what its owner pays."""
     if len(client_id) > MAX_CLIENT_ID:
         raise RefusedError(400, "bad_client_id", f"clientId is longer than {MAX_CLIENT_ID} characters", "clientId")
     if not 0 < order.size <= MAX_SIZE_LOTS:
@@ -123,14 +123,13 @@ def check_form(order: Order, market: Market, config: CoreConfig, client_id: str)
             f"an {order.time_in_force} order cannot be post-only: use GTT for post-only orders",
             "postOnly",
         )
-    fee = config.maker_fee_ppm if order.post_only else max(config.taker_fee_ppm, config.maker_fee_ppm)
-    if order.is_one_shot:
-        fee = config.taker_fee_ppm
+    taker_ppm, maker_ppm = fees
+    fee = maker_ppm if order.post_only else taker_ppm if order.is_one_shot else max(taker_ppm, maker_ppm)
     if order.max_fee_ppm < fee:
         raise RefusedError(
             400,
             "fee_cap_too_low",
-            f"maxFeePpm {order.max_fee_ppm} is below the venue's fee of {fee} ppm: sign at least {fee}",
+            f"maxFeePpm {order.max_fee_ppm} is below the fee of {fee} ppm that this account pays: sign at least {fee}",
             "maxFeePpm",
         )
 

@@ -13,6 +13,7 @@ from ouro.ledger import Ledger
 from ouro.maths import fees, margin
 from ouro.units import PPM, SCALE
 from relayer.core.accounts import AccountEntry
+from relayer.core.fee_schedule import FeeSchedule
 from relayer.core.fills import MatchedFill
 from relayer.core.orders import LiveOrder
 from relayer.core.venue import Venue
@@ -73,14 +74,14 @@ class ShadowAccount:
 class Shadow:
     """Recomputes accounts and answers what they may do."""
 
-    __slots__ = ("_buffer_ppm", "_fee_ppm", "ledger", "pending", "time_s", "venues")
+    __slots__ = ("_buffer_ppm", "_fees", "ledger", "pending", "time_s", "venues")
 
-    def __init__(self, venues: Mapping[int, Venue], ledger: Ledger, fee_ppm: int, buffer_ppm: int) -> None:
+    def __init__(self, venues: Mapping[int, Venue], ledger: Ledger, schedule: FeeSchedule, buffer_ppm: int) -> None:
         self.venues = venues
         self.ledger = ledger
         self.pending: dict[tuple[str, int], int] = {}
         self.time_s = 0
-        self._fee_ppm = fee_ppm
+        self._fees = schedule
         self._buffer_ppm = buffer_ppm
 
     def of(self, entry: AccountEntry) -> ShadowAccount:
@@ -126,6 +127,7 @@ class Shadow:
         sells, lots, limit.
         """
         total = 0
+        fee_ppm = max(self._fees.of(entry.owner))
         exposures = entry.exposures
         market_ids = list(account.positions)
         market_ids.extend(market_id for market_id in exposures if market_id not in account.positions)
@@ -155,9 +157,9 @@ class Shadow:
             imf = venue.imf_ppm
             long = margin.requirement(size + buys, index, imf) + buy_loss
             short = margin.requirement(size - sells, index, imf) + sell_loss
-            if self._fee_ppm > 0:
-                long += fees.fee(buy_notional, self._fee_ppm)
-                short += fees.fee(sell_notional, self._fee_ppm)
+            if fee_ppm > 0:
+                long += fees.fee(buy_notional, fee_ppm)
+                short += fees.fee(sell_notional, fee_ppm)
             total += max(long, short)
         return total
 
@@ -189,7 +191,7 @@ class Shadow:
             venue,
             -lots if order.sell else lots,
             order.limit_price,
-            fees.fee(lots * order.limit_price, max(self._fee_ppm, 0)),
+            fees.fee(lots * order.limit_price, max(0, *self._fees.of(entry.owner))),
         )
         if order.reduce_only and not stale and self._covers(after):
             return True

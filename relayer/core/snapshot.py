@@ -24,6 +24,7 @@ from relayer.core.accounts import AccountEntry, Exposure, Reservation
 from relayer.core.book import Book, BookSide
 from relayer.core.columns import Columns
 from relayer.core.config import CoreConfig
+from relayer.core.fee_schedule import FeeSchedule
 from relayer.core.fills import Batch, FillStatus, MatchedFill
 from relayer.core.orders import Lineage, LiveOrder, Status
 from relayer.core.recorder import Recorder
@@ -168,13 +169,14 @@ FIELDS: dict[type, Fields] = {
             "expiries",
             "forgettings",
         ),
-        derived=("config", "matcher", "reserved", "disarms", "waiting"),
+        derived=("config", "fees", "matcher", "reserved", "disarms", "waiting"),
     ),
     AccountEntry: Fields(
         written=("owner", "subaccount", "open_orders", "exposures", "reservations", "client_ids", "disarms"),
         derived=("key", "shadow", "unsettled"),
     ),
     Lineage: Fields(written=("newest",), derived=("live_fills",)),
+    FeeSchedule: Fields(written=(), derived=("_cache", "_chain", "_default", "_today")),
     Recorder: Fields(written=("seq", "input_seq", "trail"), derived=("_orders", "_fills", "_venues")),
     Waiting: Fields(
         written=(),
@@ -260,6 +262,7 @@ def _write_chain(state: State, _: _Links) -> object:
 
 def _read_chain(state: State, _: _Links, data: Row) -> None:
     snapshot_chain.read(state.chain, data)
+    state.fees.follow(state.chain.head, state.chain.time_s)
 
 
 def _write_venues(state: State, _: _Links) -> object:

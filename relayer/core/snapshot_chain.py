@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from ouro.codec import PositionWord
+from ouro.codec import FeeTier, PositionWord
 from ouro.ledger import Account, Ledger, MarketLedger
 from ouro.markets import Market
 from relayer.core.chain_state import Block, Chain, ChainState, PendingWithdrawal, SessionKey
@@ -26,6 +26,7 @@ FIELDS: dict[type, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ChainState: (
         (
             "account_stamps",
+            "fee_tiers",
             "head",
             "key_signers",
             "keys",
@@ -33,6 +34,7 @@ FIELDS: dict[type, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "owners",
             "slot_stamps",
             "used_nonces",
+            "volumes",
             "withdrawals",
         ),
         ("operator",),
@@ -108,12 +110,15 @@ def _write_state(state: ChainState) -> object:
         list(state.owners),
         [(names, msgspec.structs.astuple(key)) for names, key in state.keys.items()],
         list(state.key_signers),
+        [msgspec.structs.astuple(tier) for tier in state.fee_tiers],
+        list(state.volumes.items()),
         _write_ledger(state.ledger),
     )
 
 
 def _read_state(data: Row, operator: str) -> ChainState:
-    head, withdrawals, used_nonces, slot_stamps, account_stamps, owners, keys, key_signers, ledger = data
+    head, withdrawals, used_nonces, slot_stamps, account_stamps, owners, keys, key_signers, *others = data
+    tiers, volumes, ledger = others
     state = ChainState(_read_ledger(ledger), operator)
     state.head = head
     state.withdrawals = {number: PendingWithdrawal(*row) for number, row in withdrawals}
@@ -123,6 +128,8 @@ def _read_state(data: Row, operator: str) -> ChainState:
     state.owners = dict.fromkeys(owners)
     state.keys = {(owner, key): SessionKey(tuple(markets), *others) for (owner, key), (markets, *others) in keys}
     state.key_signers = dict.fromkeys(key_signers)
+    state.fee_tiers = tuple(FeeTier(*row) for row in tiers)
+    state.volumes = {owner: tuple((day, notional) for day, notional in days) for owner, days in volumes}
     return state
 
 

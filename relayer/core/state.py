@@ -10,6 +10,7 @@ from ouro.markets import MarketState
 from relayer.core.accounts import AccountEntry, AccountKey
 from relayer.core.chain_state import Chain, SessionKey
 from relayer.core.config import CoreConfig
+from relayer.core.fee_schedule import FeeSchedule
 from relayer.core.fills import Batch, FillQueue, MatchedFill
 from relayer.core.matching import Matcher
 from relayer.core.native import mypyc_attr
@@ -41,13 +42,9 @@ class State:
         self.now_ms = 0
         self.chain = Chain(config.markets, config.operator, (config.exchange, config.vault, config.oracle))
         self.venues: dict[int, Venue] = {market.id: Venue(market) for market in config.markets}
-        self.shadow = Shadow(
-            self.venues,
-            self.chain.head.ledger,
-            max(config.taker_fee_ppm, config.maker_fee_ppm),
-            config.margin_buffer_ppm,
-        )
-        self.matcher = Matcher(self.shadow, config.taker_fee_ppm, config.maker_fee_ppm)
+        self.fees = FeeSchedule((config.taker_fee_ppm, config.maker_fee_ppm), self.chain.head)
+        self.shadow = Shadow(self.venues, self.chain.head.ledger, self.fees, config.margin_buffer_ppm)
+        self.matcher = Matcher(self.shadow, self.fees)
         self.recorder = Recorder()
         self.accounts: dict[AccountKey, AccountEntry] = {}
         self.orders: dict[bytes, LiveOrder] = {}
@@ -289,6 +286,7 @@ class State:
     def recompute(self) -> None:
         """Forgets every derived figure after the chain or the set of unsettled fills changed."""
         head, ledger = self.chain.head, self.chain.head.ledger
+        self.fees.follow(head, self.chain.time_s)
         self.shadow.ledger = ledger
         self.shadow.time_s = self.time_s
         for market_id, market in ledger.markets.items():

@@ -6,10 +6,11 @@ from random import Random
 from typing import Any
 
 from relayer.core.inputs import BatchBuilt
-from tests.unit.relayer_core.exchange_model import BTC_PRICE, ETH_PRICE, Venue, address
+from tests.unit.relayer_core.exchange_model import BTC_PRICE, ETH_PRICE, EXCHANGE, Venue, address
 
 ROLES = ("maker", "taker", "other", "poor")
 MODES = ("CANCEL_TAKER", "CANCEL_MAKER", "CANCEL_BOTH", "DECREMENT")
+TIERS = [400 << 16 | 50, 200 << 32 | 300 << 16, 2_000 << 32 | 200 << 16 | 0xFFFF & -30]
 BASE = {1: BTC_PRICE, 2: ETH_PRICE}
 
 
@@ -22,6 +23,9 @@ class Day:
         self.venue = Venue(max_unsettled_fills=60)
         for role in ROLES:
             self.venue.deposit(role, 300 if role == "poor" else 20_000)
+        if rng.random() < 0.5:
+            self.venue.log(EXCHANGE, "FeeTiersSet", tiers=TIERS)
+            self.venue.mine()
         self.safe_height = len(self.venue.blocks)
         self.open_ids: list[tuple[str, str]] = []
 

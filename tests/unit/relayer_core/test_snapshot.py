@@ -28,7 +28,7 @@ OPAQUE = (CoreConfig, Matcher)
 """Made anew from the configuration."""
 WRITTEN_WHOLE: dict[type, tuple[str, ...]] = {
     FillQueue: ("_fills",),
-    Shadow: ("pending", "time_s", "venues", "ledger", "_fee_ppm", "_buffer_ppm"),
+    Shadow: ("pending", "time_s", "venues", "ledger", "_fees", "_buffer_ppm"),
 }
 
 
@@ -91,6 +91,7 @@ TIMERS_AND_CACHES = {
     "AccountEntry": ("shadow",),
     "State": ("expiries", "forgettings", "disarms"),
     "Waiting": ("times", "dirty"),
+    "FeeSchedule": ("_cache",),
 }
 WAITING = ("watches", "leaving", "backlog", "children", "successors", "groups")
 IN_ANY_ORDER = (*WAITING, "slots", "nonces", "spent", "key_reserved", "reserved", "client_ids", "pending", "disarms")
