@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from relayer.core import conditional, rules
+from relayer.core import condition_rules, conditional, rules
 from relayer.core.errors import RefusedError
 from relayer.core.orders import LiveOrder, Status
 from relayer.core.state import State
+from relayer.core.waiting import Stage
 
 REPLACED = "replaced"
 
@@ -22,10 +23,58 @@ Enter = Callable[[State, LiveOrder], None]
 
 def amend(state: State, new: LiveOrder, expected_filled: int, enter: Enter) -> None:
     """Replaces an order; `enter` is the ordinary path into the book. Raises RefusedError with all as it was."""
-    if new.arm_price:
-        raise RefusedError(400, "condition_unsupported", "armPrice is not supported yet: amend without it", "armPrice")
     old = find(state, new)
+    if condition_rules.arms_later(old, new):
+        condition_rules.check_waiting_amend(old, new, expected_filled, state)
+        rules.check_key(new, state)
+        rules.check_listing(new)
+        wait_to_amend(state, old, new)
+        return
+    if old.amend_waits:
+        raise RefusedError(
+            409,
+            "amend_waits",
+            f"the order {old.hex_id} is itself an amend in waiting: cancel it and sign another one",
+            "replaces",
+        )
     _check_expected(old, expected_filled)
+    _amend_now(state, old, new, enter)
+
+
+def wait_to_amend(state: State, old: LiveOrder, new: LiveOrder) -> None:
+    """Files an amend that is to be carried out once the index price has reached its arm price. It ends when the order
+    that it amends does.
+    """
+    new.amend_waits = True
+    state.remember(new)
+    conditional.wait_hidden(state, new)
+    if not old.trails:
+        old.trails = True
+        state.recorder.order(old)
+
+
+def carry_out(state: State, new: LiveOrder, enter: Enter) -> None:
+    """Carries out an amend that has waited; one that is refused now ends with that reason, and those after it too."""
+    waiting = state.waiting
+    waiting.unlink(new)
+    new.amend_waits = False
+    new.status = Status.OPEN
+    del new.account.open_orders[new.id]
+    try:
+        _amend_now(state, find(state, new), new, enter)
+    except RefusedError as refusal:
+        if refusal.code == "settlement_backlog":
+            new.amend_waits = True
+            state.wait(new, Stage.BACKLOG)
+        else:
+            state.cancel(new, refusal.code)
+        return
+    successor = waiting.successors.get(new.id)
+    if successor is not None:
+        conditional.advance(state, successor)
+
+
+def _amend_now(state: State, old: LiveOrder, new: LiveOrder, enter: Enter) -> None:
     inherit(state, old, new)
     if old.level is not None:
         state.set_aside(old)
@@ -81,6 +130,7 @@ def inherit(state: State, old: LiveOrder, new: LiveOrder) -> None:
     new.client_id = new.client_id or old.client_id
     new.filled = old.filled
     new.oco, new.immediate = old.oco, new.immediate or old.immediate
+    condition_rules.check_immediate(new.immediate, new.post_only)
     new.not_before_ms = new.not_before_ms or old.not_before_ms
     new.parent, new.parent_met = old.parent, old.parent_met
     if new.parent in state.orders:
@@ -105,7 +155,11 @@ def replace(state: State, old: LiveOrder, new: LiveOrder, enter: Enter) -> None:
     keeps = not waits and keeps_place(old, new)
     was_hidden = old.hidden
     new.succeed(old)
-    state.remember(new)
+    new.hidden = was_hidden
+    if new.placed:
+        state.occupy(new)
+    else:
+        state.remember(new)
     if keeps and (not new.reduce_only or state.fit_to_position(new)):
         state.replace(old, new)
         state.close(old, Status.CANCELED, REPLACED)

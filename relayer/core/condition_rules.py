@@ -17,6 +17,8 @@ MAX_NAME = 64
 MAX_GROUP = 10
 """Orders that one fill may end."""
 MAX_CHILDREN = 10
+MAX_AMENDS = 50
+"""Amends of one order that may wait."""
 
 
 def check_form(item: Place, order: Order, window_s: int) -> None:
@@ -39,10 +41,7 @@ def check_form(item: Place, order: Order, window_s: int) -> None:
             "sign GTT with a slot, and ask for immediate to trade at once or not at all",
             "timeInForce",
         )
-    if item.immediate and order.post_only:
-        raise RefusedError(
-            400, "post_only_immediate", "an immediate order takes liquidity, a post-only one never does", "postOnly"
-        )
+    check_immediate(item.immediate, order.post_only)
     if len(item.oco) > MAX_NAME:
         raise RefusedError(400, "bad_oco", f"oco is longer than {MAX_NAME} characters", "oco")
     if item.not_before_ms and not 0 < item.not_before_ms < (order.expiry - window_s) * 1000:
@@ -68,6 +67,64 @@ def check_form(item: Place, order: Order, window_s: int) -> None:
             "child_not_reduce_only",
             "an order that waits for a parent closes what the parent opened: sign it reduce-only",
             "reduceOnly",
+        )
+
+
+def check_immediate(immediate: bool, post_only: bool) -> None:
+    """An order cannot be both."""
+    if immediate and post_only:
+        raise RefusedError(
+            400, "post_only_immediate", "an immediate order takes liquidity, a post-only one never does", "postOnly"
+        )
+
+
+def arms_later(old: LiveOrder, new: LiveOrder) -> bool:
+    """Whether an amend is to wait: for its arm price, or for the one before it."""
+    if not new.arm_price:
+        return False
+    index_price = new.venue.index_price
+    return old.amend_waits or not (index_price >= new.arm_price if new.sell else index_price <= new.arm_price)
+
+
+def check_waiting_amend(old: LiveOrder, new: LiveOrder, expected_filled: int, state: State) -> None:
+    """Rules on an amend that waits for the index price."""
+    if expected_filled >= 0:
+        raise RefusedError(
+            400,
+            "expected_filled_waits",
+            "expectedFilled is asked now, an amend with an armPrice comes later: leave one of them out",
+            "expectedFilled",
+        )
+    waiting = state.waiting.successors
+    if old.id in waiting:
+        raise RefusedError(
+            409,
+            "amend_waits",
+            f"another amend of {old.hex_id} waits already: name {waiting[old.id].hex_id}, or cancel that one first",
+            "replaces",
+        )
+    if old.amend_waits and (new.arm_price <= old.arm_price if new.sell else new.arm_price >= old.arm_price):
+        raise RefusedError(
+            400,
+            "bad_arm_price",
+            f"armPrice {new.arm_price} must be reached after {old.arm_price}, that of the amend before it: a "
+            f"{'higher' if new.sell else 'lower'} one",
+            "armPrice",
+        )
+    count, before = 1, old
+    while before.amend_waits:
+        count, before = count + 1, state.orders[before.replaces]
+    if count > MAX_AMENDS:
+        raise RefusedError(
+            422, "too_many_amends", f"{MAX_AMENDS} amends of one order wait already: cancel some first", "replaces"
+        )
+    if len(new.account.open_orders) >= state.config.max_open_orders:
+        raise RefusedError(
+            422,
+            "too_many_orders",
+            f"the subaccount already has {len(new.account.open_orders)} open orders, amends in waiting among them: "
+            "cancel some first",
+            "account",
         )
 
 

@@ -152,10 +152,10 @@ def attach(state: State, child: LiveOrder) -> None:
 
 
 def _next_stage(state: State, order: LiveOrder) -> Stage:
+    if order.amend_waits:
+        return Stage.CHAIN if state.orders[order.replaces].amend_waits else Stage.PRICE
     if order.not_before_ms > state.now_ms:
         return Stage.TIME
     if order.parent and not order.parent_met:
         return Stage.PARENT
-    if order.amend_waits and state.orders[order.replaces].amend_waits:
-        return Stage.CHAIN
     return Stage.PRICE

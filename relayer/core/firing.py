@@ -7,7 +7,7 @@ it fires, and no single input long.
 
 from __future__ import annotations
 
-from relayer.core import conditional, rules
+from relayer.core import amending, conditional, rules
 from relayer.core.errors import RefusedError
 from relayer.core.orders import LiveOrder, Status
 from relayer.core.placing import enter
@@ -47,6 +47,10 @@ def _fire(state: State, order: LiveOrder) -> None:
     reason, or waits when only settlement is behind.
     """
     state.waiting.unfile(order)
+    if order.amend_waits:
+        amending.carry_out(state, order, enter)
+        conditional.follow(state)
+        return
     try:
         rules.check_key(order, state)
         rules.check_budget(order, state)
@@ -62,5 +66,4 @@ def _fire(state: State, order: LiveOrder) -> None:
         return
     del order.account.open_orders[order.id]
     order.status = Status.OPEN
-    order.hidden = False
     enter(state, order)

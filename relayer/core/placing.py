@@ -58,6 +58,7 @@ def _place_new(state: State, live: LiveOrder) -> None:
 
 def enter(state: State, order: LiveOrder) -> None:
     """Matches an order against the book, then lets the rest of it rest, or ends it when it may not."""
+    order.hidden = False
     room = max(0, state.max_unsettled_fills - len(state.unsettled))
     if order.reduce_only or order.remaining <= state.shadow.reducible(order.account, order):
         # Reductions pass whatever the backlog, a batch at a time.

@@ -85,11 +85,15 @@ class State:
         self.placed += 1
         order.placed = self.placed
         self.orders[order.id] = order
+        self.occupy(order)
+        heapq.heappush(self.forgettings, (order.expiry + 1, order.placed, order.id))
+
+    def occupy(self, order: LiveOrder) -> None:
+        """Gives an order its client id and its slot, which an amend gets only when it is carried out."""
         if order.client_id:
             order.account.client_ids[order.client_id] = order
-        if not order.one_shot:
+        if not order.one_shot and not order.amend_waits:
             self.slots[order.signer, order.slot] = SlotUse(order.generation, order.id)
-        heapq.heappush(self.forgettings, (order.expiry + 1, order.placed, order.id))
 
     def rest(self, order: LiveOrder) -> None:
         """Puts what remains of an order into the book."""

@@ -89,21 +89,23 @@ class Waiting:
 
     def link(self, order: LiveOrder) -> None:
         """Files an order that is live or waits under its group, its parent and what it is to replace."""
+        if order.amend_waits:
+            self.successors[order.replaces] = order
+            return
         if order.oco:
             self.groups.setdefault(group_of(order), {})[order.id] = order
         if order.parent:
             self.children.setdefault(order.parent, {})[order.id] = order
-        if order.amend_waits:
-            self.successors[order.replaces] = order
 
     def unlink(self, order: LiveOrder) -> None:
         """Takes an order that has ended out of all three."""
+        if order.amend_waits:
+            del self.successors[order.replaces]
+            return
         if order.oco:
             _discard(self.groups, group_of(order), order)
         if order.parent:
             _discard(self.children, order.parent, order)
-        if order.amend_waits and self.successors.get(order.replaces) is order:
-            del self.successors[order.replaces]
 
     def adopt(self, old: LiveOrder, new: LiveOrder) -> list[LiveOrder]:
         """What waits for an order waits for the revision that replaced it; answers those orders."""
@@ -113,7 +115,7 @@ class Waiting:
         self.children[new.id] = children
         for child in children.values():
             child.parent = new.id
-        return list(children.values())
+        return sorted(children.values(), key=lambda child: child.placed)
 
     def touch(self, order: LiveOrder) -> None:
         """An order filled or ended: `links.follow` looks at those that hang on it."""

@@ -367,6 +367,7 @@ class Venue:
     ) -> Ack:
         """Signs the next revision of an order with what changes and sends it as its amend."""
         signed = self.signed[bytes.fromhex(order_id[2:])]
+        asked = {name: changes.pop(name) for name in ASKED if name in changes}
         order = signed.order.but(**({"revision": signed.order.revision + 1} | changes))
         return self.command(
             self.place_input(
@@ -375,6 +376,7 @@ class Venue:
                 signed.signer,
                 replaces=bytes.fromhex((replaces or order_id)[2:]),
                 expected_filled=expected_filled,
+                **asked,
             )
         )
 

@@ -31,7 +31,7 @@ class Day:
 
     def step(self) -> None:
         """One thing happens."""
-        kinds = ["place"] * 12 + ["wait"] * 4 + ["amend"] * 5 + ["cancel"] * 3 + ["settle"] * 3
+        kinds = ["place"] * 12 + ["wait"] * 4 + ["trail"] + ["amend"] * 5 + ["cancel"] * 3 + ["settle"] * 3
         kinds += ["tick", "block", "cancel_named", "cancel_all", "after"]
         if not self.calm:
             kinds += ["price", "reject", "drop", "reorg", "withdraw", "reserve"]
@@ -126,6 +126,31 @@ class Day:
         )
         if ack.ok:
             self.open_ids.append((role, ack.order_id))
+
+    def _trail(self) -> None:
+        """A stop with amends in waiting, some of which the index price may reach."""
+        rng, venue = self.rng, self.venue
+        market, side = rng.choice([1, 1, 2]), rng.choice(["BUY", "SELL"])
+        base, ahead = BASE[market], 1 if side == "SELL" else -1
+        role, step = rng.choice(ROLES), 100 * rng.randrange(1, 12)
+        ack = venue.place(
+            role,
+            side,
+            rng.choice([7, 40, 900]),
+            base - ahead * 3_000,
+            market=market,
+            trigger="AT_OR_BELOW" if side == "SELL" else "AT_OR_ABOVE",
+            trigger_price=base - ahead * rng.choice([-500, 500, 2_000]),
+            reduce_only=rng.random() < 0.5,
+            immediate=rng.random() < 0.5,
+        )
+        for number in range(1, rng.randrange(2, 6)):
+            if not ack.ok:
+                return
+            self.open_ids.append((role, ack.order_id))
+            order = venue.signed[bytes.fromhex(ack.order_id[2:])].order
+            arm = base + ahead * number * step
+            ack = venue.amend(ack.order_id, arm_price=arm, trigger_price=order.trigger_price + ahead * step)
 
     def _is_open(self, order_id: str) -> bool:
         state = self.venue.core.order(bytes.fromhex(order_id[2:]))

@@ -447,10 +447,3 @@ def test_an_amended_order_stays_in_its_group(venue: Venue) -> None:
     venue.place("maker", "SELL", 1, P - 400)
     assert state_of(venue, other) == ("CANCELED", 0, "oco")
     assert state_of(venue, newer) == ("OPEN", 5, "")
-
-
-def test_an_amend_that_is_to_wait_for_a_price_is_refused(venue: Venue) -> None:
-    old = venue.place("maker", "SELL", 5, P)
-    order = venue.signed[bytes.fromhex(old.order_id[2:])].order.but(revision=1)
-    item = venue.place_input(order, replaces=bytes.fromhex(old.order_id[2:]), arm_price=P)
-    assert venue.command(item).error_code == "condition_unsupported"
