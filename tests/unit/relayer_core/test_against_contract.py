@@ -13,7 +13,7 @@ from relayer.core.outputs import Ack, FillOutput, Output
 from relayer.settlement.fees import gas_limit
 from tests.support.chain import Receipt
 from tests.support.evm import Evm
-from tests.support.wire import wallet
+from tests.support.wire import Order, Signed, wallet
 from tests.support.world import PRICE, USDC, World
 
 ROLES = ("maker", "taker", "third")
@@ -55,6 +55,7 @@ class Exchange:
         self.said: dict[int, FillOutput] = {}
         self.nonce = 0
         self.slots = dict.fromkeys(ROLES, 0)
+        self.open: list[tuple[str, str, Order]] = []
         self.mine()
 
     def apply(self, item: object) -> list[Output]:
@@ -71,7 +72,9 @@ class Exchange:
         self.apply(Tick(evm.now * 1_000))
         self.apply(ChainBlock(self.number, keccak(text=str(self.number)), parent, evm.now, logs))
 
-    def place(self, role: str, side: str, market: int, price: int, size: int, kind: str, slot: int) -> Ack:
+    def place(
+        self, role: str, side: str, market: int, price: int, size: int, kind: str, slot: int, **fields: object
+    ) -> Ack:
         key = wallet(role)
         order = self.world.order(
             key,
@@ -81,10 +84,25 @@ class Exchange:
             size=size,
             time_in_force=kind,
             **({"slot": slot} if kind == "GTT" else {}),
+            **fields,
         )
-        signed = self.world.sign(key, order)
+        ack = self.send(self.world.sign(key, order))
+        if ack.order_status == "OPEN":
+            self.open.append((role, ack.order_id, order))
+        return ack
+
+    def amend(self, role: str, order_id: str, order: Order, **changes: object) -> Ack:
+        """Sends the next revision of an order."""
+        newer = order.but(revision=order.revision + 1, **changes)
+        ack = self.send(self.world.sign(wallet(role), newer), replaces=bytes.fromhex(order_id[2:]))
+        if ack.order_status == "OPEN":
+            self.open.append((role, ack.order_id, newer))
+        return ack
+
+    def send(self, signed: Signed, **asked: bytes) -> Ack:
         words = [word.to_bytes(32, "big") for word in signed.words]
-        ack = self.apply(Place(words[0], words[1], words[2], words[3], signed.id, signed.signer, ""))[-1]
+        item = Place(words[0], words[1], words[2], words[3], signed.id, signed.signer, "", **asked)
+        ack = self.apply(item)[-1]
         assert isinstance(ack, Ack)
         return ack
 
@@ -174,6 +192,24 @@ def test_margin_agrees_while_open_interest_scales_it(exchange: Exchange) -> None
     assert [fill for fill in exchange.said.values() if fill.status != "confirmed"] == []
 
 
+@pytest.mark.parametrize("seed", [8, 9, 10])
+def test_revisions_modes_tiers_and_referrers_agree(exchange: Exchange, seed: int) -> None:
+    """Every revision that the core matches settles, whatever was amended before; fees are those of each one's tier."""
+    governance = exchange.world.exchange.send(exchange.world.governance)
+    governance.set_fee_tiers([500 << 16 | 40, 5_000 << 32 | 300 << 16, 20_000 << 32 | 200 << 16 | 0xFFFF & -60])
+    governance.set_referrer_share(200_000)
+    exchange.world.exchange.send(wallet("third").address).register_referrer(0)
+    exchange.mine()
+    rng = Random(seed)
+    play(exchange, rng, 250, warps=(1, 30), with_amends=True)
+    fills = exchange.said.values()
+    assert {fill.status for fill in fills} == {"confirmed"}
+    assert len({(fill.taker_fee_ppm, fill.maker_fee_ppm) for fill in fills}) > 3
+    revisions = {order.revision for _, _, order in exchange.open}
+    assert max(revisions) >= 2
+    assert exchange.world.exchange.call.referrer(1)[2] > 0
+
+
 def test_a_fill_or_kill_order_of_sixteen_makers_settles_in_one_transaction(exchange: Exchange) -> None:
     for slot in range(1, 17):
         assert exchange.place("maker", "SELL", 1, PRICE[1], 10, "GTT", slot).ok
@@ -188,7 +224,22 @@ def test_a_fill_or_kill_order_of_sixteen_makers_settles_in_one_transaction(excha
     exchange.assert_shadow_is_storage()
 
 
-def play(exchange: Exchange, rng: Random, orders: int, warps: tuple[int, ...]) -> None:
+MODES = ("CANCEL_TAKER", "CANCEL_MAKER", "CANCEL_BOTH", "DECREMENT")
+
+
+def amend_one(exchange: Exchange, rng: Random) -> None:
+    """Changes an order that rests, now and then in price, now and then in size."""
+    core = exchange.core
+    known = [(each, core.order(bytes.fromhex(each[1][2:]))) for each in exchange.open[-20:]]
+    resting = [each for each, state in known if state is not None and state.status == "OPEN"]
+    if resting:
+        role, order_id, order = rng.choice(resting)
+        price = order.limit_price + 100 * rng.choice([0, 0, -4, 4])
+        size = rng.choice([order.size, order.size // 2 + 1, order.size + 100])
+        exchange.amend(role, order_id, order, limit_price=price, size=size)
+
+
+def play(exchange: Exchange, rng: Random, orders: int, warps: tuple[int, ...], *, with_amends: bool = False) -> None:
     """Traders place orders at random; at times a batch is settled, at times the clock goes on. In the end all is
     settled, and what the core holds is what the contract holds.
     """
@@ -199,7 +250,13 @@ def play(exchange: Exchange, rng: Random, orders: int, warps: tuple[int, ...]) -
         price = PRICE[market] + 100 * rng.randrange(-15, 16)
         kind = rng.choice(["GTT", "GTT", "IOC", "FOK"])
         size = rng.choice([1, 50, 3_000, 20_000])
-        ack = exchange.place(role, rng.choice(["BUY", "SELL"]), market, price, size, kind, exchange.slots[role])
+        fields: dict[str, object] = {}
+        if with_amends:
+            fields = {"self_trade": rng.choice(MODES), "referrer": rng.choice([0, 1])}
+            for _ in range(2):
+                amend_one(exchange, rng)
+        side = rng.choice(["BUY", "SELL"])
+        ack = exchange.place(role, side, market, price, size, kind, exchange.slots[role], **fields)
         accepted += ack.ok
         if rng.random() < 0.25:
             exchange.settle()
