@@ -23,7 +23,7 @@ import httpx
 import msgspec
 from eth_account.signers.local import LocalAccount
 
-from ouro.client import batches, composed, reads, trading, triggers
+from ouro.client import amends, batches, composed, reads, trading, triggers
 from ouro.client.calls import Call, Flow
 from ouro.client.config import ClientConfig
 from ouro.client.errors import ClientError, UnreachableError
@@ -139,6 +139,8 @@ class OuroClient(_Client):
     submit = _blocking(trading.submit)
     place_limit_order = _blocking(trading.place_limit_order)
     place_market_order = _blocking(trading.place_market_order)
+    build_amend = _blocking(amends.build_amend)
+    submit_amend = _blocking(amends.submit_amend)
     submit_batch = _blocking(batches.submit_batch)
     build_stop_limit = _blocking(triggers.build_stop_limit)
     build_stop_market = _blocking(triggers.build_stop_market)
@@ -232,6 +234,8 @@ class AsyncOuroClient(_Client):
     submit = _awaited(trading.submit)
     place_limit_order = _awaited(trading.place_limit_order)
     place_market_order = _awaited(trading.place_market_order)
+    build_amend = _awaited(amends.build_amend)
+    submit_amend = _awaited(amends.submit_amend)
     submit_batch = _awaited(batches.submit_batch)
     build_stop_limit = _awaited(triggers.build_stop_limit)
     build_stop_market = _awaited(triggers.build_stop_market)

@@ -138,9 +138,12 @@ def build_limit_order(
     client_id: str | None = None,
     max_fee_ppm: int = DEFAULT_MAX_FEE_PPM,
     slot: int | None = None,
+    self_trade: SelfTrade | str = SelfTrade.CANCEL_TAKER,
+    referrer: int = 0,
 ) -> Flow[SignedOrder]:
     """Sign a limit order without sending it: `size` in the base asset, `price` in USDC, both human decimals.
 
+    `self_trade` says what happens when it meets an own order, `referrer` is the number of who gets a share of its fees.
     The signed expiry is the shown one plus the settlement window. Raises `ValueError` for a size that is not whole
     lots, a price that is not on the tick, or an unknown market.
     """
@@ -165,6 +168,8 @@ def build_limit_order(
         client_id=client_id,
         max_fee_ppm=max_fee_ppm,
         slot=slot,
+        self_trade=SelfTrade(self_trade.upper()),
+        referrer=referrer,
     )
 
 
@@ -231,6 +236,7 @@ def sign_order(
     trigger: Trigger = Trigger.NONE,
     trigger_price: int = 0,
     self_trade: SelfTrade = SelfTrade.CANCEL_TAKER,
+    referrer: int = 0,
     conditions: Conditions = NO_CONDITIONS,
 ) -> SignedOrder:
     """Complete and sign an order given in lots and price units: slot, generation, settlement window."""
@@ -260,7 +266,7 @@ def sign_order(
         slot=slot,
         generation=generation,
         revision=0,
-        referrer=0,
+        referrer=referrer,
     )
     return sign_message(session, domain, order, random_client_id() if client_id is None else client_id, conditions)
 
@@ -295,6 +301,8 @@ def place_limit_order(
     expires_in_seconds: int | None = None,
     client_id: str | None = None,
     max_fee_ppm: int = DEFAULT_MAX_FEE_PPM,
+    self_trade: SelfTrade | str = SelfTrade.CANCEL_TAKER,
+    referrer: int = 0,
 ) -> Flow[PlacedOrder]:
     """Sign and send a limit order. Takes another order slot by itself when the drawn one is in use.
 
@@ -316,6 +324,8 @@ def place_limit_order(
             client_id=client_id,
             max_fee_ppm=max_fee_ppm,
             slot=slot,
+            self_trade=self_trade,
+            referrer=referrer,
         )
         try:
             return (yield from submit(session, signed))

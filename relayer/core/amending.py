@@ -27,7 +27,7 @@ def amend(state: State, new: LiveOrder, expected_filled: int, enter: Enter) -> N
     if condition_rules.arms_later(old, new):
         condition_rules.check_waiting_amend(old, new, expected_filled, state)
         rules.check_key(new, state)
-        rules.check_listing(new)
+        rules.check_to_wait(new, state)
         wait_to_amend(state, old, new)
         return
     if old.amend_waits:
@@ -210,7 +210,7 @@ def _check(state: State, old: LiveOrder, new: LiveOrder) -> None:
     rules.check_slot(new, state)
     rules.check_count(new, state)
     if conditional.must_wait(state, new):
-        rules.check_listing(new)
+        rules.check_to_wait(new, state)
         return
     rules.check_budget(new, state)
     rules.check_market(new, state)

@@ -45,7 +45,7 @@ def _place_new(state: State, live: LiveOrder) -> None:
     if live.parent:
         conditional.attach(state, live)
     if conditional.must_wait(state, live):
-        rules.check_listing(live)
+        rules.check_to_wait(live, state)
         state.remember(live)
         conditional.wait_hidden(state, live)
     else:

@@ -322,17 +322,25 @@ def check_account(order: LiveOrder, state: State) -> None:
 
 def check_least_size(order: LiveOrder, state: State) -> None:
     """Small orders cost as much to keep as large ones; closing what is left of a position must stay possible."""
-    held = abs(state.shadow.of(order.account).size(order.venue.id))
-    least, lots = state.config.min_notional, order.remaining
-    if lots * order.limit_price < least and not (order.reduce_only and lots >= held):
+    least, notional = state.config.min_notional, order.size * order.limit_price
+    if notional >= least:
+        return
+    if not order.reduce_only or order.remaining < abs(state.shadow.of(order.account).size(order.venue.id)):
         enough = -(-least // order.limit_price)
         raise RefusedError(
             422,
             "order_too_small",
-            f"{lots} lots at {order.limit_price} are worth {_usdc(lots * order.limit_price)}, orders begin at "
-            f"{_usdc(least)}: sign at least {enough} lots, or a reduce-only order that closes the whole position",
+            f"{order.size} lots at {order.limit_price} are worth {_usdc(notional)}, orders begin at {_usdc(least)}: "
+            f"sign at least {enough} lots, or a reduce-only order that closes the whole position",
             "size",
         )
+
+
+def check_to_wait(order: LiveOrder, state: State) -> None:
+    """Rules for an order that waits: whatever depends on price and account is asked when it becomes live."""
+    check_listing(order)
+    if not order.reduce_only:
+        check_least_size(order, state)
 
 
 def free_slots(state: State, signer: str) -> tuple[int, ...]:

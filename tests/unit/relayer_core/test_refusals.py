@@ -221,6 +221,21 @@ def test_least_size(venue: Venue) -> None:
     assert ack.order_status == "OPEN"
 
 
+def test_least_size_of_orders_that_wait(venue: Venue) -> None:
+    fields = {"trigger": "AT_OR_ABOVE", "trigger_price": P + 10_000}
+    assert venue.place("taker", "BUY", 1, 900_000, **fields).error_code == "order_too_small"
+    assert venue.place("taker", "BUY", 2, 900_000, **fields).order_status == "UNTRIGGERED"
+
+
+def test_what_is_left_of_a_larger_order_may_be_small(venue: Venue) -> None:
+    venue.push(1, 400_000)
+    venue.mine()
+    order = venue.place("taker", "BUY", 5, 400_000)
+    venue.place("maker", "SELL", 4, 400_000)
+    assert venue.amend(order.order_id, size=6).ok
+    assert venue.levels() == ([(400_000, 2)], [])
+
+
 def hold(venue: Venue, lots: int) -> None:
     """The taker is long."""
     venue.place("maker", "SELL", lots, P)
