@@ -25,7 +25,6 @@ from relayer.api.bodies import (
 )
 from relayer.api.errors import ApiError, answer, item_answer, refusal_of
 from relayer.api.limits import Meter
-from relayer.api.openapi import body_of
 from relayer.api.venue import Venue, meter_of, venue_of
 from relayer.api.verifying import AnyCancel, wrong_signer
 from relayer.core.inputs import CancelAll, CancelAllAfter
@@ -42,7 +41,7 @@ _batch = msgspec.json.Decoder(CancelBatchBody)
 _cancel_all_after = msgspec.json.Decoder(CancelAllAfterBody)
 
 
-@router.delete("/v4/orders/batch", openapi_extra=body_of(CancelBatchBody))
+@router.delete("/v4/orders/batch")
 async def cancel_batch(request: Request) -> Response:
     """Carry out up to 50 cancels one after the other, with an answer for each; one that fails stops no other."""
     venue = venue_of(request)
@@ -60,7 +59,7 @@ async def cancel_batch(request: Request) -> Response:
     return answer(200, {"results": [_item(venue, next(acks) if told is None else told) for told in known]})
 
 
-@router.delete("/v4/orders", openapi_extra=body_of(CancelAnyBody))
+@router.delete("/v4/orders")
 async def cancel_any(request: Request) -> Response:
     """Cancel all orders of a subaccount (`cancelAll`, in one market or in all), or one by id or client id."""
     venue = venue_of(request)
@@ -70,7 +69,7 @@ async def cancel_any(request: Request) -> Response:
     return await _command(request, item, digest)
 
 
-@router.delete("/v4/orders/{order_id}", openapi_extra=body_of(CancelBody))
+@router.delete("/v4/orders/{order_id}")
 async def cancel(request: Request, order_id: str) -> Response:
     """Cancel one order."""
     venue = venue_of(request)
@@ -80,7 +79,7 @@ async def cancel(request: Request, order_id: str) -> Response:
     return await _command(request, item, digest)
 
 
-@router.post("/v4/orders/cancelAllAfter", openapi_extra=body_of(CancelAllAfterBody))
+@router.post("/v4/orders/cancelAllAfter")
 async def cancel_all_after(request: Request) -> Response:
     """Arm, renew or (0 seconds) disarm the switch that cancels all orders of a subaccount."""
     venue = venue_of(request)

@@ -25,7 +25,6 @@ from relayer.api.bodies import (
     read_uint,
 )
 from relayer.api.errors import ApiError, answer, item_answer, refusal_of
-from relayer.api.openapi import body_of
 from relayer.api.venue import Venue, meter_of, venue_of
 from relayer.core.outputs import Ack, OrderState
 
@@ -38,14 +37,14 @@ _batch = msgspec.json.Decoder(PlaceBatchBody)
 _verify = msgspec.json.Decoder(VerifyBody)
 
 
-@router.post("/v4/orders", openapi_extra=body_of(PlaceBody))
+@router.post("/v4/orders")
 async def place(request: Request) -> Response:
     """Place a signed order. The answer comes when the order is matched and on disk."""
     body = decode_body(await read_body(request), _place, _ORDER_SHAPE)
     return await _placed(request, "place", body)
 
 
-@router.patch("/v4/orders/{order_id}", openapi_extra=body_of(AmendBody))
+@router.patch("/v4/orders/{order_id}")
 async def amend(request: Request, order_id: str) -> Response:
     """Replace an open order by its next revision, as one step: refused, the old order stands as it was."""
     body = decode_body(await read_body(request), _amend, _ORDER_SHAPE)
@@ -54,7 +53,7 @@ async def amend(request: Request, order_id: str) -> Response:
     return await _placed(request, "amend", PlaceBody(**fields, replaces=replaces))
 
 
-@router.post("/v4/orders/batch", openapi_extra=body_of(PlaceBatchBody))
+@router.post("/v4/orders/batch")
 async def place_batch(request: Request) -> Response:
     """Place up to 50 orders one after the other, with an answer for each; one that is refused stops no other."""
     venue = venue_of(request)
@@ -75,7 +74,7 @@ async def place_batch(request: Request) -> Response:
     return answer(200, {"results": [_item(venue, result) for result in results]})
 
 
-@router.post("/v4/orders/verify", openapi_extra=body_of(VerifyBody))
+@router.post("/v4/orders/verify")
 async def verify(request: Request) -> Response:
     """Say whom an order's signature recovers to and which digest it must be over. Places nothing."""
     venue = venue_of(request)
@@ -106,6 +105,8 @@ async def read_by_client_id(request: Request, address: str = "", clientId: str =
     number = read_uint("subaccountNumber", 16, request.query_params.get("subaccountNumber", "0"))
     name = read_label("clientId", clientId)
     order = venue.engine.core.order_by_client_id(owner, number, name)
+    if order is not None and order.status == "UNTRIGGERED":
+        order = None  # anybody can guess a client id; who knows the order's hash has seen the order
     return await _found(venue, order, f"subaccount {number} of {owner} has no order of that clientId", "clientId")
 
 

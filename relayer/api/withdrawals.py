@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from relayer.api.bodies import WithdrawalBody, decode_body, read_body
 from relayer.api.errors import ApiError, answer, refusal_of
-from relayer.api.openapi import body_of
 from relayer.api.venue import Venue, meter_of, venue_of
 from relayer.core.inputs import ReserveWithdrawal
 from relayer.settlement import SignerError
@@ -23,7 +22,7 @@ CLOCK_SKEW_S = 15
 _withdrawal = msgspec.json.Decoder(WithdrawalBody)
 
 
-@router.post("/v4/withdrawals", openapi_extra=body_of(WithdrawalBody))
+@router.post("/v4/withdrawals")
 async def cosign(request: Request) -> Response:
     """Co-sign an instant withdrawal. Its amount is unavailable until it lands or its deadline has passed."""
     venue = venue_of(request)
