@@ -44,6 +44,7 @@ _REASONS = {
     429: "Beyond a rate limit; Retry-After says for how many seconds.",
     503: "Not now: starting, stopping, behind the chain, overloaded or the disk full. Retry-After says for how long.",
 }
+_GOOD = {200: "Done.", 201: "A new order was accepted."}
 _ALWAYS = (400, 404, 408, 413, 429, 503)
 _COMMAND = (401, 409, 422)
 
@@ -92,7 +93,7 @@ OPERATIONS: dict[tuple[str, str], tuple[str, Operation]] = {
         "placeOrder",
         Operation(
             "Place a signed order. The answer comes when the order is matched and on disk.",
-            {201: answers.PlacedAnswer},
+            {201: answers.PlacedAnswer, 200: answers.PlacedAnswer},
             bodies.PlaceBody,
             _ALWAYS + _COMMAND,
             links=_LINKS,
@@ -160,7 +161,7 @@ OPERATIONS: dict[tuple[str, str], tuple[str, Operation]] = {
         "amendOrder",
         Operation(
             "Replace an open order by its next revision, as one step: refused, the old order stands as it was.",
-            {201: answers.PlacedAnswer},
+            {201: answers.PlacedAnswer, 200: answers.PlacedAnswer},
             bodies.AmendBody,
             _ALWAYS + _COMMAND,
             (_ID,),
@@ -325,12 +326,12 @@ def _whole(bits: int) -> Schema:
 
 def _described(name: str, operation: Operation) -> Schema:
     responses: Schema = {}
-    counted = operation.refusals != ()
     for status in operation.refusals:
         headers = dict(_RATE_HEADERS) | (_RETRY_HEADER if status in (429, 503) else {})
         responses[str(status)] = _answer(_REASONS[status], answers.ErrorAnswer, headers)
     for status, kind in operation.answers.items():
-        responses[str(status)] = _answer("Done." if status < 300 else "Not so.", kind, _RATE_HEADERS if counted else {})
+        headers = _RATE_HEADERS if operation.refusals else {}
+        responses[str(status)] = _answer(_GOOD.get(status, "Not so."), kind, headers)
         if status < 300 and operation.links:
             responses[str(status)]["links"] = operation.links
     described: Schema = {"operationId": name, "summary": operation.summary, "responses": responses}

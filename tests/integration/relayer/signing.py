@@ -68,24 +68,25 @@ class Signing:
         else:
             market = self._random.choice(list(PRICES))
             now_ms = self._world.now_ms()
+            sell = message.get("side") == "SELL"
+            away = 100 * self._random.randint(-5, 20)
             message |= {
                 "market": market,
                 "account": key.address,
                 "subaccount": 0,
                 "size": self._random.randint(1, 300),
-                "limitPrice": PRICES[market] + 100 * self._random.randint(-20, 20),
+                "limitPrice": PRICES[market] + (away if sell else -away),
                 "generation": now_ms,
                 "expiry": now_ms // 1000 + 1_800,
                 "maxFeePpm": 1_000,
                 "revision": 0,
             }
             if self._random.random() < 0.8:
-                one_shot = message.get("timeInForce") != "GTT"
-                message |= {"trigger": "NONE", "triggerPrice": 0, "referrer": 0, "reduceOnly": False}
-                message |= {"slot": 0 if one_shot else self._random.randint(1, 60_000)}
-                message["postOnly"] = bool(message.get("postOnly")) and not one_shot
-        improved = {name: value for name, value in body.items() if name not in ("replaces", "conditions")}
-        if self._random.random() < 0.2:
+                # Most rest in the book, where there is more to do with them.
+                message |= {"trigger": "NONE", "triggerPrice": 0, "referrer": 0, "reduceOnly": False, "postOnly": False}
+                message |= {"timeInForce": "GTT", "slot": self._random.randint(1, 60_000)}
+        improved = {name: value for name, value in body.items() if name in ("order", "signature")}
+        if self._random.random() < 0.3:
             improved = body
         return {**improved, "order": message, "signature": self._signature(key, ORDER_TYPE, message)}
 
@@ -125,9 +126,12 @@ class Signing:
         except (AttributeError, KeyError, ValueError, TypeError, OverflowError):
             return "0x" + "11" * 65  # an invented field cannot be signed; the relayer has to say so
 
-    def note(self, body: Any, order_id: str) -> None:
+    def note(self, body: Any, response: Any) -> None:
         """Remembers an order that was accepted."""
-        self.placed[order_id] = body["order"]
+        if response.status_code in (200, 201) and isinstance(body, dict) and "order" in body:
+            told = response.json()
+            if "id" in told:
+                self.placed[told["id"]] = body["order"]
 
 
 def _typed(kind: str, value: Any) -> Any:
