@@ -10,8 +10,8 @@ import msgspec
 class OrderState(msgspec.Struct, frozen=True, rename="camel"):
     """An order after a change; `id` is its EIP-712 hash, as `parent` and `replaces` are.
 
-    `withheld` lots were taken off by a DECREMENT without a fill; `not_before` is in ms. What is `private` is for its
-    owner alone.
+    `withheld` lots were taken off by a DECREMENT without a fill; `not_before` is in ms. An order that was never live is
+    `private`: for its owner alone.
     """
 
     id: str

@@ -13,9 +13,7 @@ from indexer.store.order_schema import matches as match_table
 from indexer.store.order_schema import orders as order_table
 from indexer.store.query import first_row, rows
 
-SHORT_TERM, LONG_TERM = "0", "64"
-_PRIVATE = "UNTRIGGERED"
-"""Conditional orders that wait are for their owner alone; nobody is told of them here."""
+SHORT_TERM, CONDITIONAL, LONG_TERM, TWAP = "0", "32", "64", "128"
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,6 @@ class OrderFilter:
 
 def order(row: Mapping[str, Any], listing: Listing) -> dict[str, Any]:
     """One order; `totalFilled` counts matches, settled or not."""
-    one_shot = row["time_in_force"] != "GTT"
     removal = {"removalReason": row["reason"]} if row["reason"] else {}
     return {
         "id": row["id"],
@@ -48,17 +45,17 @@ def order(row: Mapping[str, Any], listing: Listing) -> dict[str, Any]:
         "totalFilled": listing.size(row["filled"]),
         "totalOptimisticFilled": listing.size(row["filled"]),
         "price": listing.price(row["limit_price"]),
-        "type": "LIMIT",
+        "type": row["type"],
         "status": row["status"],
         "timeInForce": row["time_in_force"],
         "postOnly": row["post_only"],
         "reduceOnly": row["reduce_only"],
-        "orderFlags": SHORT_TERM if one_shot else LONG_TERM,
+        "orderFlags": _flags(row),
         "goodTilBlock": None,
         "goodTilBlockTime": iso(row["expiry"]),
         "createdAt": iso_ms(row["created_ms"]),
         "clientMetadata": "0",
-        "triggerPrice": None,
+        "triggerPrice": listing.price(row["trigger_price"]) if row["trigger_price"] else None,
         "updatedAt": iso_ms(row["updated_ms"]),
         "ticker": listing.ticker,
         "subaccountNumber": row["subaccount"],
@@ -66,24 +63,45 @@ def order(row: Mapping[str, Any], listing: Listing) -> dict[str, Any]:
         "generation": row["generation"],
         "revision": row["revision"],
         "seq": row["updated_seq"],
+        "trigger": row["trigger"],
+        "immediate": row["immediate"],
+        "notBefore": iso_ms(row["not_before"]) if row["not_before"] else None,
+        "parent": row["parent"],
+        "oco": row["oco"],
+        "armPrice": listing.price(row["arm_price"]) if row["arm_price"] else None,
+        "replaces": row["replaces"],
+        "selfTrade": row["self_trade"],
+        "withheld": listing.size(row["withheld"]),
         **removal,
     }
 
 
+def _flags(row: Mapping[str, Any]) -> str:
+    if row["time_in_force"] != "GTT":
+        return SHORT_TERM
+    if row["type"] == "TWAP_SUBORDER":
+        return TWAP
+    return CONDITIONAL if row["trigger_price"] or row["parent"] else LONG_TERM
+
+
 def orders(connection: Connection, catalog: Catalog, wanted: OrderFilter) -> list[dict[str, Any]]:
-    """Orders of an account, newest first."""
-    if (wanted.types and "LIMIT" not in wanted.types) or "LIMIT" in wanted.excluded_types:
-        return []
+    """Orders of an account, newest first, but those that were never live: they are for their owner alone."""
     table = order_table
     conditions = [
         table.c.owner == wanted.owner,
         table.c.subaccount.in_(wanted.subaccounts),
-        table.c.status != _PRIVATE,
+        table.c.private.is_(False),
         table.c.market.in_(wanted.tickers or list(catalog.by_ticker)),
     ]
-    for column, values in ((table.c.side, wanted.sides), (table.c.status, wanted.statuses)):
+    for column, values in (
+        (table.c.side, wanted.sides),
+        (table.c.status, wanted.statuses),
+        (table.c.type, wanted.types),
+    ):
         if values:
             conditions.append(column.in_(values))
+    if wanted.excluded_types:
+        conditions.append(table.c.type.not_in(wanted.excluded_types))
     if wanted.expiry_until_s is not None:
         conditions.append(table.c.expiry <= wanted.expiry_until_s)
     if wanted.expiry_after_s is not None:
@@ -94,7 +112,7 @@ def orders(connection: Connection, catalog: Catalog, wanted: OrderFilter) -> lis
 
 def order_by_id(connection: Connection, catalog: Catalog, id_: str) -> dict[str, Any] | None:
     """One order, None when the relayer's log has none of that id."""
-    query = select(order_table).where(order_table.c.id == id_, order_table.c.status != _PRIVATE)
+    query = select(order_table).where(order_table.c.id == id_, order_table.c.private.is_(False))
     row = first_row(connection, query)
     if row is None or row["market"] not in catalog.by_ticker:
         return None

@@ -165,7 +165,7 @@ def _rows(connection: Connection, known: Catalog, table: Any, key: str, ids: lis
     return [
         shape(row, known.by_ticker[row["market"]])
         for row in rows(connection, query)
-        if row["market"] in known.by_ticker and row["status"] != "UNTRIGGERED"
+        if row["market"] in known.by_ticker and not row.get("private")
     ]
 
 

@@ -102,8 +102,10 @@ def register(app: typer.Typer) -> None:
             pairs={
                 "id": found.id,
                 "market": found.ticker,
+                "type": found.type,
                 "side": found.side,
                 "price": found.price,
+                **({"trigger": f"{found.trigger} {found.trigger_price}"} if found.trigger_price else {}),
                 "size": found.size,
                 "filled": found.total_filled,
                 "status": found.status,

@@ -162,7 +162,10 @@ class Funding(Record, frozen=True):
 
 
 class OrderRecord(Record, frozen=True):
-    """An order as the indexer shows it."""
+    """An order as the indexer shows it. One that waits and was never live is not shown.
+
+    `type` is LIMIT, MARKET, STOP_LIMIT, STOP_MARKET, TAKE_PROFIT, TAKE_PROFIT_MARKET, TRAILING_STOP or TWAP_SUBORDER.
+    """
 
     id: str
     side: str
@@ -181,6 +184,14 @@ class OrderRecord(Record, frozen=True):
     created_at: datetime | None = None
     updated_at: datetime | None = None
     removal_reason: str | None = None
+    trigger: str = "NONE"
+    trigger_price: Decimal | None = None
+    immediate: bool = False
+    not_before: datetime | None = None
+    parent: str = ""
+    oco: str = ""
+    revision: int = 0
+    replaces: str = ""
 
 
 class Fill(Record, frozen=True):

@@ -105,7 +105,7 @@ async def read_by_client_id(request: Request, address: str = "", clientId: str =
     number = read_uint("subaccountNumber", 16, request.query_params.get("subaccountNumber", "0"))
     name = read_label("clientId", clientId)
     order = venue.engine.core.order_by_client_id(owner, number, name)
-    if order is not None and order.status == "UNTRIGGERED":
+    if order is not None and order.private:
         order = None  # anybody can guess a client id; who knows the order's hash has seen the order
     return await _found(venue, order, f"subaccount {number} of {owner} has no order of that clientId", "clientId")
 

@@ -153,9 +153,7 @@ def replace(state: State, old: LiveOrder, new: LiveOrder, enter: Enter) -> None:
     """Carries out an amend that the rules let through."""
     waits = conditional.must_wait(state, new)
     keeps = not waits and keeps_place(old, new)
-    was_hidden = old.hidden
     new.succeed(old)
-    new.hidden = was_hidden
     if new.placed:
         state.occupy(new)
     else:
@@ -170,10 +168,8 @@ def replace(state: State, old: LiveOrder, new: LiveOrder, enter: Enter) -> None:
     _adopt(state, old, new)
     if not waits:
         enter(state, new)
-    elif was_hidden:
-        conditional.wait_hidden(state, new)
     else:
-        conditional.wait(state, new)
+        conditional.wait_hidden(state, new)
 
 
 def _adopt(state: State, old: LiveOrder, new: LiveOrder) -> None:

@@ -277,7 +277,7 @@ class LiveOrder:
             referrer=self.referrer,
             max_fee_ppm=self.max_fee_ppm,
             withheld=self.withheld,
-            private=self.hidden or self.status is Status.UNTRIGGERED,
+            private=self.hidden,
         )
 
 

@@ -13,10 +13,11 @@ from ouro.codec import GROUPED, FillWord, PackedOrder
 class OrderState(msgspec.Struct, frozen=True, rename="camel"):
     """An order as people may see it after a change; `id` is the EIP-712 hash in hex.
 
-    `status` is OPEN, FILLED or CANCELED (`UNTRIGGERED` once conditional orders exist); `reason` says why it was
-    cancelled. A FILLED or CANCELED order can become OPEN again when a fill of it is rejected on chain. `withheld` are
-    lots that a DECREMENT took off without a fill; `not_before` is in ms, `parent` and `replaces` are order ids. What is
-    `private` is not to be shown to others than its owner.
+    `status` is UNTRIGGERED (it waits), OPEN, FILLED or CANCELED; `reason` says why it was cancelled. A FILLED or
+    CANCELED order can become OPEN or UNTRIGGERED again when a fill of it is rejected on chain, an OPEN one UNTRIGGERED
+    when the index price moves back over its trigger. `withheld` are lots that a DECREMENT took off without a fill;
+    `not_before` is in ms, `parent` and `replaces` are order ids. An order that was never live is `private`: nobody but
+    its owner is to see it.
     """
 
     id: str

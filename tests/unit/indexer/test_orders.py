@@ -19,17 +19,20 @@ from indexer.orders.book import Book
 from indexer.orders.consumer import RelayerFollower
 from indexer.orders.records import BookRecord, FillRecord, OrderRecord, decode_record
 from indexer.progress import Progress
+from indexer.reads import orders as reads
+from indexer.reads.catalog import Catalog, Listing
 from indexer.store import order_schema
 from indexer.store.engine import open_engine
 from indexer.store.migrate import migrate
 from indexer.store.order_store import OrderStore
 from indexer.store.query import rows
+from indexer.stream import updates
 from relayer.core import outputs
 
 OWNER = "0x" + "1" * 40
 
 
-def order(seq: int, id_: str, filled: int = 0, status: str = "OPEN") -> bytes:
+def order(seq: int, id_: str, filled: int = 0, status: str = "OPEN", **more: Any) -> bytes:
     state = outputs.OrderState(
         id=id_,
         client_id="7",
@@ -50,6 +53,7 @@ def order(seq: int, id_: str, filled: int = 0, status: str = "OPEN") -> bytes:
         filled=filled,
         status=status,
         reason="",
+        **more,
     )
     return outputs.encode_json(outputs.OrderOutput(seq=seq, time_ms=seq * 1_000, order=state))
 
@@ -101,6 +105,66 @@ def test_records_and_cursor_are_one(engine: Engine) -> None:
     fresh = store.restart(cursor)
     assert (fresh.seq, fresh.epoch) == (0, 2)
     assert store.books() == {}
+
+
+CATALOG = Catalog(
+    by_id={1: Listing(1, "BTC-USD", 4, 2, {})},
+    by_ticker={"BTC-USD": Listing(1, "BTC-USD", 4, 2, {})},
+    height=0,
+    time_s=0,
+    final=0,
+    version=0,
+    seq=0,
+    epoch=1,
+)
+STOP = {"type": "STOP_MARKET", "trigger": "AT_OR_BELOW", "trigger_price": 1_900_000, "immediate": True}
+
+
+def served(engine: Engine, **wanted: Any) -> list[dict[str, Any]]:
+    with engine.begin() as connection:
+        return reads.orders(connection, CATALOG, reads.OrderFilter(OWNER, [0], **wanted))
+
+
+def test_an_order_that_was_never_live_is_shown_to_nobody(engine: Engine) -> None:
+    store = OrderStore(engine)
+    lines = [
+        order(1, "0xaa", status="UNTRIGGERED", private=True, **STOP),
+        order(2, "0xbb", status="UNTRIGGERED", private=True, **STOP),
+        order(3, "0xbb", status="CANCELED", private=True, **STOP),
+        order(4, "0xcc"),
+    ]
+    cursor = store.apply([decode_record(line) for line in lines], lines[-1], store.open())
+    assert [each["id"] for each in served(engine)] == ["0xcc"]
+    with engine.begin() as connection:
+        assert reads.order_by_id(connection, CATALOG, "0xaa") is None
+        assert reads.order_by_id(connection, CATALOG, "0xbb") is None
+        assert updates._rows(connection, CATALOG, order_schema.orders, "id", ["0xaa", "0xbb"]) == []
+
+    fired = order(5, "0xaa", status="OPEN", **STOP)
+    store.apply([decode_record(fired)], fired, cursor)
+    [shown] = served(engine, types=["STOP_MARKET"])
+    assert (shown["id"], shown["status"], shown["type"], shown["orderFlags"]) == ("0xaa", "OPEN", "STOP_MARKET", "32")
+    assert (shown["triggerPrice"], shown["trigger"], shown["immediate"]) == ("19000", "AT_OR_BELOW", True)
+
+
+@pytest.mark.parametrize(
+    ("more", "flags"),
+    [
+        ({}, "64"),
+        ({"type": "STOP_LIMIT", "trigger": "AT_OR_BELOW", "trigger_price": 5}, "32"),
+        ({"type": "LIMIT", "parent": "0xaa"}, "32"),
+        ({"type": "TWAP_SUBORDER", "not_before": 5}, "128"),
+        ({"type": "MARKET", "immediate": True}, "64"),
+    ],
+)
+def test_order_flags(engine: Engine, more: dict[str, Any], flags: str) -> None:
+    store = OrderStore(engine)
+    line = order(1, "0xaa", **more)
+    store.apply([decode_record(line)], line, store.open())
+    assert [each["orderFlags"] for each in served(engine)] == [flags]
+    kind = more.get("type", "LIMIT")
+    assert len(served(engine, types=[kind])) == 1
+    assert served(engine, excluded_types=[kind]) == []
 
 
 class Log:
