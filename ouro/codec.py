@@ -4,7 +4,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
-from eth_abi.abi import encode
+from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError
 
 from ouro import addresses
 from ouro.eip712 import keccak
@@ -138,6 +139,20 @@ def pack_fill(fill: FillWord) -> int:
     )
 
 
+def unpack_fill(word: int) -> FillWord:
+    """The fields of a fill's word."""
+    return FillWord(
+        fill_id=word >> 192,
+        price=_bits(word, 144, 48),
+        size=_bits(word, 96, 48),
+        taker=_bits(word, 88, 8),
+        maker=_bits(word, 80, 8),
+        taker_fee_ppm=_signed(word, 64, 16),
+        maker_fee_ppm=_signed(word, 48, 16),
+        flags=_bits(word, 32, 16),
+    )
+
+
 class FillDetail(msgspec.Struct, frozen=True):
     """The packed part of a `Fill` event."""
 
@@ -251,7 +266,20 @@ def unpack_slot(word: int) -> SlotWord:
     )
 
 
+_SETTLE_KINDS = ("bytes32", "bytes32", "(uint256,uint256,uint256,uint256)[]", "uint256[]")
+
+
 def encode_settle(prev: bytes, next_: bytes, orders: Sequence[PackedOrder], fills: Iterable[int]) -> bytes:
     """Calldata of `Exchange.settle`."""
-    kinds = ["bytes32", "bytes32", "(uint256,uint256,uint256,uint256)[]", "uint256[]"]
-    return _SETTLE + encode(kinds, [prev, next_, list(orders), list(fills)])
+    return _SETTLE + encode(_SETTLE_KINDS, [prev, next_, list(orders), list(fills)])
+
+
+def decode_settle(data: bytes) -> tuple[bytes, bytes, tuple[PackedOrder, ...], tuple[FillWord, ...]]:
+    """`prev`, `next`, orders and fills of such calldata. Raises `ValueError` for any other."""
+    if data[:4] != _SETTLE:
+        raise ValueError(f"0x{data[:4].hex()} is not the selector of settle")
+    try:
+        prev, next_, orders, fills = decode(_SETTLE_KINDS, data[4:])
+    except (DecodingError, OverflowError) as error:
+        raise ValueError(f"not the arguments of settle: {error}") from None
+    return prev, next_, tuple(orders), tuple(map(unpack_fill, fills))
