@@ -15,6 +15,15 @@ class Metrics:
         self.answers = Counter("ouro_relayer_answers", "Commands answered.", ["command", "status"], registry=registry)
         self.refusals = Counter("ouro_relayer_refusals", "Commands refused.", ["code"], registry=registry)
         self.shed = Counter("ouro_relayer_shed", "Commands turned away unread.", ["cause"], registry=registry)
+        self.request_seconds = Histogram(
+            "ouro_relayer_request_seconds",
+            "From a command's first byte to its answer.",
+            ["command"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.queued = Gauge("ouro_relayer_orders_queued", "Orders that wait to be verified.", registry=registry)
+        self.journal_seq = Gauge("ouro_relayer_journal_seq", "Number of the last record on disk.", registry=registry)
         self.verify_batch = Histogram(
             "ouro_relayer_verify_batch", "Orders verified per batch.", buckets=_SIZES, registry=registry
         )
@@ -42,6 +51,17 @@ class Metrics:
         self.consumers = Gauge("ouro_relayer_stream_consumers", "Open event streams.", registry=registry)
         self.slow_consumers = Counter(
             "ouro_relayer_slow_consumers", "Event streams cut for lagging.", registry=registry
+        )
+        self.insurance = Gauge("ouro_relayer_insurance_usdc", "The insurance fund.", registry=registry)
+        self.accounts = Gauge("ouro_relayer_accounts", "Subaccounts by how they stand.", ["which"], registry=registry)
+        self.open_interest = Gauge(
+            "ouro_relayer_open_interest_usdc", "Open interest at the index price.", ["market"], registry=registry
+        )
+        self.concentration = Gauge(
+            "ouro_relayer_largest_share", "The largest owner's share of positions.", ["market"], registry=registry
+        )
+        self.price_age = Gauge(
+            "ouro_relayer_index_price_age_seconds", "Age of the index price.", ["market"], registry=registry
         )
         self.ready = Gauge("ouro_relayer_ready", "1 when orders are taken.", registry=registry)
 

@@ -22,6 +22,7 @@ from relayer.journal import Identity, Journal, OsFiles
 from relayer.logs import logger
 from relayer.metrics import Metrics
 from relayer.receipts import HeadSigner, Receipts
+from relayer.risk import RiskMonitor
 from relayer.settlement import Operator, OperatorKeyError, Settler
 
 log = logger("service")
@@ -149,6 +150,7 @@ class Relayer:
                 group.create_task(self.watcher.run())
                 group.create_task(self.settler.run())
                 group.create_task(self._tick())
+                group.create_task(RiskMonitor(self.engine, every_s=self.config.settings.relayer_risk_s).run())
                 group.create_task(_until(self.engine.failed))
         except asyncio.CancelledError:
             raise

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """The HTTP application: routes, and errors in one shape."""
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -16,7 +17,11 @@ from relayer.api.errors import ApiError
 from relayer.api.limits import Meter
 from relayer.api.venue import Venue
 from relayer.engine import StoppedError
+from relayer.logs import logger
 
+log = logger("api")
+
+Handler: TypeAlias = tuple[str, Callable[[Request], Awaitable[Response]]]
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -83,19 +88,36 @@ class FastPath:
             [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"],
         )
         cancels = scope["method"] == "DELETE" or scope["path"] == _CANCEL_ALL_AFTER
-        handler = _fast_handler(scope)
         scope["app"] = self._app
         request = Request(scope, receive)
+        started = time.perf_counter()
+        fast = _fast_handler(scope)
         try:
             venue.limits.request(meter, 1, cancels=cancels)
-            if handler is None:
-                await self._app(scope, receive, _with_headers(send, meter))
-                return
-            response = await handler(request)
+            response = None if fast is None else await _handled(fast, request)
         except (ApiError, StoppedError) as error:
             response = await _on_refusal(request, error)
+        if response is None:
+            await self._app(scope, receive, _with_headers(send, meter))
+            return
+        if fast is not None:
+            venue.engine.metrics.request_seconds.labels(fast[0]).observe(time.perf_counter() - started)
         response.headers.update(meter.headers())
         await response(scope, receive, send)
+
+
+async def _handled(fast: Handler, request: Request) -> Response:
+    name, handler = fast
+    try:
+        return await handler(request)
+    except (ApiError, StoppedError):
+        raise
+    except Exception as error:
+        # A mistake of ours: the log says which, the outside only that there was one.
+        log.error("unhandled", command=name, error=repr(error), exc_info=error)
+        raise ApiError(
+            500, "internal", "the relayer made a mistake: read what became of the command before sending it again"
+        ) from error
 
 
 def _with_headers(send: Send, meter: Meter) -> Send:
@@ -110,31 +132,33 @@ def _with_headers(send: Send, meter: Meter) -> Send:
 
 _CANCEL_ALL_AFTER = "/v4/orders/cancelAllAfter"
 _UNCOUNTED = frozenset(("/health", "/ready", "/metrics"))
-_FAST: dict[tuple[str, str], Callable[[Request], Awaitable[Response]]] = {
-    ("POST", "/v4/orders"): orders.place,
-    ("DELETE", "/v4/orders"): cancels.cancel_any,
-    ("POST", "/v4/orders/batch"): orders.place_batch,
-    ("DELETE", "/v4/orders/batch"): cancels.cancel_batch,
-    ("POST", "/v4/orders/verify"): orders.verify,
-    ("POST", _CANCEL_ALL_AFTER): cancels.cancel_all_after,
+_FAST: dict[tuple[str, str], Handler] = {
+    ("POST", "/v4/orders"): ("place", orders.place),
+    ("DELETE", "/v4/orders"): ("cancelAny", cancels.cancel_any),
+    ("POST", "/v4/orders/batch"): ("placeBatch", orders.place_batch),
+    ("DELETE", "/v4/orders/batch"): ("cancelBatch", cancels.cancel_batch),
+    ("POST", "/v4/orders/verify"): ("verify", orders.verify),
+    ("POST", _CANCEL_ALL_AFTER): ("cancelAllAfter", cancels.cancel_all_after),
+    ("POST", "/v4/withdrawals"): ("withdrawal", withdrawals.cosign),
 }
-_FAST_BY_ID: dict[str, Callable[[Request, str], Awaitable[Response]]] = {
-    "PATCH": orders.amend,
-    "DELETE": cancels.cancel,
+_FAST_BY_ID: dict[str, tuple[str, Callable[[Request, str], Awaitable[Response]]]] = {
+    "PATCH": ("amend", orders.amend),
+    "DELETE": ("cancel", cancels.cancel),
 }
 _ORDERS = "/v4/orders/"
 
 
-def _fast_handler(scope: Scope) -> Callable[[Request], Awaitable[Response]] | None:
+def _fast_handler(scope: Scope) -> Handler | None:
     method, path = scope["method"], scope["path"]
-    handler = _FAST.get((method, path))
-    if handler is not None or not path.startswith(_ORDERS):
-        return handler
+    fast = _FAST.get((method, path))
+    if fast is not None or not path.startswith(_ORDERS):
+        return fast
     order_id = path[len(_ORDERS) :]
     by_id = _FAST_BY_ID.get(method)
     if by_id is None or not order_id or "/" in order_id:
         return None
-    return lambda request: by_id(request, order_id)
+    name, handler = by_id
+    return name, lambda request: handler(request, order_id)
 
 
 async def _on_refusal(request: Request, error: Exception) -> Response:

@@ -48,5 +48,7 @@ async def ready(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """For Prometheus."""
     venue = venue_of(request)
+    venue.engine.metrics.queued.set(venue.intake.queued)
+    venue.engine.metrics.journal_seq.set(venue.engine.journal.seq)
     venue.engine.metrics.ready.set(0 if venue.why_not_ready() else 1)
     return Response(venue.engine.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)

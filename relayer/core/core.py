@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from ouro.ledger import Ledger
 from ouro.units import MAX_BATCH_FILLS
 from relayer.core import cancelling, firing, placing, settling, withdrawing
 from relayer.core.accounts import AccountEntry
@@ -127,6 +128,16 @@ class Core:
     def chain_hash(self) -> bytes:
         """Hash of the last block."""
         return self._state.chain.hash
+
+    @property
+    def time_s(self) -> int:
+        """Seconds by which orders expire and prices grow stale."""
+        return self._state.time_s
+
+    @property
+    def ledger(self) -> Ledger:
+        """What accounts and markets hold as of the last block; not to be changed, and another one after the next."""
+        return self._state.chain.head.ledger
 
     @property
     def chain_time_s(self) -> int:
