@@ -53,6 +53,29 @@ def test_28_the_largest_position_at_the_largest_index(g_long: int, g_short: int)
     assert twin.model.accounts[one.address, 0].cash == twin.model.accounts[two.address, 0].cash == 2**46
 
 
+@pytest.mark.parametrize("lots", [1, -1])
+def test_28_a_single_lot_counts_by_the_index_of_its_side(lots: int) -> None:
+    """Longs and shorts far apart: what a lot is worth, beside another position and alone, and what it leaves behind."""
+    twin = Twin()
+    one, two, world = wallet("one"), wallet("two"), twin.world
+    for key in (one, two):
+        twin.deposit(key, 10_000 * USDC)
+    set_indices(twin, 1, 30_000 << 32, -20_000 << 32)
+    set_indices(twin, 2, -(7_000 << 32), 5_000 << 32)
+
+    def trade(size: int, market: str) -> None:
+        sides = ("BUY", "SELL") if size > 0 else ("SELL", "BUY")
+        terms = {"market": market, "size": abs(size)}
+        orders = [world.signed(one, sides[0], **terms), world.signed(two, sides[1], slot=2, **terms)]
+        [outcome] = twin.settle(orders, [world.fill(PRICE[1 if market == "BTC-USD" else 2], abs(size))])
+        assert isinstance(outcome, Executed)
+        twin.check()
+
+    for size, market in ((lots, "BTC-USD"), (-lots, "ETH-USD"), (-2 * lots, "BTC-USD"), (lots, "BTC-USD")):
+        trade(size, market)
+    trade(lots, "ETH-USD")
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_28_any_prices_and_sizes_agree_with_exact_arithmetic(seed: int) -> None:
     """Prices from 1 to the highest, cash up to 2^69, fees and margins at both their ends, jumps of the price."""

@@ -16,11 +16,13 @@ from tests.support.evm import Evm
 from tests.support.system import deploy_system
 from tests.support.wire import (
     CANCEL_ALL_TYPE,
+    PRICE_TYPE,
     Domain,
     Fill,
     Order,
     Signature,
     Signed,
+    digest,
     sign,
     sign_digest,
     sign_order,
@@ -143,6 +145,25 @@ def test_06_the_highest_s_of_an_order(world: World, s: int, is_canonical: bool) 
         assert_forged(world, signed)
         return
     assert rejections(world.settle([signed, world.signed(world.maker, "SELL")], [world.fill()])) == []
+
+
+@pytest.mark.parametrize(("s", "is_canonical"), [(HALF_N, True), (HALF_N + 1, False), ((1 << 255) - 1, False)])
+def test_06_the_highest_s_of_a_price(world: World, s: int, is_canonical: bool) -> None:
+    """Whoever it recovers is named as the price signer."""
+    with world.evm.undone():  # where the next one will be
+        address = deploy(world.evm, world.governance, "PushedOracle", world.operator).address
+    message = {"market": 1, "price": 5, "publishedAt": world.now}
+    hash_ = digest(Domain(world.domain.chain_id, address, "Ouro Oracle"), PRICE_TYPE, message)
+    r = sign_digest(world.taker, hash_).r
+    signer = str(Account._recover_hash(hash_, vrs=(27, r, s)))
+    oracle = deploy(world.evm, world.governance, "PushedOracle", signer)
+    assert oracle.address == address
+    if is_canonical:
+        oracle.send(world.operator).push([(1, 5, world.now, r, s)])
+    else:
+        with pytest.raises(RevertError, match="bad signature"):
+            oracle.send(world.operator).push([(1, 5, world.now, r, s)])
+    assert oracle.call.price(1)[0] == (5 if is_canonical else 0)
 
 
 @pytest.mark.parametrize("v", [0, 1, 26, 29, 255])

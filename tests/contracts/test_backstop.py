@@ -369,6 +369,32 @@ def test_the_vaults_caps_bind_it(house: House) -> None:
     assert house.world.balance(ANN.address) == 100_000 * USDC
 
 
+def test_what_just_fits_the_caps_is_redeemed_whole(house: House) -> None:
+    """Not a share less, however prices round."""
+    for key in (house.world.maker, wallet("liquidator")):
+        house.vault.send(house.world.governance).set_outflow_limits(2**63, 10**6, 2**63, 10**6)
+        message = house.world.withdrawal(key, 10**8 * USDC)
+        signatures = house.world.sign_withdrawal(key, message), house.world.sign_withdrawal(KEYS.operator, message)
+        house.vault.send(key.address).withdraw_signed(message, *signatures)
+    house.evm.warp(30 * 24 * HOUR)
+    house.vault.send(house.world.governance).set_outflow_limits(25_000 * USDC, 50_000, 100_000 * USDC, 200_000)
+    with house.evm.undone():
+        house.join(ANN, 30_000 * USDC)
+        house.request(ANN)
+        house.evm.warp(COOLDOWN)
+        house.income(10_000 * USDC)  # locked, so no part of the price
+        assert house.call.maxRedeem(ANN.address) == house.call.convertToShares(25_000 * USDC) == 25_000 * USDC * SHARE
+        house.redeem(ANN)
+    shares = house.join(ANN, 20_000 * USDC)
+    house.settled_income(5_000 * USDC + 1)
+    house.request(ANN)
+    house.evm.warp(COOLDOWN)
+    assert house.call.previewRedeem(shares) == house.vault.call.outflow_room()[0] == 25_000 * USDC
+    assert house.call.maxRedeem(ANN.address) == shares
+    house.redeem(ANN)
+    assert house.call.totalSupply() == 0
+
+
 def test_the_price_is_that_of_the_payment(house: House) -> None:
     """Shares that wait lose and earn as all others."""
     half = house.join(ANN, 1_000 * USDC)

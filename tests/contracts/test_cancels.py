@@ -115,6 +115,27 @@ def test_three_cancel_alls_keep_the_oldest_dead(world: World) -> None:
     assert reasons(world, first) == ["cancelled"]
 
 
+def test_what_is_dead_stays_dead_whatever_happens_to_the_account(world: World) -> None:
+    """A deposit, a trade, a close: while a later cancel-all is pending the earlier one is remembered beside it."""
+    resting = orders(world, world.now * 1000)
+    world.exchange.send(world.maker.address).cancel_all(0)
+    world.warp(60)
+    world.push({1: PRICE[1]})
+    world.exchange.send(world.maker.address).cancel_all(0)
+    assert reasons(world, resting) == ["cancelled"]
+    world.system.fund(world.maker.address, 1)
+    assert reasons(world, resting) == ["cancelled"]
+    for lots in (10, -10):
+        late = {"generation": (world.now + 10) * 1000}  # after the first cancel
+        sides = ("BUY", "SELL") if lots > 0 else ("SELL", "BUY")
+        pair = [
+            world.signed(world.taker, sides[0], slot=40 + lots),
+            world.signed(world.maker, sides[1], slot=70 + lots, **late),
+        ]
+        assert reasons(world, pair) == []
+        assert reasons(world, resting) == ["cancelled"]
+
+
 def test_numbers_out_of_range(world: World) -> None:
     for name in ("cancel_slot", "cancel_all"):
         with pytest.raises(RevertError, match="above 65535"):

@@ -58,6 +58,7 @@ def test_by_hand(world: World) -> None:
     [spread] = receipt.named("LossSpread")
     assert (spread.longs, spread.per_lot_scaled) == (False, BOUND << 32)
     assert [entry.delta for entry in receipt.named("InsuranceChanged")] == [-10 * USDC]
+    assert receipt.named("FundingAccrued") == []  # a loss step is not funding
     [paid] = receipt.named("BackstopChanged")
     assert (paid.delta, paid.cash) == (-20 * USDC, 0)
     # the short ones close at 2.1185 after a step of 0.0315: at 2.15 in effect
@@ -127,6 +128,7 @@ def test_a_loss_step_at_its_end_pays_nothing_more_in_its_hour() -> None:
     with world.evm.undone():
         [first] = deleverage(world, (600,), (world.maker,)).named("Deleveraged")
         owed = (-world.equity(VICTIM) >> 32) - first.insurance_fee
+        world.warp(1)
         receipt = deleverage(world, (400,), (SECOND,))
         [log] = receipt.named("Deleveraged")
         assert receipt.named("LossSpread") == []
@@ -136,6 +138,18 @@ def test_a_loss_step_at_its_end_pays_nothing_more_in_its_hour() -> None:
     world.warp(3_600)
     world.push({1: 2_100_001})
     assert deleverage(world, (400,), (SECOND,)).named("LossSpread") != []
+
+
+def test_a_loss_step_while_funding_runs_is_no_funding() -> None:
+    """Its event is its own; the hour has said what its rate is."""
+    world = insolvent(0, 0, 2_300_000)
+    world.trade(world.taker, world.maker, 1, 2_300_100, taker_fee=350)
+    world.warp(3_600)
+    world.push({1: 2_100_000})
+    assert world.exchange.send(KEEPER.address).poke(1).named("FundingAccrued")[0].rate != 0
+    receipt = deleverage(world)
+    assert len(receipt.named("LossSpread")) == 1
+    assert receipt.named("FundingAccrued") == []
 
 
 def test_a_take_over_comes_first_and_says_when_it_cannot(world: World) -> None:

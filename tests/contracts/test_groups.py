@@ -236,6 +236,14 @@ def test_prints_and_fees_of_a_group_count_like_others(world: World) -> None:
     assert world.exchange.call.market_indices(1)[3] == 2_500
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_liquidation_is_in_no_group(world: World, place: int) -> None:
+    orders = [world.signed(world.taker, "BUY"), *makers(world, 10, 10)]
+    fills = group(world, 5, 5)
+    fills[place] = replace(fills[place], flags=fills[place].flags | ON_THE_BOOK)
+    assert named(world, orders, fills) == sorted([(place, 4, "bad fill", NOBODY), *failed(1 - place)])
+
+
 # Fill or kill
 
 

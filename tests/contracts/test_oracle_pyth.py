@@ -72,6 +72,12 @@ def test_no_price_at_or_below_zero(sources: Sources, price: int) -> None:
     assert sources.pyth_adapter.call.read(BTC_ID, 4) == (0, 0)
 
 
+def test_the_least_price_is_one(sources: Sources) -> None:
+    price = sources.pyth.price(BTC_ID, 1, sources.chain.now, conf=0, expo=0)
+    sources.pyth.push(sources.pyth.blob(price))
+    assert sources.pyth_adapter.call.read(BTC_ID, 4)[0] == 100
+
+
 def test_a_confidence_interval_at_the_limit_counts_and_beyond_does_not(sources: Sources) -> None:
     price = 23_000 * 10**8
     half = price * CONFIDENCE // 10**6

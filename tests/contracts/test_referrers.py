@@ -210,6 +210,16 @@ def test_prints_count_for_what_is_left_of_their_fee(
     assert world.exchange.call.market_indices(1)[3] == (2_500 if counts else 0)
 
 
+def test_a_number_that_nobody_has_costs_a_print_nothing(shared: World) -> None:
+    """200 ppm are enough then, however large the share of a referrer would be."""
+    orders = pair(shared, 9, 0, price=PRICE[1] + 100)
+    shared.settle(orders, [shared.fill(PRICE[1] + 100, LOTS, taker_fee=200)])
+    shared.warp(3_600)
+    shared.push({1: PRICE[1]})
+    shared.exchange.send(shared.operator).poke(1)
+    assert shared.exchange.call.market_indices(1)[3] == 2_500
+
+
 # Attack 72: washing with one's own referral
 
 

@@ -67,6 +67,8 @@ CASES = [
     Case("one-shot maker", BATCH, "one-shot maker", None, maker=order(time_in_force="IOC", slot=0)),
     Case("negative fees", BATCH, "negative fees", None, fill=order(taker_fee=99, maker_fee=-100)),
     Case("no lots", BATCH, "bad fill", None, fill=order(size=0)),
+    Case("no lots at an odd price", BATCH, "bad fill", None, fill=order(size=0, price=PRICE[1] + 1)),
+    Case("more lots than any order has", ORDER, "overfilled", TAKER, fill=order(size=2**47)),
     Case("no price", BATCH, "bad fill", None, fill=order(price=0)),
     Case("one order twice", BATCH, "bad fill", None, fill=order(maker=0)),
     Case("taker out of range", BATCH, "bad fill", None, fill=order(taker=2)),
@@ -152,6 +154,25 @@ def test_a_bad_fill_names_who_is_guilty_and_the_good_ones_settle(world: World, c
 def refused(world: World, taker: Signed, maker: Signed, **fill: Any) -> tuple[int, str, bytes]:
     [rejection] = rejections(world.settle([taker, maker], [world.fill(**fill)]))
     return rejection.fault_class, rejection.reason, rejection.order
+
+
+@pytest.mark.parametrize("side", ["taker", "maker"])
+def test_a_fee_may_be_as_high_as_was_signed(world: World, side: str) -> None:
+    orders = [world.signed(world.taker, "BUY", max_fee_ppm=33), world.signed(world.maker, "SELL", max_fee_ppm=33)]
+    assert rejections(world.settle(orders, [world.fill(**{f"{side}_fee": 33})])) == []
+    reason = refused(world, *orders, **{f"{side}_fee": 34})
+    assert reason == (ORDER, "fee above cap", orders[side == "maker"].id)
+
+
+@pytest.mark.parametrize("held", [1, -1, 2, -2])
+def test_a_reduction_of_one_lot(world: World, held: int) -> None:
+    """Of the last, or of the last but one; and not of none."""
+    world.trade(world.taker, world.maker, held)
+    side, other = ("SELL", "BUY") if held > 0 else ("BUY", "SELL")
+    orders = [world.signed(world.taker, side, reduce_only=True), world.signed(world.maker, other)]
+    for _ in range(abs(held)):
+        assert rejections(world.settle(orders, [world.fill(size=1)])) == []
+    assert refused(world, *orders, size=1) == (ORDER, "reduce-only", orders[0].id)
 
 
 def test_bad_signature(world: World) -> None:

@@ -66,7 +66,7 @@ def test_from_the_last_batch_to_the_last_position(world: World) -> None:
     world.push({1: 9_999_999})  # means nothing any more
     assert settle(world, VICTIM, world.maker, SECOND) == []
     world.warp(DAY)
-    assert settle(world, SECOND, VICTIM, world.maker, world.taker) == [
+    assert settle(world, world.taker, SECOND, VICTIM, world.maker) == [
         SECOND.address,
         VICTIM.address,
         world.maker.address,
@@ -298,6 +298,22 @@ def test_insolvent_on_both_sides(world: World) -> None:
     assert world.exchange.call.open_interest(1) == 0
     assert world.position(SECOND).size == world.position(world.taker).size == 0
     assert world.dust(accounts) >= 0
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_hole_is_spread_over_the_lots_that_are_left(world: World, at_once: bool) -> None:
+    """Not over those of an insolvent account of the same side that was closed before, in the same call or another."""
+    poor = wallet("poor")
+    world.system.fund(poor.address, 1_800 * USDC)
+    world.trade(poor, world.taker, -1_000)
+    world.trade(poor, world.taker, 20_000, market="ETH-USD")
+    world.push({2: 1_490_000})
+    fix(world, 2_000_000)
+    anyone, keys = world.exchange.send(ANYONE.address), [account_key(poor), account_key(VICTIM)]
+    if not at_once:
+        anyone.settle_positions(1, keys[:1])
+    [spread] = anyone.settle_positions(1, keys if at_once else keys[1:]).named("LossSpread")
+    assert (spread.longs, spread.per_lot_scaled) == (False, 180_000 << 32)  # 180 USDC of 1,000 lots
 
 
 def test_after_the_day_everybody_gets_the_price_in_whatever_order() -> None:

@@ -27,6 +27,10 @@ def test_a_deposit_for_somebody_else(world: World) -> None:
         world.vault.send(payer).deposit("0x" + "00" * 20, 0, USDC)
     with pytest.raises(RevertError, match="subaccount above 65535"):
         world.vault.send(payer).deposit(owner, 65_536, USDC)
+    with pytest.raises(RevertError, match="subaccount above 65535"):
+        world.vault.send(payer).request_withdrawal(65_536, USDC, payer)
+    world.vault.send(payer).deposit(owner, 65_535, USDC)
+    world.vault.send(payer).request_withdrawal(65_535, USDC, payer)
 
 
 def test_the_slow_way_out(world: World) -> None:

@@ -157,6 +157,11 @@ def test_what_came_in_within_a_day_leaves_without_filling_anything(world: World)
         world.warp(DAY)
         assert world.vault.call.outflow_room_of(friend.address) == (25_000 * USDC, 18_750 * USDC)
     world.warp(DAY - 1)
+    with world.evm.undone():
+        world.withdraw(friend, 5_000 * USDC)  # what leaves makes nothing younger
+        assert world.vault.call.outflow_room_of(friend.address) == (40_000 * USDC, 33_750 * USDC)
+        world.warp(1)
+        assert world.vault.call.outflow_room_of(friend.address) == (25_000 * USDC, 18_750 * USDC)
     world.withdraw(friend, 20_000 * USDC)
     assert world.vault.call.outflow_room_of(friend.address) == (25_000 * USDC, 18_750 * USDC)
     world.withdraw(friend, 10_000 * USDC, nonce=2)
