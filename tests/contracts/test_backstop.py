@@ -620,6 +620,17 @@ def test_a_new_series_begins_at_the_first_price(house: House) -> None:
     assert house.call.totalSupply() == house.cash == 0
 
 
+def test_the_last_crumb_of_an_old_series_is_void(house: House) -> None:
+    house.join(ANN, 1_000 * USDC)
+    house.backstop.send(ANN.address).transfer(BEN.address, 1)
+    house.everything()
+    house.sync()
+    house.evm.warp(COOLDOWN)
+    house.backstop.send(STRANGER).write_off()
+    assert house.join(BEN, 10 * USDC) == 10 * USDC * SHARE
+    assert house.call.totalSupply() == 10 * USDC * SHARE
+
+
 def test_shares_with_something_behind_them_are_never_void(house: House) -> None:
     """However little a share is worth: with a USDC together they are nobody else's to write off."""
     house.join(ANN, 3_000_000 * USDC)
