@@ -2,6 +2,7 @@
 """`ouro relayer`: run one, look at one."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import httpx
@@ -11,6 +12,7 @@ import uvloop
 from ouro.errors import OuroError
 from ouro.settings import Settings
 from relayer.config import RelayerConfig, RelayerSettings
+from relayer.following import FollowerSettings, follow_until_stopped, snapshot_of_the_end, with_lock
 from relayer.logs import configure
 from relayer.server import serve
 
@@ -33,6 +35,34 @@ def run(
         print(f"ouro relayer: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
     raise typer.Exit(status)
+
+
+@app.command()
+def follow(
+    state_dir: Annotated[Path | None, typer.Option(help="The relayer's state folder.")] = None,
+) -> None:
+    """Follow a relayer's journal: compare states, write snapshots, remove old files. Ends with 1 at a difference."""
+    try:
+        settings = FollowerSettings.model_validate({} if state_dir is None else {"state_dir": state_dir})
+        configure(settings.log_level)
+        with_lock(settings.state_dir / "snapshots", lambda: follow_until_stopped(settings))
+    except (OuroError, OSError, ValueError) as error:
+        print(f"ouro relayer follow: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def snapshot(
+    state_dir: Annotated[Path | None, typer.Option(help="The relayer's state folder.")] = None,
+) -> None:
+    """Replay the journal of a relayer that is stopped, and write a snapshot of its end: before an upgrade."""
+    try:
+        settings = FollowerSettings.model_validate({} if state_dir is None else {"state_dir": state_dir})
+        configure(settings.log_level)
+        print(snapshot_of_the_end(settings))
+    except (OuroError, OSError, ValueError) as error:
+        print(f"ouro relayer snapshot: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
 
 
 @app.command()

@@ -24,12 +24,13 @@ class RelayerSettings(Settings):
     """The services' configuration with what only the relayer reads: `OURO_RELAYER_...` in the environment.
 
     `receipt_key` signs journal heads, in the forms of `operator_key` and with the same password; empty: that key does.
-    Fees are ppm of notional and part of the journal's identity: a journal written under other fees is refused.
+    Fees are ppm of notional and part of the journal's identity: with other fees it goes on in a new segment.
     `poll_s` is the pause between looks at the chain, after `stale_s` without an answer orders are refused; `tick_s` is
     the longest the core goes without being told the time. `other_rpc_urls` are further nodes, parted by commas; a block
     whose time is more than `max_ahead_s` (0: as the chain has it) ahead of the clock is not followed; `verify_headers`
     is for chains whose block hash is not the hash of Ethereum's header fields. The operator's key is in this process,
-    or behind the signing service at `operator_signer_url`. For the others see `SettlerConfig`.
+    or behind the signing service at `operator_signer_url`. The journal goes on in a new file after `segment_mb`;
+    `reserve_mb` of its disk are kept for cancels when it is full. For the others see `SettlerConfig`.
     """
 
     operator_password: str = Field(default="", repr=False)
@@ -61,6 +62,8 @@ class RelayerSettings(Settings):
     relayer_max_tip_gwei: int = 5
     relayer_max_unsettled: int = 16_384
     relayer_alarm_batches: int = 500
+    relayer_segment_mb: int = Field(default=64, ge=1)
+    relayer_reserve_mb: int = Field(default=64, ge=1)
 
     def rpc_urls(self) -> list[str]:
         """The nodes, the preferred one first."""
@@ -90,6 +93,16 @@ class RelayerConfig:
     def journal_dir(self) -> Path:
         """The folder of the journal."""
         return self.settings.state_dir / "journal"
+
+    @property
+    def snapshots_dir(self) -> Path:
+        """The folder of snapshots."""
+        return self.settings.state_dir / "snapshots"
+
+    @property
+    def events_dir(self) -> Path:
+        """The folder of the event log."""
+        return self.settings.state_dir / "events"
 
     @property
     def receipt_signer(self) -> str:

@@ -9,16 +9,27 @@ core for an answer waits for `durable()` first, so that nobody sees a decision t
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 
 from relayer.core import Core, InputRefusedError, inputs
-from relayer.core.inputs import BatchBuilt, ChainBlock, Input, Tick
+from relayer.core.inputs import ChainBlock, Input, Tick
 from relayer.core.outputs import Ack, FillOutput, Output, PublicRecord, WantSettlement
 from relayer.event_log import EventLog
-from relayer.journal import Journal
+from relayer.journal import (
+    START,
+    Journal,
+    JournalCorruptError,
+    Mark,
+    SegmentHeader,
+    SnapshotDamagedError,
+    Snapshots,
+)
 from relayer.logs import logger
 from relayer.metrics import Metrics
+from relayer.replica import Replica, config_of, snapshot_of, without_collector
 
 log = logger("engine")
 
@@ -45,8 +56,6 @@ class Engine:
         self.journal = journal
         self.event_log = event_log
         self.metrics = metrics
-        self.heads: set[bytes] = {bytes(32)}
-        """Every journal head this relayer ever put into a batch: a head on chain that is none of them is another's."""
         self.settlement_wanted = asyncio.Event()
         self.failed = asyncio.Event()
         self._wall_ms = wall_ms
@@ -54,18 +63,55 @@ class Engine:
         self._newest: asyncio.Future[None] | None = None
         self._open = False
 
-    def replay(self) -> int:
-        """Applies the journal to the core and rebuilds the event log; answers the number of records.
+    def replay(self, snapshots: Snapshots | None = None) -> int:
+        """Brings the core to where the journal ends, from the newest good snapshot that is in it; makes the event log
+        say the same; goes over to another configuration if there is one. Answers the number of records applied.
 
         May run in a thread of its own while nothing else uses the engine. Raises the journal's errors.
         """
+        replica, after = self._newest_replica(snapshots)
+        self.event_log.begin(replica.core.seq)
+        count = 0
+        with without_collector():
+            for item in self.journal.items(after):
+                count += replica.follow(item, lambda _, outputs: self._publish(outputs))
+        self.core = replica.core
+        if self.journal.needs_upgrade:
+            self._upgrade(snapshots)
+        self._ahead_ms = max(0, self.core.chain_time_s * 1000 - self._wall_ms())
+        self.event_log.flush()
+        gc.freeze()
+        return count
 
-        def again(record: bytes) -> None:
-            item = inputs.decode(record)
-            self._remember(item)
-            self._publish(self.core.apply(item))
+    def _newest_replica(self, snapshots: Snapshots | None) -> tuple[Replica, Mark]:
+        start, identities = self.journal.start, self.journal.identities()
+        usable = [] if snapshots is None or start == START else snapshots.all()
+        for snapshot in usable:
+            identity = identities.get(snapshot.identity)
+            if snapshot.seq > start.seq or identity is None:
+                continue
+            try:
+                assert snapshots is not None
+                return Replica.load(identity, snapshots, snapshot), snapshot.mark
+            except SnapshotDamagedError as error:
+                log.error("snapshot_damaged", error=str(error))
+        first = next(item for item in self.journal.items() if isinstance(item, SegmentHeader))
+        if first.first_seq != 1:
+            raise JournalCorruptError("journal", 0, "its beginning was removed, and no snapshot is good")
+        return Replica(first.identity), START
 
-        return self.journal.replay(again, self.core.trail_hash)
+    def _upgrade(self, snapshots: Snapshots | None) -> None:
+        """The same state under the configuration of this start."""
+        before, identity = config_of(self.journal.identity), self.journal.wanted
+        config = config_of(identity)
+        with without_collector():
+            state = self.core.dump()
+            self.core = Core.restore(config, state) if self.core.input_seq else Core(config)
+        mark = self.journal.upgrade(sha256(state).digest())
+        if snapshots is not None and mark.seq:
+            snapshots.write(snapshot_of(self.core, identity, mark.head, state), state)
+        changed = [name for name in config.__struct_fields__ if getattr(config, name) != getattr(before, name)]
+        log.warning("configuration_changed", seq=mark.seq, changed=changed)
 
     def start(self) -> None:
         """Begins to take inputs."""
@@ -102,7 +148,8 @@ class Engine:
                 except InputRefusedError as error:
                     refused = error
                     break
-                self._remember(item)
+                if isinstance(item, ChainBlock):
+                    self._ahead_ms = max(0, item.time_s * 1000 - self._wall_ms())
                 records.append(inputs.encode(item))
                 decided.append(outputs)
             if records:
@@ -118,8 +165,9 @@ class Engine:
         return future
 
     def tick(self) -> None:
-        """Lets the core know what time it is."""
+        """Lets the core know what time it is, and the event log's files what it said."""
         self.apply(())
+        self.event_log.flush()
 
     async def command(self, item: Input) -> Ack:
         """Applies one command and answers its acknowledgement, which is on disk."""
@@ -144,12 +192,6 @@ class Engine:
             await self.durable()
         await asyncio.to_thread(self.journal.close)
         self.event_log.close()
-
-    def _remember(self, item: Input) -> None:
-        if isinstance(item, ChainBlock):
-            self._ahead_ms = max(0, item.time_s * 1000 - self._wall_ms())
-        elif isinstance(item, BatchBuilt):
-            self.heads.add(item.next)
 
     def _write(
         self, records: list[bytes], decided: list[Outputs], ticks: int, future: asyncio.Future[list[Outputs]]

@@ -17,8 +17,9 @@ from relayer.chain_watch import ChainWatcher, Rpc
 from relayer.config import RelayerConfig
 from relayer.core import CORE_VERSION, Core
 from relayer.engine import Engine, StoppedError
+from relayer.event_files import EventFiles
 from relayer.event_log import EventLog
-from relayer.journal import Identity, Journal, OsFiles
+from relayer.journal import Identity, Journal, OsFiles, Snapshots
 from relayer.logs import logger
 from relayer.metrics import Metrics
 from relayer.receipts import HeadSigner, Receipts
@@ -54,10 +55,19 @@ class Relayer:
             contract=core_config.exchange,
             config=msgspec.json.encode(core_config),
         )
-        journal = Journal.open(OsFiles(config.journal_dir), identity)
+        self._snapshots = Snapshots(OsFiles(config.snapshots_dir))
+        journal = Journal.open(
+            OsFiles(config.journal_dir),
+            identity,
+            marks=[snapshot.mark for snapshot in self._snapshots.all()],
+            upgrade=True,
+            segment_bytes=settings.relayer_segment_mb * 2**20,
+            reserve_bytes=settings.relayer_reserve_mb * 2**20,
+        )
         journal.on_sealed = self.receipts.seal
         metrics = Metrics()
-        self.engine = Engine(Core(core_config), journal, EventLog(), metrics)
+        event_log = EventLog(EventFiles(OsFiles(config.events_dir)))
+        self.engine = Engine(Core(core_config), journal, event_log, metrics)
         contracts = config.deployment.contracts
         self._rpc = Rpc(settings.rpc_urls(), metrics.rpc_errors)
         self.watcher = ChainWatcher(
@@ -133,7 +143,7 @@ class Relayer:
         try:
             started = time.monotonic()
             # In a thread, so that health is answered meanwhile; nothing else touches the core yet.
-            records = await asyncio.to_thread(self.engine.replay)
+            records = await asyncio.to_thread(self.engine.replay, self._snapshots)
             core = self.engine.core
             log.info(
                 "replayed",

@@ -154,6 +154,10 @@ class Core:
         """The operator's journal head as the chain stores it at the last block."""
         return self._state.chain.head.head
 
+    def is_own_head(self, head: bytes) -> bool:
+        """Whether one of our newest 4,096 batches leaves this journal head, or it is the zero that all begins with."""
+        return head in self._state.heads
+
     @property
     def next_prev(self) -> bytes:
         """`prev` of the next batch: `next` of the newest pending one, else the head on chain."""

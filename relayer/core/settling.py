@@ -61,6 +61,7 @@ def batch_built(state: State, item: BatchBuilt) -> None:
         raise InputRefusedError(f"batch {item.batch_no} is empty or names a fill twice")
     batch = state.batches[item.batch_no] = Batch(item.batch_no, item.nonce, item.fill_ids, item.prev, item.next)
     batch.raw_txs.append(item.raw_tx)
+    state.remember_head(item.next)
     state.last_batch = max(state.last_batch, (item.batch_no, item.nonce))
     for fill in fills:
         state.queue.remove(fill)

@@ -160,6 +160,7 @@ FIELDS: dict[type, Fields] = {
             "queue",
             "unsettled",
             "batches",
+            "heads",
             "last_batch",
             "spent",
             "key_reserved",
@@ -426,12 +427,14 @@ def _read_fills(state: State, links: _Links, data: Row) -> None:
 
 
 def _write_batches(state: State, _: _Links) -> object:
-    return BATCHES.dump(list(state.batches.values()), {})
+    return BATCHES.dump(list(state.batches.values()), {}), list(state.heads)
 
 
 def _read_batches(state: State, _: _Links, data: Row) -> None:
-    for batch in BATCHES.load(data, {"fill_ids": tuple}):
+    rows, heads = data
+    for batch in BATCHES.load(rows, {"fill_ids": tuple}):
         state.batches[batch.number] = batch
+    state.heads = dict.fromkeys(heads)
 
 
 def _write_signers(state: State, _: _Links) -> object:

@@ -12,6 +12,7 @@ from relayer.core.chain_state import Chain, SessionKey
 from relayer.core.config import CoreConfig
 from relayer.core.fee_schedule import FeeSchedule
 from relayer.core.fills import Batch, FillQueue, MatchedFill
+from relayer.core.inputs import ZERO_HASH
 from relayer.core.matching import Matcher
 from relayer.core.native import mypyc_attr
 from relayer.core.orders import LiveOrder, Status
@@ -21,6 +22,7 @@ from relayer.core.venue import Venue
 from relayer.core.waiting import Stage, Waiting
 
 _TIMERS_KEPT = 1_024
+_HEADS_KEPT = 4_096
 
 
 @mypyc_attr(serializable=True)
@@ -55,6 +57,7 @@ class State:
         self.unsettled: dict[int, MatchedFill] = {}
         self.max_unsettled_fills = config.max_unsettled_fills
         self.batches: dict[int, Batch] = {}
+        self.heads: dict[bytes, None] = {ZERO_HASH: None}
         self.last_batch = (0, -1)
         self.reserved: dict[tuple[str, int], AccountEntry] = {}
         self.spent: dict[tuple[str, str], int] = {}
@@ -206,6 +209,12 @@ class State:
                 each for each in self.disarms if self.accounts[each[1], each[2]].disarms.get(each[3]) == each[0]
             ]
             heapq.heapify(self.disarms)
+
+    def remember_head(self, head: bytes) -> None:
+        """Notes a journal head that one of our batches puts on chain; the oldest of many are forgotten."""
+        self.heads[head] = None
+        if len(self.heads) > _HEADS_KEPT:
+            del self.heads[next(iter(self.heads))]
 
     def count(self, order: LiveOrder, lots: int, price: int) -> None:
         """Fills an order by `lots`, or undoes that (negative), and with it its newest revision. What a session key

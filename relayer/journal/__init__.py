@@ -20,10 +20,13 @@ from relayer.journal.errors import (
     JournalMismatchError,
 )
 from relayer.journal.files import AppendFile, FileLayer, OsFiles
-from relayer.journal.format import ZERO_HEAD, Group, Identity, SealedGroup
+from relayer.journal.format import START, ZERO_HEAD, Group, Identity, Mark, SealedGroup, SegmentHeader, identity_hash
 from relayer.journal.journal import Journal
+from relayer.journal.snapshots import Snapshot, SnapshotDamagedError, Snapshots
+from relayer.journal.tail import JournalTail
 
 __all__ = [
+    "START",
     "ZERO_HEAD",
     "AppendFile",
     "FileLayer",
@@ -36,6 +39,13 @@ __all__ = [
     "JournalFailedError",
     "JournalLockedError",
     "JournalMismatchError",
+    "JournalTail",
+    "Mark",
     "OsFiles",
     "SealedGroup",
+    "SegmentHeader",
+    "Snapshot",
+    "SnapshotDamagedError",
+    "Snapshots",
+    "identity_hash",
 ]

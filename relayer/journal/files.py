@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from relayer.journal.errors import JournalLockedError
+
+RESERVE = "reserve"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class AppendFile(Protocol):
@@ -30,14 +36,26 @@ class FileLayer(Protocol):
     def names(self) -> list[str]:
         """Names in the journal's folder, sorted."""
 
-    def read(self, name: str) -> bytes:
-        """All of a file."""
+    def read(self, name: str, offset: int = 0, size: int = -1) -> bytes:
+        """A file from `offset` on, at most `size` bytes (-1: all)."""
+
+    def size(self, name: str) -> int:
+        """Bytes of a file."""
+
+    def age_s(self, name: str) -> float:
+        """Seconds since a file was last written to."""
 
     def append_to(self, name: str) -> AppendFile:
         """Opens a file at its end, creating it."""
 
     def truncate(self, name: str, size: int) -> None:
         """Cuts a file and syncs it."""
+
+    def sync(self, name: str) -> None:
+        """Puts all that was written to a file, by whomever, on the disk."""
+
+    def rename(self, old: str, new: str) -> None:
+        """Gives a file another name, in the place of a file that had it."""
 
     def remove(self, name: str) -> None:
         """Deletes a file."""
@@ -48,6 +66,12 @@ class FileLayer(Protocol):
     def free_bytes(self) -> int:
         """Room left on the disk."""
 
+    def hold_reserve(self, size: int) -> bool:
+        """Keeps `size` bytes for writes that find the disk full; they take it by themselves. False: there is no room.
+
+        Asked again, it sees that they are still (or again) there.
+        """
+
     def lock(self) -> None:
         """Takes the journal for this process alone; raises JournalLockedError."""
 
@@ -56,16 +80,22 @@ class FileLayer(Protocol):
 
 
 class OsAppendFile:
-    """A real file; `sync` is fdatasync."""
+    """A real file; `sync` is fdatasync. `on_full` may make room when the disk is full, and says whether it did."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, on_full: Callable[[], bool]) -> None:
+        self._on_full = on_full
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
     def write(self, data: bytes) -> None:
         """Appends all of `data`, however often the kernel takes only a part."""
         view = memoryview(data)
         while view:
-            view = view[os.write(self._fd, view) :]
+            try:
+                view = view[os.write(self._fd, view) :]
+            except OSError as error:
+                # Nothing of this call was taken, so going on is safe: unlike after a failed sync.
+                if error.errno not in _FULL or not self._on_full():
+                    raise
 
     def sync(self) -> None:
         """fdatasync."""
@@ -83,18 +113,29 @@ class OsFiles:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._lock_fd: int | None = None
+        self._reserve = folder / RESERVE
 
     def names(self) -> list[str]:
         """Names in the folder, sorted."""
         return sorted(path.name for path in self._folder.iterdir())
 
-    def read(self, name: str) -> bytes:
-        """All of a file."""
-        return (self._folder / name).read_bytes()
+    def read(self, name: str, offset: int = 0, size: int = -1) -> bytes:
+        """A file from `offset` on, at most `size` bytes."""
+        with (self._folder / name).open("rb") as file:
+            file.seek(offset)
+            return file.read(size)
+
+    def size(self, name: str) -> int:
+        """Bytes of a file."""
+        return (self._folder / name).stat().st_size
+
+    def age_s(self, name: str) -> float:
+        """Seconds since the last write, by the clock of this machine."""
+        return time.time() - (self._folder / name).stat().st_mtime
 
     def append_to(self, name: str) -> OsAppendFile:
         """Opens a file at its end, creating it."""
-        return OsAppendFile(self._folder / name)
+        return OsAppendFile(self._folder / name, self._release_reserve)
 
     def truncate(self, name: str, size: int) -> None:
         """Cuts a file and syncs it."""
@@ -104,6 +145,18 @@ class OsFiles:
             os.fsync(fd)
         finally:
             os.close(fd)
+
+    def sync(self, name: str) -> None:
+        """fdatasync of the file."""
+        fd = os.open(self._folder / name, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fdatasync(fd)
+        finally:
+            os.close(fd)
+
+    def rename(self, old: str, new: str) -> None:
+        """Atomic on POSIX."""
+        (self._folder / old).replace(self._folder / new)
 
     def remove(self, name: str) -> None:
         """Deletes a file."""
@@ -121,6 +174,31 @@ class OsFiles:
         """Room for unprivileged writers."""
         stats = os.statvfs(self._folder)
         return stats.f_bavail * stats.f_frsize
+
+    def hold_reserve(self, size: int) -> bool:
+        """A file whose blocks are allocated, and deleted when a write finds no others."""
+        if not size:
+            return True
+        if self._reserve.exists() and self._reserve.stat().st_size == size:
+            return True
+        if self.free_bytes() < 2 * size:
+            return False
+        fd = os.open(self._reserve, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(fd, 0, size)
+        except OSError:
+            self._reserve.unlink()
+            return False
+        finally:
+            os.close(fd)
+        return True
+
+    def _release_reserve(self) -> bool:
+        try:
+            self._reserve.unlink()
+        except FileNotFoundError:
+            return False
+        return True
 
     def lock(self) -> None:
         """flock on a file of its own: the kernel drops it when the process ends, however it ends."""

@@ -42,6 +42,17 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int = 1
 
 
+class Mark(msgspec.Struct, frozen=True):
+    """A place between two groups: the number of the last record before it, and the head there."""
+
+    seq: int
+    head: bytes
+
+
+START = Mark(0, ZERO_HEAD)
+"""Before everything, and before the identity."""
+
+
 class SegmentHeader(msgspec.Struct, frozen=True, kw_only=True):
     """The head of a segment: whose it is, where it starts in the journal, and the salt of its group checks.
 
@@ -130,9 +141,14 @@ def decode_segment_header(data: bytes) -> tuple[SegmentHeader, int] | None:
     return msgspec.msgpack.decode(packed, type=SegmentHeader), end + _U32.size
 
 
+def identity_hash(identity: Identity) -> bytes:
+    """What names an identity in few bytes."""
+    return sha256(msgspec.msgpack.encode(identity)).digest()
+
+
 def founded(before: bytes, identity: Identity, snapshot: bytes = b"") -> bytes:
     """The head where a journal begins (`before` is zero), or goes on under another identity from a snapshot."""
-    return sha256(before + sha256(msgspec.msgpack.encode(identity)).digest() + snapshot).digest()
+    return sha256(before + identity_hash(identity) + snapshot).digest()
 
 
 def chain(head: bytes, first_seq: int, records: Sequence[bytes], state_hash: bytes) -> bytes:

@@ -16,6 +16,7 @@ from relayer.journal.format import (
     GROUP_HEADER_SIZE,
     GROUP_MAGIC,
     Group,
+    Mark,
     SegmentHeader,
     chain,
     decode_body,
@@ -46,6 +47,24 @@ class SegmentReader:
             if group is None:
                 return
             yield group
+
+    def skip_to(self, mark: Mark) -> bool:
+        """Steps over groups, unread, until the place is `mark`; False when this segment does not have it."""
+        data, salt = self._data, self.header.salt
+        while self.next_seq <= mark.seq:
+            header = decode_group_header(data, self.end, salt)
+            if header is None or header.first_seq != self.next_seq:
+                return False
+            end = self.end + GROUP_HEADER_SIZE + header.body_length
+            if end > len(data):
+                return False
+            self.end, self.head = end, header.head
+            self.next_seq += header.count
+        return self.next_seq == mark.seq + 1 and mark.head in (self.head, self._before())
+
+    def _before(self) -> bytes:
+        """At the start of a segment the head before it, too: under a new identity it differs."""
+        return self.header.before if self.next_seq == self.header.first_seq else self.head
 
     def _group_at(self, offset: int) -> Group | None:
         data, salt = self._data, self.header.salt

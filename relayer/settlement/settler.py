@@ -122,7 +122,7 @@ class Settler:
         Another sender on the same key shows by a journal head that none of our batches left.
         """
         head = self._engine.core.chain_head
-        if head in self._engine.heads:
+        if self._engine.core.is_own_head(head):
             return ""
         return (
             f"the journal head of {self._operator.address} on chain, 0x{head.hex()}, comes from none of this "

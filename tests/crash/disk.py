@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """A disk that forgets: whatever was not synced is lost, kept or torn when the power goes."""
 
+import errno
 from random import Random
 
 from relayer.journal.errors import JournalLockedError
@@ -19,6 +20,7 @@ class _File:
         self.synced = b""
         self.written = bytearray()
         self.name_synced = False
+        self.former = ""
 
 
 class ForgetfulDisk:
@@ -36,14 +38,36 @@ class ForgetfulDisk:
         self._off = False
         self.operations = 0
         self.fuse: int | None = None
+        self.room: int | None = None
+        """Bytes that can still be written, None for plenty; the reserve is on top."""
+        self.reserve = 0
+
+    def folder(self, name: str) -> "Folder":
+        """A folder of its own on this disk."""
+        return Folder(self, name)
 
     def names(self) -> list[str]:
         """Names in the folder."""
         return sorted(self._files)
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, offset: int = 0, size: int = -1) -> bytes:
         """All that a reader sees: page cache included."""
-        return bytes(self._files[name].written)
+        end = None if size < 0 else offset + size
+        return bytes(self._file(name).written[offset:end])
+
+    def size(self, name: str) -> int:
+        """Bytes that a reader sees."""
+        return len(self._file(name).written)
+
+    def age_s(self, name: str) -> float:
+        """All files are old."""
+        self._file(name)
+        return 1e9
+
+    def _file(self, name: str) -> _File:
+        if name not in self._files:
+            raise FileNotFoundError(name)
+        return self._files[name]
 
     def append_to(self, name: str) -> "_Handle":
         """Opens or creates a file."""
@@ -56,8 +80,17 @@ class ForgetfulDisk:
         del file.written[size:]
         file.synced = bytes(file.written)
 
+    def rename(self, old: str, new: str) -> None:
+        """Gives another name; which of both is there after a power cut is open until the folder is synced."""
+        self.step()
+        file = self._files.pop(old)
+        file.name_synced = False
+        file.former = old
+        self._files[new] = file
+
     def remove(self, name: str) -> None:
         """Deletes."""
+        self._file(name)
         del self._files[name]
 
     def sync_folder(self) -> None:
@@ -66,10 +99,18 @@ class ForgetfulDisk:
         if self._honest:
             for file in self._files.values():
                 file.name_synced = True
+                file.former = ""
+
+    def hold_reserve(self, size: int) -> bool:
+        """Room that writes take when there is no other."""
+        if self.room is not None and self.reserve < size and self.room < 2 * size:
+            return False
+        self.reserve = size
+        return True
 
     def free_bytes(self) -> int:
-        """Plenty."""
-        return 2**40
+        """Plenty, unless a test says otherwise."""
+        return 2**40 if self.room is None else self.room
 
     def lock(self) -> None:
         """One user at a time."""
@@ -93,6 +134,14 @@ class ForgetfulDisk:
     def write(self, name: str, data: bytes) -> None:
         """Appends; when the power goes meanwhile, some of it has been written."""
         file = self._files[name]
+        if self.room is not None:
+            if self.room < len(data):
+                self.room, self.reserve = self.room + self.reserve, 0
+            if self.room < len(data):
+                file.written += data[: self.room]
+                self.room = 0
+                raise OSError(errno.ENOSPC, "no space left")
+            self.room -= len(data)
         try:
             self.step()
         except PowerOffError:
@@ -116,7 +165,10 @@ class ForgetfulDisk:
         for name, file in list(self._files.items()):
             if not file.name_synced and rng.random() < 0.5:
                 del self._files[name]
-                continue
+                if not file.former:
+                    continue
+                self._files[file.former] = file
+            file.former = ""
             lost_part = bytes(file.written[len(file.synced) :])
             kept = bytearray(lost_part[: rng.randrange(len(lost_part) + 1)])
             if rng.random() < 0.5:
@@ -130,6 +182,56 @@ class ForgetfulDisk:
         self._locked = False
         self._off = False
         self.fuse = None
+
+
+class Folder:
+    """A `FileLayer` in a folder of a disk, which all folders share."""
+
+    def __init__(self, disk: ForgetfulDisk, name: str) -> None:
+        self._disk = disk
+        self._prefix = name + "/"
+
+    def names(self) -> list[str]:
+        return [name.removeprefix(self._prefix) for name in self._disk.names() if name.startswith(self._prefix)]
+
+    def read(self, name: str, offset: int = 0, size: int = -1) -> bytes:
+        return self._disk.read(self._prefix + name, offset, size)
+
+    def size(self, name: str) -> int:
+        return self._disk.size(self._prefix + name)
+
+    def age_s(self, name: str) -> float:
+        return self._disk.age_s(self._prefix + name)
+
+    def append_to(self, name: str) -> "_Handle":
+        return self._disk.append_to(self._prefix + name)
+
+    def truncate(self, name: str, size: int) -> None:
+        self._disk.truncate(self._prefix + name, size)
+
+    def sync(self, name: str) -> None:
+        self._disk.sync(self._prefix + name)
+
+    def rename(self, old: str, new: str) -> None:
+        self._disk.rename(self._prefix + old, self._prefix + new)
+
+    def remove(self, name: str) -> None:
+        self._disk.remove(self._prefix + name)
+
+    def sync_folder(self) -> None:
+        self._disk.sync_folder()
+
+    def free_bytes(self) -> int:
+        return self._disk.free_bytes()
+
+    def hold_reserve(self, size: int) -> bool:
+        return self._disk.hold_reserve(size)
+
+    def lock(self) -> None:
+        self._disk.lock()
+
+    def unlock(self) -> None:
+        self._disk.unlock()
 
 
 class _Handle:
