@@ -28,6 +28,9 @@ from relayer.settlement import Operator, OperatorKeyError, Settler
 
 log = logger("service")
 
+_FIRING_TICK_S = 0.002
+"""Pause between two inputs while triggered orders wait for their turn."""
+
 
 class Relayer:
     """The parts of a running relayer. `failed` is set when only a restart can help."""
@@ -171,7 +174,9 @@ class Relayer:
 
     async def _tick(self) -> None:
         while self.engine.running:
-            await asyncio.sleep(self.config.settings.relayer_tick_s)
+            # Between two inputs of a price move that fires many orders others get their turn.
+            due = self.engine.core.is_firing
+            await asyncio.sleep(_FIRING_TICK_S if due else self.config.settings.relayer_tick_s)
             with suppress(StoppedError):
                 self.engine.tick()
 

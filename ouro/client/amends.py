@@ -23,8 +23,10 @@ def build_amend(
     post_only: bool | None = None,
     reduce_only: bool | None = None,
     max_fee_ppm: int | None = None,
+    trigger_price: Decimal | str | int | None = None,
 ) -> Flow[SignedOrder]:
-    """Sign the next revision of an order without sending it; what is not given stays.
+    """Sign the next revision of an order without sending it; what is not given stays. `trigger_price` is that of a stop
+    or take-profit.
 
     `size` is the total, what is filled included. Raises `ValueError` for a size that is not whole lots or a price that
     is not on the tick.
@@ -39,6 +41,10 @@ def build_amend(
         changes["limit_price"] = listed.price_units(decimal_of(price, "price"))
         if changes["limit_price"] % listed.tick:
             raise ValueError(f"the price of {listed.ticker} moves in steps of {format(listed.price(listed.tick), 'f')}")
+    if trigger_price is not None:
+        if not old.trigger_price:
+            raise ValueError("the order has no trigger that could move")
+        changes["trigger_price"] = listed.price_units(decimal_of(trigger_price, "trigger_price"))
     others = {"post_only": post_only, "reduce_only": reduce_only, "max_fee_ppm": max_fee_ppm}
     changes |= {name: value for name, value in others.items() if value is not None}
     order = msgspec.structs.replace(old, **changes)

@@ -206,6 +206,11 @@ class Core:
         """Whether so much waits for the chain, or for so long, that nothing new may open risk."""
         return self._state.is_backlogged()
 
+    @property
+    def is_firing(self) -> bool:
+        """Whether triggered orders are left for the next input: one lets only so many of them go."""
+        return bool(self._state.waiting.dirty)
+
     def order(self, order_id: bytes) -> OrderState | None:
         """An order by id; None when it was never accepted, or has expired and is forgotten."""
         order = self._state.orders.get(order_id)

@@ -385,7 +385,9 @@ def _settle_aftermath(state: State, after: _Aftermath) -> None:
             state.close(order, Status.CANCELED, f"fill rejected: {reason}")
     for entry, reason in after.guilty_accounts.values():
         for order in list(entry.open_orders.values()):
-            state.cancel(order, f"fill rejected: {reason}")
+            # What waits may be all that protects a position, and is asked everything anew when it fires.
+            if order.status is not Status.UNTRIGGERED:
+                state.cancel(order, f"fill rejected: {reason}")
     reentering: list[LiveOrder] = []
     for order in after.bereft.values():
         state.recorder.order(order)

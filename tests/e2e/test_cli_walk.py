@@ -256,3 +256,61 @@ def test_documented_examples_run(url: str, example: str, shows: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert shows in done.stdout
+
+
+def test_the_orders_page_runs(url: str, tmp_path: Path) -> None:
+    """Every example of docs/orders.md, one after the other, by an account with a deposit."""
+    account = Account.create()
+    with OuroClient(url, account=account) as client:
+        chain = Chain(client.config(), account)
+        chain.faucet("50000")
+        chain.deposit("40000")
+
+        def has_arrived() -> bool:
+            try:
+                return client.subaccount().free_collateral > 0
+            except NotFoundError:
+                return False
+
+        eventually(has_arrived, "the deposit")
+    page = (ROOT / "docs" / "orders.md").read_text()
+    blocks = [part.split("```")[0] for part in page.split("```python\n")[1:]]
+    assert len(blocks) >= 9
+    checks = (
+        "assert isinstance(bracket.stop_loss, PlacedOrder), bracket",
+        "assert all(isinstance(each, PlacedOrder) for each in (*trailing.revisions, *twap, *ladder)), trailing",
+        "assert len(trailing.triggers) == 21",
+    )
+    script = tmp_path / "orders_page.py"
+    script.write_text("\n".join(["from ouro.client.models import PlacedOrder", *blocks, *checks]))
+    done = subprocess.run(
+        [sys.executable, script],
+        env={**os.environ, "OURO_URL": url, "OURO_KEY": "0x" + bytes(account.key).hex()},
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_orders_that_wait_from_the_command_line(taker: Terminal) -> None:
+    index_price = Decimal(
+        next(market for market in taker.json("markets") if market["ticker"] == "BTC-USD")["oraclePrice"]
+    )
+    low, high = (str((index_price * Decimal(fraction)).quantize(Decimal(1))) for fraction in ("0.9", "1.1"))
+    stop = taker.json("order", "stop", "BTC-USD", "sell", "0.01", low, "--reduce-only")
+    assert stop["status"] == "UNTRIGGERED"
+    profit = taker.json("order", "take-profit", "BTC-USD", "sell", "0.01", high, high, "--reduce-only")
+    assert profit["status"] == "UNTRIGGERED"
+    bracket = taker.json(
+        "order", "bracket", "BTC-USD", "buy", "0.01", low, "--take-profit", high, "--stop-loss", "1000"
+    )
+    assert [bracket[name]["status"] for name in ("entry", "takeProfit", "stopLoss")] == ["OPEN", *["UNTRIGGERED"] * 2]
+    trail = taker.json("order", "trail", "BTC-USD", "sell", "0.01", "2000", "--revisions", "3")
+    assert [each["status"] for each in trail["revisions"]] == ["UNTRIGGERED"] * 3
+    twap = taker.json("order", "twap", "BTC-USD", "buy", "0.003", low, "--parts", "3", "--duration", "60")
+    assert [each["status"] for each in twap] == ["CANCELED", "UNTRIGGERED", "UNTRIGGERED"]
+    ladder = taker.json("order", "scaled", "BTC-USD", "buy", "0.003", low, low, "--parts", "3")
+    assert [each["status"] for each in ladder] == ["OPEN"] * 3
+    done = taker.json("cancel", "--all")
+    assert {stop["id"], profit["id"], *(each["id"] for each in ladder)} <= set(done["cancelled"])

@@ -159,7 +159,9 @@ class TestTriggers:
         placed = [stop(venue, "taker", 1, P - 10_000, immediate=True) for _ in range(MAX_FIRED + 5)]
         move(venue, P - 10_000)
         assert [status(venue, each) for each in placed].count("CANCELED") == MAX_FIRED
+        assert venue.core.is_firing
         venue.tick()
+        assert not venue.core.is_firing
         assert {status(venue, each) for each in placed} == {"CANCELED"}
 
     def test_a_backlog_keeps_them_waiting(self) -> None:
@@ -466,6 +468,17 @@ class TestRejections:
         venue.push(1, P)
         venue.mine()
         assert (status(venue, placed), status(venue, buyer)) == ("UNTRIGGERED", "OPEN")
+
+    def test_a_stop_outlives_a_rejection_for_its_accounts_sake(self, venue: Venue) -> None:
+        long(venue, "taker", 10)
+        protecting = stop(venue, "taker", 10, P - 10_000, reduce_only=True)
+        resting = venue.place("taker", "BUY", 10, P)
+        venue.place("maker", "SELL", 5, P, time_in_force="IOC")
+        built = venue.build()
+        venue.reject(venue.fills[0].fill_id, 2, "margin", raw(resting))
+        venue.batch_settled(built, 0, 1)
+        venue.mine()
+        assert (status(venue, resting), status(venue, protecting)) == ("CANCELED", "UNTRIGGERED")
 
     def test_a_reorg_that_takes_the_price_back(self, venue: Venue) -> None:
         placed = venue.place("taker", "SELL", 10, P - 5_000, trigger=BELOW, trigger_price=P - 10_000)
