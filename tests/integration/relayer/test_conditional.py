@@ -82,6 +82,57 @@ def test_a_stop_fires_after_a_pushed_price_and_settles(shared: World, relayer: R
     assert [(each["status"], each["private"]) for each in told] == [("UNTRIGGERED", True), ("FILLED", False)]
 
 
+def test_the_contract_asks_the_trigger_again(tmp_path: Path) -> None:
+    """The price moves back before the batch lands: the contract rejects the fill. Later it is there again, and the same
+    order settles.
+    """
+    with world(tmp_path) as own, own.relayer() as relayer:
+        holder = long(own, relayer, "holder", 100)
+        bids(own, relayer, 100, P - 30_000)
+        with client(own, relayer, holder) as sdk:
+            placed = sdk.place_stop_market("BTC-USD", "SELL", "0.01", human(P - 20_000), reduce_only=True)
+        own.node.rpc.request("evm_setAutomine", False)
+        push_unmined(own, P - 20_000)
+        own.node.rpc.warp(1)
+        eventually(lambda: last_status(relayer, placed.id) == "FILLED", what="the match")
+        eventually(lambda: pending(own) == 1, what="the batch in the pool")
+        # It pays more, so that it comes before the batch in the next block.
+        push_unmined(own, P, tip=10**12)
+        own.node.rpc.warp(1)
+        relayer.catch_up()
+        fill_id = max(relayer.fills())
+        told = [entry for entry in relayer.events() if entry["type"] == "fill" and entry["fillId"] == fill_id]
+        assert told[-1]["reason"] == "not triggered"
+        assert own.size_of(holder) == 100
+
+        own.node.rpc.request("evm_setAutomine", True)
+        own.push(P - 20_000)
+        for _ in range(5):
+            own.node.rpc.request("evm_mine")
+        eventually(lambda: own.size_of(holder) == 0, what="the settlement")
+        assert last_status(relayer, placed.id) == "FILLED"
+
+
+def push_unmined(on: World, price: int, tip: int = 10**9) -> None:
+    """Puts a price update of the next second into the pool."""
+    at = on.node.rpc.now + 1
+    data = on.system.oracle.data("push", [on.system.price_update(1, price, at)])
+    transaction = {
+        "from": on.system.keys.price_signer.address,
+        "to": on.system.oracle.address,
+        "data": "0x" + data.hex(),
+        "gas": hex(1_000_000),
+        "maxPriorityFeePerGas": hex(tip),
+        "maxFeePerGas": hex(tip + 10**11),
+    }
+    on.node.rpc.request("eth_sendTransaction", transaction)
+
+
+def pending(on: World) -> int:
+    """Transactions that wait in the pool."""
+    return int(on.node.rpc.request("txpool_status")["pending"], 16)
+
+
 def test_a_bracket(shared: World, relayer: RelayerProcess) -> None:
     trader, maker = shared.trader("bracket"), shared.trader("maker")
     relayer.catch_up()
