@@ -24,7 +24,8 @@ class RelayerSettings(Settings):
     """The services' configuration with what only the relayer reads: `OURO_RELAYER_...` in the environment.
 
     `receipt_key` signs journal heads, in the forms of `operator_key` and with the same password; empty: that key does.
-    Fees are ppm of notional and part of the journal's identity: with other fees it goes on in a new segment.
+    Fees are ppm of notional, `min_notional` is the micro-USDC that an order must be worth; both are part of the
+    journal's identity: with others it goes on in a new segment.
     `poll_s` is the pause between looks at the chain, after `stale_s` without an answer orders are refused; `tick_s` is
     the longest the core goes without being told the time. `other_rpc_urls` are further nodes, parted by commas; a block
     whose time is more than `max_ahead_s` (0: as the chain has it) ahead of the clock is not followed; `verify_headers`
@@ -39,6 +40,7 @@ class RelayerSettings(Settings):
     operator_signer_url: str = Field(default="", repr=False)
     relayer_taker_fee_ppm: int = 350
     relayer_maker_fee_ppm: int = 0
+    relayer_min_notional: int = Field(default=1_000_000, ge=0)
     relayer_poll_s: float = 0.25
     relayer_stale_s: float = 15.0
     relayer_tick_s: float = 0.25
@@ -129,6 +131,7 @@ class RelayerConfig:
             markets=self.deployment.markets,
             taker_fee_ppm=self.settings.relayer_taker_fee_ppm,
             maker_fee_ppm=self.settings.relayer_maker_fee_ppm,
+            min_notional=self.settings.relayer_min_notional,
             credit_confirmations=self.settings.confirmations,
             settle_window_s=self.deployment.settle_window,
             backlog_age_ms=self.deployment.settle_window * 500,
