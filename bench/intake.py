@@ -29,6 +29,7 @@ from tests.integration.relayer.harness import BTC_PRICE, Json, World, eventually
 from tests.support.build import ROOT
 
 TRADERS = 20
+UNLIMITED = {f"OURO_RELAYER_{name}": "0" for name in ("IP_WEIGHT", "ACCOUNT_WEIGHT", "ACCOUNT_BYTES", "REFUSED_BYTES")}
 
 
 def per_second(run: Callable[[], None], count: int) -> float:
@@ -152,7 +153,7 @@ def main() -> None:
             ]
 
         one_core(exchange, signed(options.orders))
-        with exchange.relayer() as relayer:
+        with exchange.relayer(**UNLIMITED) as relayer:
             relayer.catch_up()
             against_stock(exchange, relayer.port, signed(options.orders // 3))
             placing(relayer.port, [(count, signed(options.orders)) for count in (1, 16, 64)])

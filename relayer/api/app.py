@@ -84,8 +84,7 @@ class FastPath:
             return
         venue: Venue = self._app.state.venue
         meter = scope["ouro.meter"] = venue.limits.meter(
-            scope["client"][0] if scope["client"] else "",
-            [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"],
+            scope["client"][0] if scope["client"] else "", scope["headers"]
         )
         cancels = scope["method"] == "DELETE" or scope["path"] == _CANCEL_ALL_AFTER
         scope["app"] = self._app
@@ -102,7 +101,7 @@ class FastPath:
             return
         if fast is not None:
             venue.engine.metrics.request_seconds.labels(fast[0]).observe(time.perf_counter() - started)
-        response.headers.update(meter.headers())
+        response.raw_headers.extend(meter.headers())
         await response(scope, receive, send)
 
 
@@ -123,8 +122,7 @@ async def _handled(fast: Handler, request: Request) -> Response:
 def _with_headers(send: Send, meter: Meter) -> Send:
     async def told(message: Message) -> None:
         if message["type"] == "http.response.start":
-            raw = [(name.lower().encode(), value.encode()) for name, value in meter.headers().items()]
-            message["headers"] = [*message.get("headers", ()), *raw]
+            message["headers"] = [*message.get("headers", ()), *meter.headers()]
         await send(message)
 
     return told

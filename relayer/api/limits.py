@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -131,16 +131,16 @@ class Meter:
         if known is None or standing.remaining * known.limit < known.remaining * standing.limit:
             self.tightest = standing
 
-    def headers(self) -> dict[str, str]:
-        """RateLimit-Limit, -Remaining, and -Reset in milliseconds since 1970."""
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """RateLimit-Limit, -Remaining, and -Reset in milliseconds since 1970, as ASGI has them."""
         standing = self.tightest
         if standing is None:
-            return {}
-        return {
-            "RateLimit-Limit": str(standing.limit),
-            "RateLimit-Remaining": str(standing.remaining),
-            "RateLimit-Reset": str(standing.reset_ms),
-        }
+            return []
+        return [
+            (b"ratelimit-limit", b"%d" % standing.limit),
+            (b"ratelimit-remaining", b"%d" % standing.remaining),
+            (b"ratelimit-reset", b"%d" % standing.reset_ms),
+        ]
 
 
 class Limits:
@@ -150,7 +150,8 @@ class Limits:
         def limiter(limit: int, window_s: int) -> Limiter | None:
             return Limiter(limit, window_s, now_us) if limit else None
 
-        self._trusted = tuple(settings.trusted)
+        trusted = tuple(settings.trusted)
+        self._known = lru_cache(maxsize=4_096)(lambda text: _known(text, trusted))
         self._ip = limiter(settings.ip_weight, WINDOW_S)
         self._ip_cancels = limiter(settings.ip_weight * CANCEL_FACTOR, WINDOW_S)
         self._account = limiter(settings.account_weight, WINDOW_S)
@@ -158,9 +159,28 @@ class Limits:
         self._bytes = limiter(settings.account_bytes, HOUR_S)
         self._refused = limiter(settings.refused_bytes, HOUR_S)
 
-    def meter(self, peer: str, forwarded: Sequence[str]) -> Meter:
-        """For a request from `peer`; `forwarded` are its X-Forwarded-For headers in order."""
-        return Meter(client_of(peer, forwarded, self._trusted))
+    def meter(self, peer: str, headers: Iterable[tuple[bytes, bytes]]) -> Meter:
+        """For a request from `peer` with these headers."""
+        name, is_trusted = self._known(peer)
+        if not is_trusted:
+            return Meter(name)
+        forwarded = [value.decode("latin-1") for header, value in headers if header == b"x-forwarded-for"]
+        return Meter(self._client(name, forwarded) if forwarded else name)
+
+    def client(self, peer: str, forwarded: Sequence[str]) -> str:
+        """The network address that a request is counted for: the last one that no trusted proxy vouches for."""
+        name, is_trusted = self._known(peer)
+        return self._client(name, forwarded) if is_trusted else name
+
+    def _client(self, name: str, forwarded: Sequence[str]) -> str:
+        for hop in reversed(",".join(forwarded).split(",")[-_MAX_HOPS:]):
+            found, is_trusted = self._known(hop.strip())
+            if not found:
+                break
+            name = found
+            if not is_trusted:
+                break
+        return name
 
     def request(self, meter: Meter, weight: int, *, cancels: bool) -> None:
         """Charges the network address. Raises ApiError 429."""
@@ -218,23 +238,6 @@ def _pass(standing: Standing, meter: Meter | None, whose: str) -> None:
         )
 
 
-def client_of(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
-    """The network address a request is counted for: the last one that no trusted proxy vouches for."""
-    name, is_trusted = _known(peer, tuple(trusted))
-    if not is_trusted or not forwarded:
-        return name
-    hops = ",".join(forwarded).split(",")[-_MAX_HOPS:]
-    for hop in reversed(hops):
-        found, is_trusted = _known(hop.strip(), tuple(trusted))
-        if not found:
-            break
-        name = found
-        if not is_trusted:
-            break
-    return name
-
-
-@lru_cache(maxsize=4_096)
 def _known(text: str, trusted: tuple[Network, ...]) -> tuple[str, bool]:
     """The address (of IPv6 its network) and whether it is a trusted proxy; empty for what is no address."""
     try:

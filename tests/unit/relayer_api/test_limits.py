@@ -15,7 +15,6 @@ from relayer.api.limits import (
     Limits,
     LimitSettings,
     Meter,
-    client_of,
 )
 
 START_US = 1_800_000_000_000_000
@@ -116,7 +115,10 @@ CLIENTS: list[tuple[str, list[str], str]] = [
 
 @pytest.mark.parametrize(("peer", "forwarded", "client"), CLIENTS)
 def test_who_a_request_is_counted_for(peer: str, forwarded: list[str], client: str) -> None:
-    assert client_of(peer, forwarded, PROXIES) == client
+    limits = Limits(LimitSettings(trusted=PROXIES))
+    assert limits.client(peer, forwarded) == client
+    headers = [(b"x-forwarded-for", each.encode()) for each in forwarded]
+    assert limits.meter(peer, [(b"host", b"x"), *headers]).client == client
 
 
 def _refused(error: pytest.ExceptionInfo[ApiError]) -> tuple[int, str, dict[str, str]]:
@@ -136,7 +138,7 @@ def test_cancels_have_their_own() -> None:
     assert _refused(of_address) == (429, "rate_limited", {"retry-after": "5"})
     with pytest.raises(ApiError, match="0xa"):
         limits.order("0xa", meter)
-    assert meter.headers()["RateLimit-Remaining"] == "0"
+    assert dict(meter.headers())[b"ratelimit-remaining"] == b"0"
     for _ in range(20):
         limits.request(meter, 1, cancels=True)
         limits.cancel("0xa", meter, idle=False)
@@ -174,11 +176,11 @@ def test_what_is_kept_for_an_account() -> None:
 def test_the_tightest_limit_is_told() -> None:
     limits = Limits(LimitSettings(ip_weight=1_000, account_weight=10), now_us=Clock())
     meter = Meter("192.0.2.1")
-    assert meter.headers() == {}
+    assert meter.headers() == []
     limits.request(meter, 1, cancels=False)
-    assert meter.headers()["RateLimit-Limit"] == "1000"
+    assert dict(meter.headers())[b"ratelimit-limit"] == b"1000"
     limits.order("0xa", meter)
-    assert (meter.headers()["RateLimit-Limit"], meter.headers()["RateLimit-Remaining"]) == ("10", "9")
+    assert meter.headers()[:2] == [(b"ratelimit-limit", b"10"), (b"ratelimit-remaining", b"9")]
 
 
 def test_off() -> None:
@@ -188,4 +190,4 @@ def test_off() -> None:
         limits.request(meter, 50, cancels=False)
         limits.order("0xa", meter)
         limits.cancel("0xa", meter, idle=True)
-    assert meter.headers() == {}
+    assert meter.headers() == []
