@@ -40,9 +40,10 @@ UNLIMITED = {f"OURO_RELAYER_{name}": "0" for name in ("IP_WEIGHT", "ACCOUNT_WEIG
 
 
 def per_second(run: Callable[[], None], count: int) -> float:
-    started = time.perf_counter()
+    """By the time of the processor: what others do meanwhile does not count."""
+    started = time.process_time()
     run()
-    return count / (time.perf_counter() - started)
+    return count / (time.process_time() - started)
 
 
 def one_core(exchange: World, bodies: Sequence[Json]) -> Iterator[Row]:

@@ -38,10 +38,10 @@ class Conditions(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     arm_price: Whole = 0
 
 
-class AmendBody(msgspec.Struct, forbid_unknown_fields=True, rename="camel", kw_only=True):
+class AmendBody(msgspec.Struct, forbid_unknown_fields=True, rename="camel", kw_only=True, gc=False):
     """The next revision of an order as it was signed. `expected_filled` is in lots."""
 
-    order: Message
+    order: msgspec.Raw
     signature: str
     client_id: str | int | None = None
     expected_filled: Whole | None = None
@@ -54,7 +54,7 @@ class AmendBody(msgspec.Struct, forbid_unknown_fields=True, rename="camel", kw_o
         return "" if self.client_id is None else str(self.client_id)
 
 
-class PlaceBody(AmendBody, forbid_unknown_fields=True, rename="camel", kw_only=True):
+class PlaceBody(AmendBody, forbid_unknown_fields=True, rename="camel", kw_only=True, gc=False):
     """An order as it was signed. `replaces` is the id of the order that it amends."""
 
     replaces: str = ""
@@ -75,7 +75,7 @@ class CancelBatchBody(msgspec.Struct, forbid_unknown_fields=True, rename="camel"
 class VerifyBody(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     """An order whose signature is to be looked at."""
 
-    order: Message
+    order: msgspec.Raw
     signature: str
     client_id: str | int | None = None
 

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -55,13 +55,14 @@ class Verifier:
         raw = signature_bytes(body.signature)
         digest = eip712.order_digest(self._domain, order)
         signer = _signer(digest, raw, None)
-        words = codec.pack_order(order, self._markets[order.market].id, raw)
-        terms, amounts, r, vs = (word.to_bytes(32, "big") for word in words)
-        placed = Place(terms, amounts, r, vs, digest, signer, client_id)
+        terms, amounts = codec.pack_terms(order, self._markets[order.market].id)
+        # As EIP-2098 has it; who was recovered signed with a low s, so that the highest bit is free.
+        vs = raw[32:64] if raw[64] == 27 else bytes((raw[32] | 0x80,)) + raw[33:64]
+        placed = Place(terms.to_bytes(32), amounts.to_bytes(32), raw[:32], vs, digest, signer, client_id)
         plain = not (replaces or body.immediate or body.conditions is not None or body.expected_filled is not None)
         return placed if plain else _with_terms(placed, body, replaces)
 
-    def verdict(self, message: Mapping[str, object], signature: str, may_sign: Callable[[str, str], bool]) -> Verdict:
+    def verdict(self, message: msgspec.Raw, signature: str, may_sign: Callable[[str, str], bool]) -> Verdict:
         """Whether an order's signature is its account's, or by a key that `may_sign` for it. Raises ApiError 400 or 404
         for what is no order.
         """
@@ -140,11 +141,8 @@ class Verifier:
         )
         return item, digest
 
-    def _order(self, message: Mapping[str, object]) -> Order:
-        try:
-            order = Order.from_message(message)
-        except OrderError as error:
-            raise ApiError(400, "invalid_order", f"{error.field}: {error.reason}", error.field) from None
+    def _order(self, message: msgspec.Raw) -> Order:
+        order = _read_order(message)
         if order.market not in self._markets:
             known = ", ".join(self._markets)
             raise ApiError(404, "unknown_market", f"there is no market {order.market}: {known} are listed", "market")
@@ -172,6 +170,39 @@ def _with_terms(placed: Place, body: PlaceBody, replaces: bytes) -> Place:
         oco=read_label("oco", asked.oco),
         arm_price=read_uint("armPrice", 48, asked.arm_price),
     )
+
+
+def _read_order(message: msgspec.Raw) -> Order:
+    """The order of a message. Most are as programs write them and are read in one go; the others are read field by
+    field, which takes numbers in strings, too, and finds what is wrong.
+    """
+    try:
+        fields = list(msgspec.structs.astuple(_wire_order.decode(message)))
+        fields[_ACCOUNT] = addresses.parse(fields[_ACCOUNT])
+        return Order(*fields)
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
+        pass
+    try:
+        return Order.from_message(_any_order.decode(message))
+    except msgspec.ValidationError:
+        raise ApiError(400, "invalid_body", "order must be an object with the fields of an order", "order") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ApiError(400, "malformed_json", f"the order is not JSON: {error}", "order") from None
+    except OrderError as error:
+        raise ApiError(400, "invalid_order", f"{error.field}: {error.reason}", error.field) from None
+
+
+_ACCOUNT = Order.__struct_fields__.index("account")
+_any_order = msgspec.json.Decoder(dict[str, Any])
+_wire_order: msgspec.json.Decoder[msgspec.Struct] = msgspec.json.Decoder(
+    msgspec.defstruct(
+        "WireOrder",
+        [(field.name, field.type) for field in msgspec.structs.fields(Order)],
+        rename="camel",
+        forbid_unknown_fields=True,
+        gc=False,
+    )
+)
 
 
 def _signer(digest: bytes, raw: bytes, account: str | None) -> str:

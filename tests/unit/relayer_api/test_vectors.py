@@ -4,6 +4,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from ouro.deployment import Deployment
@@ -50,7 +51,7 @@ def place(vector: dict[str, Any], **changes: object) -> Place:
     contract = domain["verifyingContract"]
     message = {**vector["message"], **changes}
     return verifier(contract, contract, domain["chainId"]).place(
-        PlaceBody(order=message, signature=vector["signature"], client_id="1")
+        PlaceBody(order=msgspec.Raw(msgspec.json.encode(message)), signature=vector["signature"], client_id="1")
     )
 
 
