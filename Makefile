@@ -5,6 +5,7 @@ PYTHON := $(or $(PYTHON),$(firstword $(foreach name,python3 python3.12 python3.1
 PORT ?= 8000
 ANVIL_PORT ?= 8545
 CALLS ?= 100000
+FILLS ?= 10000
 SAMPLE ?= 800
 SEED ?= 1
 
@@ -14,7 +15,7 @@ export PORT ANVIL_PORT
 VYPER := $(filter-out contracts/Exchange.vy contracts/ExchangeDesk.vy contracts/ExchangeExit.vy,$(wildcard contracts/*.vy contracts/*/*.vy contracts/*/*.vyi))
 COMPILE := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header $(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup up demo test check format compiled bench fuzz coverage mutation lock clean distclean
+.PHONY: help setup up demo test check format compiled bench fuzz chaos coverage mutation lock clean distclean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -59,6 +60,9 @@ bench: setup ## gas per fill at 1, 8 and 32 fills a batch
 
 fuzz: setup ## the stateful tests with CALLS=100000 calls, and what they find shrunk
 	@OURO_FUZZ_CALLS=$(CALLS) OURO_FUZZ_SHRINK=1 exec pytest tests/invariant --timeout=0 $(ARGS)
+
+chaos: setup ## 10,000 fills (FILLS=) through a lying node, reorganisations and kills; SEED=1
+	@exec python -m tests.chaos --fills $(FILLS) --seed $(SEED) $(ARGS)
 
 coverage: setup ## which contract lines the tests execute; fails below the threshold
 	@exec python -m tests.coverage $(ARGS)

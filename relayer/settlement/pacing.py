@@ -12,6 +12,7 @@ FIXED_GAS = 83_000
 as the difference between one fill alone and one of many.
 """
 RATE_S = 10.0
+BUSY_S = 20.0
 LEAST_CAPACITY = 2 * MAX_BATCH_FILLS
 _NEWEST_WEIGHT = 0.3
 _WORTH_SAYING = 4
@@ -55,7 +56,8 @@ class Capacity:
     """What settlement carries, by the time batches take from the disk to the core's view of the chain.
 
     So many batches under way at a time, each of that duration, give so many fills a second; times half a settle window
-    that is how many may be unsettled before the newest of them would come too late.
+    that is how many may be unsettled before the newest of them would come too late. While more wait than settle, what
+    really lands is known as well, lost batches and all: then the lower of both counts.
     """
 
     def __init__(self, batches: int, half_window_s: float, most: int) -> None:
@@ -63,6 +65,17 @@ class Capacity:
         self._half_window_s = half_window_s
         self._most = max(most, LEAST_CAPACITY)
         self._took_s = 0.0
+        self._busy_s = 0.0
+        self._busy_fills = 0.0
+
+    def looked(self, fills: int, waiting: int, passed_s: float) -> None:
+        """Since the last look so many fills have landed, while so many others wait for a batch."""
+        if waiting < LEAST_CAPACITY:
+            self._busy_s = self._busy_fills = 0.0
+            return
+        fading = math.exp(-passed_s / BUSY_S)
+        self._busy_s = self._busy_s * fading + passed_s
+        self._busy_fills = self._busy_fills * fading + fills
 
     def landed(self, took_s: float) -> None:
         """A batch has landed."""
@@ -76,7 +89,10 @@ class Capacity:
         took_s = max(self._took_s, oldest_pending_s if oldest_pending_s > self._half_window_s / 4 else 0.0)
         if not took_s:
             return 0
-        return max(LEAST_CAPACITY, min(self._most, int(self._fills / took_s * self._half_window_s)))
+        fills_per_s = self._fills / took_s
+        if self._busy_s > BUSY_S / 2:
+            fills_per_s = min(fills_per_s, self._busy_fills / self._busy_s)
+        return max(LEAST_CAPACITY, min(self._most, int(fills_per_s * self._half_window_s)))
 
     @staticmethod
     def is_news(now: int, before: int) -> bool:

@@ -75,9 +75,10 @@ class SettlerConfig(msgspec.Struct, frozen=True, kw_only=True):
 class _Sent:
     """When this process first saw a batch, last sent it, and last raised its fee; whether it may be dearer already."""
 
-    __slots__ = ("bumped_at", "known_at", "sent_at", "wants_bump", "wants_price")
+    __slots__ = ("bumped_at", "fills", "known_at", "sent_at", "wants_bump", "wants_price")
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, fills: int) -> None:
+        self.fills = fills
         self.known_at = now
         self.sent_at = -math.inf
         self.bumped_at = now
@@ -108,6 +109,7 @@ class Settler:
         self._pace = Pace(config.delay_gwei * _GWEI, time.monotonic())
         self._capacity = Capacity(config.max_in_flight, config.settle_window_s / 2, config.max_unsettled)
         self._capacity_at = -math.inf
+        self._measured_at = time.monotonic()
         self._splitter = Splitter()
         self._gas_money = GasMoney(config.max_in_flight)
         self._unweighed: bytes = b""
@@ -206,10 +208,14 @@ class Settler:
         """Learns from what has landed since the last look, and journals capacity when that is news."""
         now = time.monotonic()
         under_way = {batch.number for batch in pending}
+        landed = 0
         for number in [number for number in self._sent if number not in under_way]:
             sent = self._sent.pop(number)
+            landed += sent.fills
             self._capacity.landed(now - sent.known_at)
             self._splitter.landed()
+        self._capacity.looked(landed, self._engine.core.waiting, now - self._measured_at)
+        self._measured_at = now
         oldest_s = max((now - self._sent[number].known_at for number in under_way if number in self._sent), default=0.0)
         most, before = self._capacity.fills(oldest_s), self._engine.core.max_unsettled
         if now - self._capacity_at >= CAPACITY_EVERY_S and Capacity.is_news(most, before):
@@ -241,7 +247,7 @@ class Settler:
             return
         self._gap_since = math.inf
         for place, batch in enumerate(pending):
-            sent = self._sent.setdefault(batch.number, _Sent(now))
+            sent = self._sent.setdefault(batch.number, _Sent(now, len(batch.fill_ids)))
             if place == 0 and await self._needs_bump(batch, sent, now):
                 sent.bumped_at = now
                 await self._bump(batch, sent)
@@ -414,7 +420,7 @@ class Settler:
         if core.next_prev != prev or core.last_batch[0] + 1 != number or not self._still_waits(batch):
             return True  # the signing service took its time: look again
         await self._engine.apply([BatchBuilt(number, nonce, batch.fill_ids, prev, head, raw)])
-        sent = self._sent[number] = _Sent(time.monotonic())
+        sent = self._sent[number] = _Sent(time.monotonic(), len(batch.fills))
         sent.sent_at = time.monotonic()
         self._unweighed = raw
         self._engine.metrics.batches.labels("sent").inc()
@@ -472,7 +478,9 @@ class Settler:
         refusals = [each for each in said if isinstance(each, RpcError)]
         if len(refusals) + sum(isinstance(each, RpcUnreachableError) for each in said) < len(said):
             return
-        sent = self._sent.setdefault(number, _Sent(time.monotonic()))
+        sent = self._sent.get(number)
+        if sent is None:
+            return
         for error in refusals:
             message = error.message.lower()
             if any(word in message for word in _KNOWN):

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""A short campaign; `make chaos` plays the long one."""
+
+from pathlib import Path
+
+from tests.chaos.campaign import run
+
+
+def test_fills_settle_exactly_once_under_chaos(tmp_path: Path) -> None:
+    report = run(tmp_path, fills=200, seed=7, kill_every_s=6)
+    assert report.settled >= 200
+    assert report.restarts
+    assert len(report.faults) > 15, "little went wrong: this says nothing"
