@@ -25,13 +25,13 @@ class RelayerSettings(Settings):
 
     `receipt_key` signs journal heads, in the forms of `operator_key` and with the same password; empty: that key does.
     Fees are ppm of notional, `min_notional` is the micro-USDC that an order must be worth; both are part of the
-    journal's identity: with others it goes on in a new segment.
-    `poll_s` is the pause between looks at the chain, after `stale_s` without an answer orders are refused; `tick_s` is
-    the longest the core goes without being told the time. `other_rpc_urls` are further nodes, parted by commas; a block
-    whose time is more than `max_ahead_s` (0: as the chain has it) ahead of the clock is not followed; `verify_headers`
-    is for chains whose block hash is not the hash of Ethereum's header fields. The operator's key is in this process,
-    or behind the signing service at `operator_signer_url`. The journal goes on in a new file after `segment_mb`;
-    `reserve_mb` of its disk are kept for cancels when it is full. For the others see `SettlerConfig`.
+    journal's identity: with others it goes on in a new segment. `poll_s` is the pause between looks at the chain, after
+    `stale_s` without an answer orders are refused; `tick_s` is the longest the core goes without being told the time.
+    `other_rpc_urls` are further nodes, parted by commas; a block whose time is more than `max_ahead_s` (0: as the chain
+    has it) ahead of the clock is not followed; `verify_blocks` may be turned off for a chain whose blocks do not hash
+    as Ethereum's do, or a node without `eth_getBlockReceipts`. The operator's key is in this process, or behind the
+    signing service at `operator_signer_url`. The journal goes on in a new file after `segment_mb`; `reserve_mb` of its
+    disk are kept for cancels when it is full. For the others see `SettlerConfig`.
     """
 
     operator_password: str = Field(default="", repr=False)
@@ -45,7 +45,7 @@ class RelayerSettings(Settings):
     relayer_stale_s: float = 15.0
     relayer_tick_s: float = 0.25
     relayer_other_rpc_urls: str = Field(default="", repr=False)
-    relayer_verify_headers: bool = True
+    relayer_verify_blocks: bool = True
     relayer_max_ahead_s: int = 0
     relayer_verify_threads: int = 2
     relayer_batch_delay_ms: int = 250

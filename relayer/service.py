@@ -81,7 +81,7 @@ class Relayer:
             poll_s=settings.relayer_poll_s,
             stale_s=settings.relayer_stale_s,
             max_ahead_s=config.max_ahead_s,
-            verify_headers=settings.relayer_verify_headers,
+            verify_blocks=settings.relayer_verify_blocks,
         )
         self.settler = Settler(self.engine, self.watcher, self._rpc, operator, config.settler())
         verifier = Verifier(config.deployment)

@@ -6,13 +6,14 @@ Readers raise `NonsenseError` with what was wrong. They take the decoded JSON.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from ouro import addresses, events
 from ouro.eip712 import keccak
+from relayer.chain_watch.trie import Item, number, rlp, root_of
 from relayer.core.inputs import Log
 
 MOST: Final = 2**63 - 1
@@ -56,8 +57,7 @@ _QUANTITIES: Final = frozenset(
     )
 )
 _FIRST_OPTIONAL: Final = _FIELDS.index("baseFeePerGas")
-_TELLING_BITS: Final = 256
-"""A bloom filter with more bits set says of too many topics that they may be there."""
+_ROLLUP_DEPOSIT: Final = 0x7E
 
 
 class NonsenseError(ValueError):
@@ -65,13 +65,16 @@ class NonsenseError(ValueError):
 
 
 class Header(msgspec.Struct, frozen=True):
-    """A block header as far as it matters; `bloom` has bit i set for position i of the logs' bloom filter."""
+    """A block header as far as it matters; `bloom` has bit i set for position i of the logs' bloom filter, and
+    `receipts_root` is over all that the block's transactions did.
+    """
 
     number: int
     hash: bytes
     parent_hash: bytes
     time_s: int
     bloom: int
+    receipts_root: bytes
 
     @property
     def hex_hash(self) -> str:
@@ -139,6 +142,7 @@ def header(value: Any, *, verify: bool = True) -> Header | None:
         parent_hash=data(block.get("parentHash"), 32),
         time_s=quantity(block.get("timestamp"), 2**40),
         bloom=int.from_bytes(data(block.get("logsBloom"), 256)),
+        receipts_root=data(block.get("receiptsRoot"), 32),
     )
     if verify and header_hash(block) != found.hash:
         raise NonsenseError(f"the header of block {found.number} does not have the hash that it is given with")
@@ -152,26 +156,10 @@ def header_hash(block: Mapping[str, Any]) -> bytes:
         if name not in block and place >= _FIRST_OPTIONAL:
             break
         if name in _QUANTITIES:
-            number = quantity(block.get(name), 2**256 - 1)
-            fields.append(number.to_bytes((number.bit_length() + 7) // 8))
+            fields.append(number(quantity(block.get(name), 2**256 - 1)))
         else:
             fields.append(data(block.get(name)))
-    return keccak(_rlp(fields))
-
-
-def _rlp(fields: Sequence[bytes]) -> bytes:
-    """A list of byte strings in Ethereum's encoding."""
-    payload = b"".join(
-        field if len(field) == 1 and field[0] < 0x80 else _rlp_length(len(field), 0x80) + field for field in fields
-    )
-    return _rlp_length(len(payload), 0xC0) + payload
-
-
-def _rlp_length(length: int, kind: int) -> bytes:
-    if length < 56:
-        return bytes((kind + length,))
-    digits = length.to_bytes((length.bit_length() + 7) // 8)
-    return bytes((kind + 55 + len(digits),)) + digits
+    return keccak(rlp(fields))
 
 
 def logs(value: Any, block: Header, contracts: frozenset[str]) -> tuple[Log, ...]:
@@ -198,29 +186,39 @@ def logs(value: Any, block: Header, contracts: frozenset[str]) -> tuple[Log, ...
 
 
 def logs_of_receipts(value: Any, block: Header, contracts: frozenset[str]) -> tuple[Log, ...]:
-    """The logs of `contracts` by all receipts of a block, which together must give its bloom filter to the bit."""
-    filled, ours = 0, []
+    """The logs of `contracts` by all receipts of a block, which together must give its receipts root: none is left
+    out, none is added, none is altered.
+    """
+    encoded, ours = [], []
     for each in _list(value):
-        for entry in _list(_object(each).get("logs")):
-            log = _log(_object(entry))
-            filled |= _filter_of(log)
-            if log.address in contracts:
-                ours.append(entry)
-    if filled != block.bloom:
-        raise NonsenseError(f"the receipts of block {block.number} do not give its bloom filter")
+        entry = _object(each)
+        encoded.append(_encoded_receipt(entry))
+        ours += [log for log in map(_object, _list(entry.get("logs"))) if _log(log).address in contracts]
+    if root_of(encoded) != block.receipts_root:
+        raise NonsenseError(f"the receipts of block {block.number} do not give its receipts root")
     return logs(ours, block, contracts)
 
 
-def may_lack(found: Sequence[Log], block: Header, contracts: Iterable[str]) -> bool:
-    """Whether the block's bloom filter speaks of logs of ours that are not among those found. It may err."""
-    with_logs = {log.address for log in found}
-    named = [contract for contract in contracts if _bits(_raw_address(contract)) & ~block.bloom == 0]
-    if any(contract not in with_logs for contract in named):
-        return True
-    if not named or block.bloom.bit_count() > _TELLING_BITS:
-        return False
-    topics = {log.topics[0] for log in found if log.topics}
-    return any(_bits(topic) & ~block.bloom == 0 and topic not in topics for topic in _OUR_TOPICS)
+def _encoded_receipt(entry: Mapping[str, Any]) -> bytes:
+    """A receipt as the trie holds it."""
+    kind = quantity(entry.get("type"), 0x7F)
+    filled = 0
+    packed: list[Item] = []
+    for each in _list(entry.get("logs")):
+        log = _log(_object(each))
+        filled |= _filter_of(log)
+        packed.append([_raw_address(log.address), list(log.topics), log.data])
+    fields: list[Item] = [
+        number(quantity(entry.get("status"))),
+        number(quantity(entry.get("cumulativeGasUsed"))),
+        filled.to_bytes(256),
+        packed,
+    ]
+    # Deposits from below a rollup carry more.
+    if kind == _ROLLUP_DEPOSIT:
+        more = (entry.get(name) for name in ("depositNonce", "depositReceiptVersion"))
+        fields += [number(quantity(each)) for each in more if each is not None]
+    return (bytes((kind,)) if kind else b"") + rlp(fields)
 
 
 def may_have(block: Header, contracts: Iterable[str]) -> bool:
@@ -300,9 +298,6 @@ def _bits(item: bytes) -> int:
 
 def _raw_address(text: str) -> bytes:
     return bytes.fromhex(text[2:])
-
-
-_OUR_TOPICS: Final = tuple(bytes.fromhex(topic[2:]) for topic in events.topics())
 
 
 def _object(value: Any) -> Mapping[str, Any]:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Follows the chain: new blocks and reorgs become inputs of the core, in order and without gaps.
 
-Nothing is believed that a node alone can invent: a header must have the hash that it is given with and follow our
-newest block, logs must be of that very block and fit its bloom filter, and with several nodes most of those that answer
-must know the block. What the node no longer knows is asked for again after looking at the chain anew.
+Nothing is believed that a node can invent: a header must have the hash that it is given with and follow our newest
+block, receipts must give the root in that header, and with several nodes most of those that answer must know the block.
+What the node no longer knows is asked for again after looking at the chain anew.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 import tenacity
 
@@ -26,6 +25,7 @@ from relayer.logs import logger
 log = logger("chain")
 
 CHUNK = 64
+AT_ONCE = 8
 LOOK_S = 2.0
 LONGEST_PAUSE_S = 2.0
 LAG_BLOCKS = 3
@@ -49,7 +49,7 @@ class ChainWatcher:
         poll_s: float,
         stale_s: float,
         max_ahead_s: int,
-        verify_headers: bool = True,
+        verify_blocks: bool = True,
     ) -> None:
         """`addresses` are the contracts whose logs matter; `start_block` is where an empty journal begins to look.
 
@@ -64,7 +64,7 @@ class ChainWatcher:
         self._poll_s = poll_s
         self._stale_s = stale_s
         self._max_ahead_s = max_ahead_s
-        self._verify = verify_headers
+        self._verify = verify_blocks
         self._seen_at = 0.0
         self._caught_up = False
         self._begun = 0
@@ -293,40 +293,25 @@ class ChainWatcher:
         found: dict[bytes, tuple[Log, ...]] = {header.hash: () for header in headers}
         # A header that was not verified may hide logs by its bloom filter.
         noisy = [header for header in headers if not self._verify or answers.may_have(header, self._addresses)]
-        asked: list[Any] = await self._rpc.batch(
-            [("eth_getLogs", ({"blockHash": header.hex_hash, "address": self._addresses},)) for header in noisy]
-        )
-        for header, value in zip(noisy, asked, strict=True):
-            try:
-                logs = answers.logs(value, header, self._contracts)
-            except NonsenseError as error:
-                self._rpc.distrust(str(error))
-                raise RpcUnreachableError(f"the node's logs cannot be true: {error}") from error
-            if self._verify and answers.may_lack(logs, header, self._addresses):
-                logs = await self._logs_by_receipts(header, logs)
-            found[header.hash] = logs
+        ask = self._proven_logs if self._verify else self._told_logs
+        for at in range(0, len(noisy), AT_ONCE):
+            some = noisy[at : at + AT_ONCE]
+            answered = await asyncio.gather(*(ask(header) for header in some))
+            found |= {header.hash: logs for header, logs in zip(some, answered, strict=True)}
         return found
 
-    async def _logs_by_receipts(self, header: Header, logs: tuple[Log, ...]) -> tuple[Log, ...]:
-        """Asks in another way for logs that seem to be missing: what all receipts give must fill the bloom filter."""
-        try:
-            whole = await self._rpc.call(
-                "eth_getBlockReceipts",
-                header.hex_hash,
-                read=lambda value: answers.logs_of_receipts(value, header, self._contracts),
-            )
-        except RpcError:
-            # A node without that call: the same twice has to do.
-            again = await self._rpc.call(
-                "eth_getLogs",
-                {"blockHash": header.hex_hash, "address": self._addresses},
-                read=lambda value: answers.logs(value, header, self._contracts),
-            )
-            if again != logs:
-                raise RpcUnreachableError(
-                    f"the node has no settled view of the logs of block {header.number}"
-                ) from None
-            return logs
-        if whole != logs:
-            log.warning("logs_were_missing", block=header.number, answered=len(logs), there_are=len(whole))
-        return whole
+    async def _proven_logs(self, header: Header) -> tuple[Log, ...]:
+        """By all receipts of the block, which give the root in its header: nothing can be left out or altered."""
+        return await self._rpc.call(
+            "eth_getBlockReceipts",
+            header.hex_hash,
+            read=lambda value: answers.logs_of_receipts(value, header, self._contracts),
+        )
+
+    async def _told_logs(self, header: Header) -> tuple[Log, ...]:
+        """As the node tells them."""
+        return await self._rpc.call(
+            "eth_getLogs",
+            {"blockHash": header.hex_hash, "address": self._addresses},
+            read=lambda value: answers.logs(value, header, self._contracts),
+        )

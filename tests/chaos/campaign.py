@@ -23,12 +23,10 @@ from tests.support.anvil import ACCOUNTS
 GWEI = 10**9
 TRADERS = 6
 PUSH_EVERY_S = 8.0
-MOST_UNSETTLED = 250
 BLOCK_S = (0.3, 1.0)
 SEEN = (
     "node_trouble",
     "reorg",
-    "logs_were_missing",
     "batch_sent",
     "batch_dropped",
     "batch_parted",
@@ -47,6 +45,8 @@ class Report:
 
     seed: int
     fills: int
+    kill_every_s: float
+    fault_rate: float
     settled: int = 0
     undone: int = 0
     batches: int = 0
@@ -176,8 +176,9 @@ class Monkey(threading.Thread):
 class Crowd:
     """Market makers who take one another's offers, now buying, now selling, so that positions stay small."""
 
-    def __init__(self, exchange: World, rng: Random) -> None:
+    def __init__(self, exchange: World, rng: Random, most_unsettled: int) -> None:
         self._exchange = exchange
+        self._most_unsettled = most_unsettled
         self._rng = rng
         self.keys: list[LocalAccount] = [exchange.trader("market maker", usdc=1_000_000) for _ in range(TRADERS)]
         self._side = "SELL"
@@ -185,7 +186,7 @@ class Crowd:
     def trade(self, relayer: RelayerProcess) -> int:
         """One round: an order for every fill and one that takes them. How many lots were taken."""
         exchange, rng = self._exchange, self._rng
-        if relayer.http.get("/ready", timeout=20).json().get("unsettledFills", 0) > MOST_UNSETTLED:
+        if relayer.http.get("/ready", timeout=20).json().get("unsettledFills", 0) > self._most_unsettled:
             return 0
         maker, taker = rng.sample(self.keys, 2)
         self._side = "BUY" if self._side == "SELL" else "SELL"
@@ -205,11 +206,13 @@ class Crowd:
         return int(answer.json().get("filled", 0)) if answer.status_code == 201 else 0
 
 
-def run(folder: Path, *, fills: int, seed: int, rate: float = 0.15, kill_every_s: float = 25.0) -> Report:
+def run(
+    folder: Path, *, fills: int, seed: int, rate: float = 0.15, kill_every_s: float = 75.0, most_unsettled: int = 400
+) -> Report:
     """Plays until `fills` have settled, then lets everything come to rest. Raises AssertionError for a disagreement."""
-    report, started, rng = Report(seed, fills), time.monotonic(), Random(seed)
+    report, started, rng = Report(seed, fills, kill_every_s, rate), time.monotonic(), Random(seed)
     with world(folder, *NODE) as exchange:
-        crowd = Crowd(exchange, rng)
+        crowd = Crowd(exchange, rng, most_unsettled)
         exchange.node.rpc.request("evm_setAutomine", False)
         node = HostileNode(exchange.node.port, seed + 1, rate)
         monkey = Monkey(exchange, seed + 2)

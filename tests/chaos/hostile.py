@@ -59,12 +59,14 @@ class HostileNode:
             ("answer nonsense", self._nonsense),
         ]
         self._lies: dict[str, list[tuple[str, Callable[[Any], Any]]]] = {
-            "eth_getLogs": [
+            "eth_getBlockReceipts": [
                 ("hide all logs", lambda _: []),
-                ("hide some logs", lambda logs: logs[: len(logs) // 2]),
-                ("logs of another block", lambda logs: [{**log, "blockHash": "0x" + "11" * 32} for log in logs]),
-                ("logs of a foreign contract", lambda logs: [{**log, "address": "0x" + "55" * 20} for log in logs]),
-                ("the same log twice", lambda logs: logs + logs[:1]),
+                ("hide a receipt", lambda receipts: receipts[:-1]),
+                ("hide some logs", lambda receipts: _with_logs(receipts, lambda logs: logs[: len(logs) // 2])),
+                ("the same log twice", lambda receipts: _with_logs(receipts, lambda logs: logs + logs[-1:])),
+                ("logs of a foreign contract", lambda receipts: _altered(receipts, address="0x" + "55" * 20)),
+                ("logs of another block", lambda receipts: _altered(receipts, blockHash="0x" + "11" * 32)),
+                ("altered amounts", lambda receipts: _altered(receipts, data="0x" + "01" * 64)),
             ],
             "eth_getBlockByNumber": [
                 ("no such block", lambda _: None),
@@ -231,6 +233,14 @@ class _Server(http.server.ThreadingHTTPServer):
 
     def handle_error(self, *_: Any) -> None:
         """Connections break all the time here."""
+
+
+def _with_logs(receipts: list[Json], change: Callable[[list[Json]], list[Json]]) -> list[Json]:
+    return [{**receipt, "logs": change(receipt["logs"])} for receipt in receipts]
+
+
+def _altered(receipts: list[Json], **fields: Any) -> list[Json]:
+    return _with_logs(receipts, lambda logs: [{**log, **fields} for log in logs])
 
 
 def _each(asked: Any, answer: Callable[[Json], Json]) -> Any:

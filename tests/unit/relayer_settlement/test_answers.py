@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from relayer.chain_watch import NonsenseError, answers
 from relayer.chain_watch.answers import Header
+from relayer.chain_watch.trie import root_of
+from tests.support.anvil import ACCOUNTS, anvil
 
 CONTRACT = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 HEADER = {
@@ -51,7 +53,7 @@ JSON = st.recursive(
     ),
     max_leaves=12,
 )
-BLOCK = Header(7, b"\x11" * 32, b"\x12" * 32, 1_800_000_000, (1 << 2048) - 1)
+BLOCK = Header(7, b"\x11" * 32, b"\x12" * 32, 1_800_000_000, (1 << 2048) - 1, bytes(32))
 READERS: list[Callable[[Any], Any]] = [
     answers.quantity,
     answers.wei,
@@ -129,7 +131,6 @@ def _bloom(*items: bytes) -> int:
     return bits
 
 
-TOPIC = keccak(text="PricePushed(uint256,uint256,uint256)")
 ADDRESS = bytes.fromhex(CONTRACT[2:])
 
 
@@ -145,7 +146,7 @@ def _log(**changes: Any) -> dict[str, Any]:
 
 
 def _block(*items: bytes) -> Header:
-    return Header(7, BLOCK.hash, BLOCK.parent_hash, BLOCK.time_s, _bloom(*items))
+    return Header(7, BLOCK.hash, BLOCK.parent_hash, BLOCK.time_s, _bloom(*items), BLOCK.receipts_root)
 
 
 def test_logs_must_fit_the_block() -> None:
@@ -165,14 +166,39 @@ def test_logs_must_fit_the_block() -> None:
         answers.logs([_log(), _log()], block, frozenset({CONTRACT}))
 
 
-def test_missing_logs_show() -> None:
-    block, contracts = _block(ADDRESS, keccak(text="Nobody()")), frozenset({CONTRACT})
-    assert answers.may_have(block, contracts)
-    assert answers.may_lack((), block, contracts)
-    found = answers.logs([_log()], block, contracts)
-    assert not answers.may_lack(found, block, contracts)
-    assert answers.logs_of_receipts([{"logs": [_log()]}], block, contracts) == found
-    for told in ([], [{"logs": []}], [{"logs": [_log(address="0x" + "98" * 20)]}]):
-        with pytest.raises(NonsenseError, match="bloom filter"):
-            answers.logs_of_receipts(told, block, contracts)
-    assert not answers.may_have(_block(b"somebody else"), contracts)
+def test_a_block_without_our_contracts_in_its_filter_has_no_logs_of_ours() -> None:
+    assert answers.may_have(_block(ADDRESS, keccak(text="Nobody()")), frozenset({CONTRACT}))
+    assert not answers.may_have(_block(b"somebody else"), frozenset({CONTRACT}))
+
+
+@pytest.mark.parametrize("count", [1, 2, 17, 130, 300])
+def test_receipts_are_bound_by_the_root_in_the_header(count: int) -> None:
+    """A real block of so many transactions, each with a log."""
+    with anvil("--order", "fifo", "--gas-limit", "200000000") as node:
+        ask = node.rpc.request
+        # Code that logs one topic: PUSH1 7, PUSH0, PUSH0, LOG1.
+        ask("anvil_setCode", CONTRACT, "0x60075f5fa1")
+        ask("evm_setAutomine", False)
+        for number in range(count):
+            sender = ACCOUNTS[number % 10].address
+            ask("eth_sendTransaction", {"from": sender, "to": CONTRACT, "gas": hex(100_000)})
+        ask("evm_mine")
+        block = answers.header(ask("eth_getBlockByNumber", "latest", False))
+        receipts = ask("eth_getBlockReceipts", "latest")
+        assert block is not None
+        assert len(receipts) == count
+        assert len(answers.logs_of_receipts(receipts, block, frozenset({CONTRACT}))) == count
+        first = receipts[0]
+        for told in (
+            receipts[1:],
+            [{**first, "logs": []}, *receipts[1:]],
+            [{**first, "logs": first["logs"] * 2}, *receipts[1:]],
+            [{**first, "logs": [{**first["logs"][0], "data": "0x01"}]}, *receipts[1:]],
+            [{**first, "status": "0x0"}, *receipts[1:]],
+        ):
+            with pytest.raises(NonsenseError, match="receipts root"):
+                answers.logs_of_receipts(told, block, frozenset({CONTRACT}))
+
+
+def test_no_receipts_have_the_well_known_root() -> None:
+    assert root_of([]).hex() == "56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421"
