@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ouro.cli.market_data import Market
-from ouro.cli.options import ClientId, Expires, MaxFee, ReduceOnly, Side, Size, Subaccount
+from ouro.cli.options import ClientId, Expires, MaxFee, Oco, ReduceOnly, Side, Size, Subaccount
 from ouro.cli.output import View, short
 from ouro.cli.run import Cli, UsageError, command
 
@@ -24,7 +24,6 @@ LimitPrice = Annotated[
     typer.Argument(help="Limit price; leave it out to trade at once.", metavar="PRICE", show_default=False),
 ]
 Slippage = Annotated[str, typer.Option("--slippage", help="Without a price: worst fraction beyond the trigger.")]
-Oco = Annotated[str, typer.Option("--oco", help="Orders with one name cancel each other.", show_default="none")]
 Parts = Annotated[int, typer.Option("--parts", min=1, max=500, help="How many orders.")]
 
 

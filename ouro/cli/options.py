@@ -27,3 +27,4 @@ ClientId = Annotated[str | None, typer.Option("--client-id", help="Your own numb
 MaxFee = Annotated[
     int, typer.Option("--max-fee-ppm", min=0, max=65_535, help="Highest fee to accept, in ppm of notional.")
 ]
+Oco = Annotated[str, typer.Option("--oco", help="Orders with one name cancel each other.", show_default="none")]

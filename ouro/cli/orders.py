@@ -11,7 +11,7 @@ import typer
 from ouro.cli import conditional
 from ouro.cli.conditional import view_of
 from ouro.cli.market_data import Market
-from ouro.cli.options import ClientId, Expires, MaxFee, ReduceOnly, Side, Size, Subaccount
+from ouro.cli.options import ClientId, Expires, MaxFee, Oco, ReduceOnly, Side, Size, Subaccount
 from ouro.cli.output import View, short
 from ouro.cli.run import Cli, UsageError, command
 
@@ -56,6 +56,7 @@ def register(app: typer.Typer) -> None:
         slippage: Annotated[
             str, typer.Option("--slippage", help="Market orders: worst fraction from the best price.")
         ] = "0.01",
+        oco: Oco = "",
         client_id: ClientId = None,
         max_fee_ppm: MaxFee = 500,
         subaccount: Subaccount = 0,
@@ -65,8 +66,8 @@ def register(app: typer.Typer) -> None:
         Ends with 1 when the order neither rests nor filled anything.
         """
         if price is None:
-            if post_only or tif is not LifeChoice.GTT or expires is not None:
-                raise UsageError("--post-only, --tif and --expires belong to limit orders: give a price")
+            if post_only or tif is not LifeChoice.GTT or expires is not None or oco:
+                raise UsageError("--post-only, --tif, --expires and --oco belong to limit orders: give a price")
             placed = cli.trader.place_market_order(
                 market,
                 side.value,
@@ -88,6 +89,7 @@ def register(app: typer.Typer) -> None:
                 reduce_only=reduce_only,
                 subaccount=subaccount,
                 expires_in_seconds=expires,
+                oco=oco,
                 client_id=client_id,
                 max_fee_ppm=max_fee_ppm,
             )

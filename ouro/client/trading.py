@@ -140,12 +140,13 @@ def build_limit_order(
     slot: int | None = None,
     self_trade: SelfTrade | str = SelfTrade.CANCEL_TAKER,
     referrer: int = 0,
+    oco: str = "",
 ) -> Flow[SignedOrder]:
     """Sign a limit order without sending it: `size` in the base asset, `price` in USDC, both human decimals.
 
     `self_trade` says what happens when it meets an own order, `referrer` is the number of who gets a share of its fees.
-    The signed expiry is the shown one plus the settlement window. Raises `ValueError` for a size that is not whole
-    lots, a price that is not on the tick, or an unknown market.
+    Of orders with one `oco` name one cancels the others. The signed expiry is the shown one plus the settlement window.
+    Raises `ValueError` for a size that is not whole lots, a price that is not on the tick, or an unknown market.
     """
     config = yield from session.config()
     listed = config.market(market)
@@ -170,6 +171,7 @@ def build_limit_order(
         slot=slot,
         self_trade=SelfTrade(self_trade.upper()),
         referrer=referrer,
+        conditions=Conditions(oco=oco),
     )
 
 
@@ -303,6 +305,7 @@ def place_limit_order(
     max_fee_ppm: int = DEFAULT_MAX_FEE_PPM,
     self_trade: SelfTrade | str = SelfTrade.CANCEL_TAKER,
     referrer: int = 0,
+    oco: str = "",
 ) -> Flow[PlacedOrder]:
     """Sign and send a limit order. Takes another order slot by itself when the drawn one is in use.
 
@@ -326,6 +329,7 @@ def place_limit_order(
             slot=slot,
             self_trade=self_trade,
             referrer=referrer,
+            oco=oco,
         )
         try:
             return (yield from submit(session, signed))

@@ -262,6 +262,11 @@ class TestParts:
             run_flow(composed.place_scaled(session, "BTC-USD", "BUY", "0.001", "1", "2", parts=parts), [])
 
 
+def test_a_limit_order_may_be_one_of_a_group(session, run_flow):
+    _, [call] = run_flow(trading.place_limit_order(session, "BTC-USD", "BUY", "1", "20000", oco="entry"), [(201, OK)])
+    assert call.body["conditions"] == {"oco": "entry"}
+
+
 def test_the_filled_size_is_human(session, run_flow):
     signed, _ = run_flow(trading.build_limit_order(session, "BTC-USD", Side.BUY, "1", "20000"), [])
     answer = 200, {"results": [{"status": 201, "body": {**OK, "filled": "25"}}]}
