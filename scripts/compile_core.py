@@ -15,6 +15,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -65,31 +66,32 @@ def check_compiler() -> None:
         raise NoCompilerError(f"{header} is missing: install Python's headers (Debian: apt-get install python3-dev)")
 
 
-def fingerprint(level: str) -> str:
+def fingerprint(level: str, packages: Iterable[str]) -> str:
     """What a build depends on: sources, this script, compiler options, mypy and Python."""
     digest = hashlib.sha256(f"{level} {version('mypy')} {sys.version}".encode())
-    sources = [path for package in PACKAGES for path in (ROOT / package).rglob("*") if _is_source(path)]
+    sources = [path for package in packages for path in (ROOT / package).rglob("*") if _is_source(path)]
     for path in [Path(__file__), *sorted(sources)]:
         digest.update(f"{path.name} {path.stat().st_size} ".encode() + path.read_bytes())
     return digest.hexdigest()
 
 
-def build(target: Path = TARGET, level: str = "2") -> bool:
-    """Makes the folder, or says False when it is there already. Raises `NoCompilerError`, and
+def build(target: Path = TARGET, level: str = "2", bench: bool = False) -> bool:
+    """Makes the folder (with `bench`: and the bench of the book), or says False when it is there already. Raises `NoCompilerError`, and
     `subprocess.CalledProcessError` (with what the compilers said) when some code cannot be compiled.
     """
     check_compiler()
-    wanted = fingerprint(level)
+    packages = (*PACKAGES, "bench") if bench else PACKAGES
+    wanted = fingerprint(level, packages)
     stamp = target / "stamp"
     if stamp.exists() and stamp.read_text() == wanted:
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as work:
         made = Path(work) / "made"
-        for package in PACKAGES:
+        for package in packages:
             shutil.copytree(ROOT / package, made / package, ignore=shutil.ignore_patterns("__pycache__"))
         subprocess.run(
-            [sys.executable, "-c", SETUP, level, *modules()],
+            [sys.executable, "-c", SETUP, level, *modules(), *(["bench/lone_book.py"] if bench else [])],
             cwd=made,
             env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
             check=True,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 AccountKey = tuple[str, int]
 
 
-@mypyc_attr(serializable=True)
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Exposure:
     """Sums over the open orders of an account in one market that may open risk: lots and notional at their limits."""
 
@@ -43,7 +43,7 @@ class Exposure:
         return not self.buy_lots and not self.sell_lots
 
 
-@mypyc_attr(serializable=True)
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Reservation:
     """A co-signed instant withdrawal that has not landed: micro-USDC, and the last second it can land in."""
 

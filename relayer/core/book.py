@@ -151,8 +151,10 @@ class BookSide:
         """The levels that changed since the last call, best first, with their absolute lots."""
         if not self.changed:
             return ()
-        prices = sorted(self.changed, key=lambda price: self._sign * price)
+        prices = list(self.changed)
         self.changed.clear()
+        if len(prices) > 1:
+            prices.sort(reverse=self._sign < 0)
         return tuple((price, self.lots_at(price)) for price in prices)
 
 

@@ -25,7 +25,7 @@ class FillStatus(StrEnum):
     REJECTED = "rejected"
 
 
-@mypyc_attr(serializable=True)
+@mypyc_attr(allow_interpreted_subclasses=True)
 class MatchedFill:
     """One match. `block` is where the chain confirmed or rejected it (0: not yet).
 
@@ -83,7 +83,7 @@ class MatchedFill:
         self.retry = False
 
 
-@mypyc_attr(serializable=True)
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Batch:
     """A batch that was built and not dropped. `block` is where its BatchSettled event is, 0 while it is pending."""
 

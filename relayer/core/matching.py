@@ -83,7 +83,7 @@ class Matcher:
         most = MAX_GROUP_FILLS if taker.fill_or_kill else MAX_BATCH_FILLS
         limit = min(fill_room, most) if taker.one_shot else fill_room
         reduce_only_market = taker.venue.state is MarketState.REDUCE_ONLY
-        for maker in _opposite(taker):
+        for maker in opposite(taker):
             if plan.remaining == 0:
                 break
             stop = self._stop(taker, maker, plan, limit)
@@ -206,7 +206,7 @@ def _meet_own(taker: LiveOrder, maker: LiveOrder, plan: Plan) -> None:
         plan.stop = SELF_TRADE
 
 
-def _opposite(taker: LiveOrder) -> Iterator[LiveOrder]:
+def opposite(taker: LiveOrder) -> Iterator[LiveOrder]:
     """Resting orders that the taker's limit reaches, best price first, oldest first."""
     limit, sell = taker.limit_price, taker.sell
     for level in taker.venue.book.side(not sell):

@@ -10,5 +10,5 @@ if TYPE_CHECKING:
 else:
 
     def mypyc_attr(**_: object) -> object:
-        """`serializable=True`: objects can be made without `__init__`, as a snapshot does."""
+        """`allow_interpreted_subclasses=True`: objects can be made without `__init__`, as a snapshot does."""
         return lambda kind: kind

@@ -38,7 +38,7 @@ class Lineage:
         self.live_fills = first.live_fills
 
 
-@mypyc_attr(serializable=True)
+@mypyc_attr(allow_interpreted_subclasses=True)
 class LiveOrder:
     """One accepted order. Sizes in lots, price in micro-USDC per lot.
 

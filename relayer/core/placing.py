@@ -14,15 +14,15 @@ from relayer.core.matching import SELF_TRADE, Plan, PlannedFill
 from relayer.core.orders import LiveOrder, Status
 from relayer.core.outputs import Ack
 from relayer.core.state import State
+from relayer.core.venue import Venue
 
 
 def place(state: State, item: Place) -> Ack:
     """Accepts or refuses an order; an accepted one is matched at once and what remains rests if it may."""
-    order = _unpack(state, int.from_bytes(item.terms), int.from_bytes(item.amounts))
+    order, venue = _unpack(state, int.from_bytes(item.terms), int.from_bytes(item.amounts))
     repeated = _repeated(state, item, order)
     if repeated is not None:
         return _answer(repeated)
-    venue = next(venue for venue in state.venues.values() if venue.ticker == order.market)
     rules.check_signer(order, state, item.signer)
     rules.check_revision(order, item)
     rules.check_form(order, venue.market, state.fees.of(order.account), item.client_id)
@@ -140,13 +140,14 @@ def _keep_accounts(plan: Plan) -> None:
         entry.shadow = account
 
 
-def _unpack(state: State, terms: int, amounts: int) -> Order:
+def _unpack(state: State, terms: int, amounts: int) -> tuple[Order, Venue]:
     market_id = terms >> 64 & 0xFFFF
-    if market_id not in state.venues:
-        known = ", ".join(venue.ticker for venue in state.venues.values())
+    venue = state.venues.get(market_id)
+    if venue is None:
+        known = ", ".join(each.ticker for each in state.venues.values())
         raise RefusedError(404, "unknown_market", f"there is no market number {market_id}: there are {known}", "market")
     try:
-        return unpack_order(terms, amounts, {venue.id: venue.ticker for venue in state.venues.values()})
+        return unpack_order(terms, amounts, {market_id: venue.ticker}), venue
     except (KeyError, ValueError) as error:
         raise RefusedError(400, "malformed_order", f"the order cannot be read: {error}", "order") from error
 

@@ -25,7 +25,7 @@ _TIMERS_KEPT = 1_024
 _HEADS_KEPT = 4_096
 
 
-@mypyc_attr(serializable=True)
+@mypyc_attr(allow_interpreted_subclasses=True)
 class SlotUse:
     """The newest order that was accepted for a slot of a signing key."""
 

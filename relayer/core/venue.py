@@ -5,8 +5,11 @@ from ouro.markets import Market, MarketState
 from relayer.core.book import Book
 from relayer.core.native import mypyc_attr
 
+# Calling the enumeration costs as much as matching does.
+_STATES = {state.value: state for state in MarketState}
 
-@mypyc_attr(serializable=True)
+
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Venue:
     """Everything here but the book is overwritten from the chain state after each block: indices as of then,
     `imf_ppm` as open interest scales it.
@@ -48,7 +51,7 @@ class Venue:
     @property
     def state(self) -> MarketState:
         """What it lets through."""
-        return MarketState(self.market.state)
+        return _STATES[self.market.state]
 
     def is_stale(self, time_s: int) -> bool:
         """Whether the chain would call the index price too old at that time (or has none). That of a settled market is
