@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """The stream of operations that every matching engine is given: 60% resting orders, 35% cancels, 5% that trade.
 
-`steady`: about 2,000 orders rest; what trades takes five of them on average. `growing`: what trades takes one or two, so
-that the book grows all along and ends with a quarter as many orders as there were operations, thousands on each price.
+`steady`: about 2,000 orders rest; what trades takes five of them on average. `growing`: what trades takes one or two,
+so that the book grows all along and ends with a fifth as many orders as there were operations, thousands on a price.
 """
 
 from dataclasses import dataclass, field

@@ -77,25 +77,26 @@ def unpack_order(terms: int, amounts: int, tickers: Mapping[int, str]) -> Order:
     flags = _bits(amounts, 0, 16)
     if flags >> 9 or _bits(flags, 1, 2) == 3 or _bits(flags, 5, 2) == 3:
         raise ValueError(f"unknown flag in {flags:#06x}")
+    # Written out, since the relayer reads one for every order.
     return Order(
         market=tickers[market_id],
         side=_SIDES[flags & 1],
-        size=_bits(amounts, 208, 48),
-        limit_price=_bits(amounts, 160, 48),
-        time_in_force=_TIMES[_bits(flags, 1, 2)],
-        post_only=bool(flags & 8),
-        reduce_only=bool(flags & 16),
-        trigger=_TRIGGERS[_bits(flags, 5, 2)],
-        trigger_price=_bits(amounts, 112, 48),
-        max_fee_ppm=_bits(amounts, 16, 16),
-        expiry=_bits(terms, 32, 32),
+        size=amounts >> 208 & 0xFFFFFFFFFFFF,
+        limit_price=amounts >> 160 & 0xFFFFFFFFFFFF,
+        time_in_force=_TIMES[flags >> 1 & 3],
+        post_only=flags & 8 != 0,
+        reduce_only=flags & 16 != 0,
+        trigger=_TRIGGERS[flags >> 5 & 3],
+        trigger_price=amounts >> 112 & 0xFFFFFFFFFFFF,
+        max_fee_ppm=amounts >> 16 & 0xFFFF,
+        expiry=terms >> 32 & 0xFFFFFFFF,
         account=addresses.checksum((terms >> 96).to_bytes(20, "big")),
-        subaccount=_bits(terms, 80, 16),
-        self_trade=_SELF_TRADES[_bits(flags, 7, 2)],
-        slot=_bits(amounts, 48, 16),
-        generation=_bits(amounts, 64, 48),
-        revision=_bits(amounts, 32, 16),
-        referrer=_bits(terms, 0, 32),
+        subaccount=terms >> 80 & 0xFFFF,
+        self_trade=_SELF_TRADES[flags >> 7 & 3],
+        slot=amounts >> 48 & 0xFFFF,
+        generation=amounts >> 64 & 0xFFFFFFFFFFFF,
+        revision=amounts >> 32 & 0xFFFF,
+        referrer=terms & 0xFFFFFFFF,
     )
 
 

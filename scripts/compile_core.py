@@ -76,8 +76,10 @@ def fingerprint(level: str, packages: Iterable[str]) -> str:
 
 
 def build(target: Path = TARGET, level: str = "2", bench: bool = False) -> bool:
-    """Makes the folder (with `bench`: and the bench of the book), or says False when it is there already. Raises `NoCompilerError`, and
-    `subprocess.CalledProcessError` (with what the compilers said) when some code cannot be compiled.
+    """Makes the folder (with `bench`: and the bench of the book), or says False when it is there already.
+
+    Raises `NoCompilerError`, and `subprocess.CalledProcessError` (with what the compilers said) when some code cannot
+    be compiled.
     """
     check_compiler()
     packages = (*PACKAGES, "bench") if bench else PACKAGES
@@ -108,7 +110,7 @@ def build(target: Path = TARGET, level: str = "2", bench: bool = False) -> bool:
 
 
 def _is_source(path: Path) -> bool:
-    return path.is_file() and "__pycache__" not in path.parts
+    return path.is_file() and not {"__pycache__", "results"} & {*path.parts}
 
 
 def main() -> int:

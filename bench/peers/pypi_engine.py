@@ -38,12 +38,10 @@ for seq, line in enumerate(Path(sys.argv[1]).read_text().splitlines(), 1):
     commands.append(SequencedCommand(seq=seq, ts=seq, command=command))
 
 engine = MatchingEngine()
-events = []
 gc.collect()
 gc.disable()
 started = time.process_time()
-for command in commands:
-    events.append(engine.process(command))
+events = [engine.process(command) for command in commands]
 seconds = time.process_time() - started
 fills = sum(isinstance(event, Trade) for caused in events for event in caused)
 json.dump({"per_second": len(commands) / seconds, "fills": fills}, sys.stdout)
