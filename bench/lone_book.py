@@ -19,6 +19,14 @@ class LoneBook:
         self.book = venue.book
         self.fills: list[tuple[LiveOrder, LiveOrder, int]] = []
 
+    def run(self, calls: list[tuple[bool, LiveOrder]]) -> None:
+        """Each order: (cancel it?, the order)."""
+        for is_cancel, order in calls:
+            if is_cancel:
+                self.cancel(order)
+            else:
+                self.place(order)
+
     def place(self, order: LiveOrder) -> None:
         """Matches an order; what remains of one that is not one-shot rests."""
         sell, left, stopped = order.sell, order.size, False

@@ -178,12 +178,7 @@ def bench_book(made: list[Operation]) -> dict[str, float]:
     calls = [(kind == "cancel", orders[number]) for kind, number, *_ in made]
 
     def run() -> None:
-        place, cancel = lone.place, lone.cancel
-        for is_cancel, order in calls:
-            if is_cancel:
-                cancel(order)
-            else:
-                place(order)
+        lone.run(calls)
 
     return {"per_second": measure(run, len(calls)), "fills": len(lone.fills)}
 

@@ -43,6 +43,11 @@ class BookSide:
         for key in self._keys:
             yield levels[key]
 
+    def reaches(self, limit_price: int) -> bool:
+        """Whether the best price here is at least as good as the limit of an order from the other side."""
+        keys = self._keys
+        return bool(keys) and keys.first <= self._sign * limit_price
+
     def lots_at(self, price: int) -> int:
         """Lots resting at a price."""
         level = self._levels.get(self._sign * price)
@@ -174,7 +179,4 @@ class Book:
 
     def crosses(self, sell: bool, limit_price: int) -> bool:
         """Whether an order at that limit would match the best of the other side."""
-        best = (self.bids if sell else self.asks).best
-        if best is None:
-            return False
-        return best >= limit_price if sell else best <= limit_price
+        return (self.bids if sell else self.asks).reaches(limit_price)
