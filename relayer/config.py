@@ -24,6 +24,7 @@ class RelayerSettings(Settings):
     """The services' configuration with what only the relayer reads: `OURO_RELAYER_...` in the environment.
 
     `receipt_key` signs journal heads, in the forms of `operator_key` and with the same password; empty: that key does.
+    The journal is published `publish_delay_s` after it was written, never if that is negative.
     Fees are ppm of notional, `min_notional` is the micro-USDC that an order must be worth; both are part of the
     journal's identity: with others it goes on in a new segment. `poll_s` is the pause between looks at the chain, after
     `stale_s` without an answer orders are refused; `tick_s` is the longest the core goes without being told the time.
@@ -48,6 +49,7 @@ class RelayerSettings(Settings):
     relayer_verify_blocks: bool = True
     relayer_max_ahead_s: int = 0
     relayer_verify_threads: int = 2
+    relayer_publish_delay_s: int = 300
     relayer_batch_delay_ms: int = 250
     relayer_batch_max_delay_ms: int = 2_000
     relayer_delay_gwei: int = 10_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 import msgspec
@@ -19,9 +20,10 @@ from relayer.core import CORE_VERSION, Core
 from relayer.engine import Engine, StoppedError
 from relayer.event_files import EventFiles
 from relayer.event_log import EventLog
-from relayer.journal import Identity, Journal, OsFiles, Snapshots
+from relayer.journal import Identity, Journal, OsFiles, SealedGroup, Snapshots
 from relayer.logs import logger
 from relayer.metrics import Metrics
+from relayer.publication import Publisher
 from relayer.receipts import HeadSigner, Receipts
 from relayer.risk import RiskMonitor
 from relayer.settlement import Operator, OperatorKeyError, Settler
@@ -67,7 +69,13 @@ class Relayer:
             segment_bytes=settings.relayer_segment_mb * 2**20,
             reserve_bytes=settings.relayer_reserve_mb * 2**20,
         )
-        journal.on_sealed = self.receipts.seal
+        publisher = Publisher(config.journal_dir, settings.relayer_publish_delay_s, journal.seq)
+
+        def sealed(group: SealedGroup, records: Sequence[bytes]) -> None:
+            self.receipts.seal(group, records)
+            publisher.sealed(group.last_seq)
+
+        journal.on_sealed = sealed
         metrics = Metrics()
         event_log = EventLog(EventFiles(OsFiles(config.events_dir)))
         self.engine = Engine(Core(core_config), journal, event_log, metrics)
@@ -95,6 +103,7 @@ class Relayer:
             verifier,
             operator,
             self.receipts,
+            publisher,
             limits,
             self.why_not_ready,
             self.settler.warnings,

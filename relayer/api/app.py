@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from relayer.api import cancels, events, health, openapi, orders, receipts, withdrawals
+from relayer.api import cancels, events, health, journal, openapi, orders, receipts, withdrawals
 from relayer.api.errors import ApiError
 from relayer.api.limits import Meter
 from relayer.api.venue import Venue
@@ -57,6 +57,7 @@ def create_app(service: Service) -> ASGIApp:
     app.include_router(orders.router)
     app.include_router(withdrawals.router)
     app.include_router(receipts.router)
+    app.include_router(journal.router)
     app.include_router(events.router)
     app.include_router(health.router)
     return FastPath(app)

@@ -15,6 +15,7 @@ from relayer.api.limits import Limits, Meter
 from relayer.api.verifying import Verifier
 from relayer.core.outputs import Ack
 from relayer.engine import Engine
+from relayer.publication import Publisher
 from relayer.receipts import Receipts
 from relayer.settlement.operator import Operator
 
@@ -30,6 +31,7 @@ class Venue:
     verifier: Verifier
     operator: Operator
     receipts: Receipts
+    publisher: Publisher
     limits: Limits
     why_not_ready: Callable[[], str]
     warnings: Callable[[], list[str]]

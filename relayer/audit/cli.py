@@ -18,6 +18,7 @@ from ouro.errors import OuroError
 from ouro.receipts import Receipt
 from relayer.audit.auditor import Auditor
 from relayer.audit.node import Node
+from relayer.audit.published import PublishedJournal
 from relayer.audit.report import Report
 from relayer.audit.source import DiskJournal, Source
 
@@ -63,7 +64,7 @@ def audit(
 
 def source_of(journal: str) -> Source:
     """A folder, or what a relayer publishes."""
-    return DiskJournal(Path(journal))
+    return PublishedJournal(journal) if journal.startswith(("http://", "https://")) else DiskJournal(Path(journal))
 
 
 def _read(paths: Sequence[Path]) -> list[Receipt]:

@@ -115,8 +115,8 @@ class DiskJournal:
         self._folder = folder
         self._last: _DiskSegment | None = None
 
-    def segments(self) -> Iterator[ReadSegment]:
-        """In order of their names, which begin with their first record's number."""
+    def segments(self, only: int = 0) -> Iterator[ReadSegment]:
+        """In order of their names, which are their first record's number; `only` the one that begins with a record."""
         try:
             paths = sorted(path for path in self._folder.iterdir() if path.suffix == ".journal")
         except OSError as error:
@@ -124,6 +124,8 @@ class DiskJournal:
         if not paths:
             raise AuditError(f"there is no journal in {self._folder}: name the folder that holds *.journal files")
         for index, path in enumerate(paths):
+            if only and int(path.stem) != only:
+                continue
             try:
                 self._last = _DiskSegment(path, is_last=index == len(paths) - 1)
             except OSError as error:
