@@ -25,7 +25,8 @@ from relayer.audit.source import Damage, ReadGroup, Source
 from relayer.core import CoreConfig
 from relayer.core import inputs as core_inputs
 from relayer.core.inputs import BatchBuilt, ChainBlock, ChainRevert, Place
-from relayer.journal.format import Identity, SegmentHeader
+from relayer.journal import Snapshots
+from relayer.journal.format import Identity, Mark, SegmentHeader
 
 Progress = Callable[[int], None]
 
@@ -41,11 +42,12 @@ class Auditor:
         deployment: Deployment | None = None,
         receipts: Sequence[Receipt] = (),
         receipt_signer: str = "",
+        snapshots: Snapshots | None = None,
         cores: Cores = CORES,
         progress: Progress = lambda _: None,
     ) -> None:
         """Without a `deployment` the journal's word is taken for which exchange it is of. Heads are signed by
-        `receipt_signer`, or by the operator.
+        `receipt_signer`, or by the operator. `snapshots` serve a journal whose beginning was removed.
         """
         self._source = source
         self._node = node
@@ -56,8 +58,9 @@ class Auditor:
         self.report = Report()
         self._history = History(self.report)
         self._signatures = Signatures(self.report)
-        self._replay = Replay(self.report, cores)
+        self._replay = Replay(self.report, cores, snapshots)
         self._config: CoreConfig | None = None
+        self._header: SegmentHeader | None = None
         self._tickers: dict[int, str] = {}
         self._parts: _Parts | None = None
         self._hidden = 0
@@ -92,6 +95,14 @@ class Auditor:
         if is_new:
             self._meet(header.identity, header)
         self._replay.begin(header, self._config, is_new=is_new and known is not None)
+        self._header = header
+        self._adopt()
+
+    def _adopt(self) -> None:
+        """Where the beginning is gone, a snapshot may give the core its state."""
+        if self._header is not None and self.report.first_seq > 1:
+            mark = Mark(self._history.next_seq - 1, self._history.head)
+            self._replay.adopt(mark, self._header, self._config)
 
     def _meet(self, identity: Identity, header: SegmentHeader) -> None:
         """Another identity: at the journal's beginning, and after an upgrade."""
@@ -165,6 +176,7 @@ class Auditor:
                 self._record(parts, group.first_seq + at, record)
         self._history.take(group)
         self._replay.end(group)
+        self._adopt()
         parts.receipts.take(group, self._history.head)
         self.report.records += len(group.leaves)
         self.report.groups += 1
@@ -253,6 +265,8 @@ class Auditor:
         if observed.reverted:
             shown = ", ".join(map(str, observed.reverted[:5]))
             unproven.append(f"{len(observed.reverted)} blocks that are not final and not of the node's chain ({shown})")
+        if settlement.unknown:
+            unproven.append(f"{settlement.unknown} batches on chain that anchor heads before record {report.first_seq}")
         if settlement.foreign:
             unproven.append(f"{settlement.foreign} batches of other operators, whose journals are not this one")
         unproven += [f"a receipt that proves nothing: {reason}" for reason in receipts.unsound[:5]]

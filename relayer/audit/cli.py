@@ -21,6 +21,7 @@ from relayer.audit.node import Node
 from relayer.audit.published import PublishedJournal
 from relayer.audit.report import Report
 from relayer.audit.source import DiskJournal, Source
+from relayer.journal import OsFiles, Snapshots
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -38,6 +39,9 @@ def audit(
         list[Path] | None, typer.Option(help="Receipts to hold against it, one per line; may be given again.")
     ] = None,
     signer: Annotated[str, typer.Option(help="Who signs receipts, if it is not the operator.")] = "",
+    snapshots: Annotated[
+        Path | None, typer.Option(help="The relayer's snapshots, for a journal whose beginning was removed.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Answer with JSON.")] = False,
 ) -> None:
     """Prove that a journal is the one that was anchored and that everything follows from it.
@@ -53,6 +57,7 @@ def audit(
                 deployment=Deployment.load(deployment) if deployment is not None else None,
                 receipts=_read(receipts or ()),
                 receipt_signer=signer,
+                snapshots=Snapshots(OsFiles(snapshots)) if snapshots is not None else None,
                 progress=_Progress(),
             ).run()
     except (OuroError, OSError) as error:

@@ -54,6 +54,8 @@ class History:
             )
         self.identity = header.identity
         self.next_seq, self.head = header.first_seq, header.head
+        # A batch may anchor the head where nothing was written yet.
+        self._recent[header.before] = self._recent[header.head] = header.first_seq - 1
 
     def take(self, group: ReadGroup) -> None:
         """Follows one group. Where heads do not match it goes on with the one that is claimed."""

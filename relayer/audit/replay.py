@@ -17,7 +17,9 @@ from relayer.audit.source import ReadGroup
 from relayer.core import CORE_VERSION, Core, CoreConfig, InputRefusedError
 from relayer.core.inputs import Cancel, CancelAll, CancelAllAfter, CancelByClientId, Input, Place
 from relayer.core.outputs import Output
-from relayer.journal.format import SegmentHeader
+from relayer.journal import Snapshots
+from relayer.journal.format import Mark, SegmentHeader
+from relayer.journal.snapshots import SnapshotDamagedError
 
 Cores = dict[int, type[Core]]
 CORES: Cores = {CORE_VERSION: Core}
@@ -26,9 +28,12 @@ CORES: Cores = {CORE_VERSION: Core}
 class Replay:
     """A core that follows the journal for as long as it can."""
 
-    def __init__(self, report: Report, cores: Cores | None = None) -> None:
+    def __init__(self, report: Report, cores: Cores, snapshots: Snapshots | None) -> None:
+        """`snapshots` are for a journal whose beginning is gone: the core starts from the first that is in it."""
         self._report = report
-        self._cores = CORES if cores is None else cores
+        self._cores = cores
+        self._snapshots = {} if snapshots is None else {each.mark: each for each in snapshots.all()}
+        self._folder = snapshots
         self._version = 0
         self._diverged = False
         self.core: Core | None = None
@@ -46,10 +51,24 @@ class Replay:
         elif header.first_seq == 1:
             self.core = known(config)
         elif self.core is None:
-            self._stop(f"records from {header.first_seq} on: the state before them is not known")
+            if not self._snapshots:
+                self._stop(f"records from {header.first_seq} on: the state before them is not known (see --snapshots)")
         elif is_new:
             self._continue(header, known, config)
         self._version = version
+
+    def adopt(self, mark: Mark, header: SegmentHeader, config: CoreConfig | None) -> None:
+        """Starts from a snapshot of the state at `mark`, if nothing is replayed yet and there is one."""
+        found = self._snapshots.get(mark) if self.core is None and not self.stopped else None
+        known = self._cores.get(header.identity.core_version)
+        if found is None or known is None or config is None or self._folder is None:
+            return
+        try:
+            self.core = known.restore(config, self._folder.load(found))
+        except (SnapshotDamagedError, ValueError):
+            return
+        self._version = header.identity.core_version
+        self._report.unproven.append(f"the state after record {mark.seq}, which is taken from a snapshot")
 
     def _continue(self, header: SegmentHeader, known: type[Core], config: CoreConfig) -> None:
         """Under another identity the core starts anew from the state that it had."""

@@ -67,6 +67,8 @@ class Settlement:
         self.broken = False
         """An anchor was not found: those after it say nothing new."""
         self.anchors = 0
+        self.unknown = 0
+        """Anchors of heads before the first record of a journal that does not begin with record 1."""
         self.fills = 0
         self.foreign = 0
         """Batches of other operators."""
@@ -74,7 +76,8 @@ class Settlement:
     def matched(self, outputs: Iterable[Output]) -> None:
         """Takes what the replayed core says of fills."""
         for output in outputs:
-            if isinstance(output, FillOutput) and output.fill_id not in self._matched and output.status == "matched":
+            # After a start from a snapshot the core knows fills that it matched before.
+            if isinstance(output, FillOutput) and output.fill_id not in self._matched and output.status != "final":
                 self._matched[output.fill_id] = Terms(
                     market=output.market,
                     price=output.price,
@@ -95,7 +98,7 @@ class Settlement:
     def built(self, seq: int, head: bytes, raw_tx: bytes) -> None:
         """Record `seq` built a batch that is to anchor `head`, or raised its fee."""
         self._built["0x" + eip712.keccak(raw_tx).hex()] = head
-        if self._history.seq_of(head) is None and not self.broken:
+        if self._history.seq_of(head) is None and not self.broken and not self._is_before_the_start():
             self.broken = True
             self._report.wrong_since_proven(
                 seq,
@@ -129,6 +132,9 @@ class Settlement:
             self.anchor_seq = self._history.seq_of(self._anchor) or 0
         self._settled = {fill_id: block for fill_id, block in self._settled.items() if block <= item.to_number}
 
+    def _is_before_the_start(self) -> bool:
+        return self._report.first_seq > 1 and not self.anchors
+
     def _follow_anchor(self, seq: int, number: int, event: events.BatchSettled) -> None:
         if self.broken:
             return
@@ -139,6 +145,8 @@ class Settlement:
             self._report.wrong(
                 seq, "do the anchors follow one another?", f"0x{self._anchor.hex()}", f"0x{event.prev.hex()} in {where}"
             )
+        elif at is None and self._is_before_the_start():
+            self.unknown += 1
         elif at is None:
             self.broken = True
             self._report.wrong_since_proven(
@@ -152,7 +160,7 @@ class Settlement:
             self._report.wrong(
                 seq, "does the anchor move on?", f"a head after record {self.anchor_seq}", f"that after record {at}"
             )
-        elif event.where.transaction_hash not in self._built:
+        elif event.where.transaction_hash not in self._built and not self._is_before_the_start():
             self.broken = True
             self._report.wrong(
                 seq,
