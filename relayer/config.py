@@ -58,6 +58,7 @@ class RelayerSettings(Settings):
     relayer_bump_s: float = 20.0
     relayer_max_fee_gwei: int = 500
     relayer_risk_s: float = Field(default=10.0, gt=0)
+    relayer_ip_connections: int = Field(default=256, ge=0)
     relayer_ip_weight: int = Field(default=10_000, ge=0)
     relayer_account_weight: int = Field(default=2_000, ge=0)
     relayer_account_bytes: int = Field(default=268_435_456, ge=0)

@@ -12,6 +12,7 @@ import uvicorn
 
 from relayer.api import create_app
 from relayer.config import RelayerConfig
+from relayer.guarding import guarded
 from relayer.logs import logger
 from relayer.service import Relayer
 
@@ -40,6 +41,7 @@ async def serve(config: RelayerConfig) -> int:
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=DRAIN_S,
+            http=guarded(config.settings.relayer_ip_connections, relayer.venue.limits.is_trusted),
             proxy_headers=False,  # the limits read them, for proxies that we trust
             ws_ping_interval=20,
             ws_max_size=65_536,

@@ -167,6 +167,10 @@ class Limits:
         forwarded = [value.decode("latin-1") for header, value in headers if header == b"x-forwarded-for"]
         return Meter(self._client(name, forwarded) if forwarded else name)
 
+    def is_trusted(self, peer: str) -> bool:
+        """Whether a peer is a proxy that tells us of others."""
+        return self._known(peer)[1]
+
     def client(self, peer: str, forwarded: Sequence[str]) -> str:
         """The network address that a request is counted for: the last one that no trusted proxy vouches for."""
         name, is_trusted = self._known(peer)

@@ -142,6 +142,10 @@ RAW_BODIES: list[tuple[str, bytes, int, str]] = [
     ("a list", b"[]", 400, "invalid_body"),
     ("null", b"null", 400, "invalid_body"),
     ("deep nesting", b'{"order": {"a": ' + b"[" * 7_000 + b"]" * 7_000 + b'}, "signature": ""}', 400, "malformed_json"),
+    ("a huge number", b'{"order": 1' + b"0" * 5_000 + b', "signature": ""}', 400, "invalid_body"),
+    ("no number", b'{"order": NaN, "signature": ""}', 400, "malformed_json"),
+    ("a key twice", b'{"order": {}, "signature": "", "signature": 1}', 400, "invalid_body"),
+    ("an invisible text", b'{"order": {"market": "\\u202e\\u0000"}, "signature": "0x"}', 400, "invalid_order"),
     ("too large", b'{"order": "' + b"x" * 20_000 + b'"}', 413, "body_too_large"),
 ]
 

@@ -44,7 +44,7 @@ def _records(first: int, count: int) -> list[BookOutput]:
 
 
 @contextlib.asynccontextmanager
-async def _serving(folder: Path, **more: Any) -> AsyncIterator[tuple[Relayer, int]]:
+async def serving(folder: Path, http: Any = "auto", **more: Any) -> AsyncIterator[tuple[Relayer, int]]:
     """A relayer without a chain, its API on a real socket."""
     port = free_port()
     settings = RelayerSettings(
@@ -54,7 +54,7 @@ async def _serving(folder: Path, **more: Any) -> AsyncIterator[tuple[Relayer, in
         **more,
     )
     relayer = Relayer(RelayerConfig(settings, Deployment.from_record(DEPLOYMENT)))
-    server = uvicorn.Server(uvicorn.Config(create_app(relayer), port=port, log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(create_app(relayer), port=port, http=http, log_level="warning"))
     task = asyncio.create_task(server._serve())
     await _until(lambda: server.started and relayer.engine.running)
     try:
@@ -91,7 +91,7 @@ def test_who_takes_nothing_is_cut_off(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(events, "SEND_TIMEOUT_S", 0.5)
 
     async def run() -> None:
-        async with _serving(tmp_path) as (relayer, port):
+        async with serving(tmp_path) as (relayer, port):
             log = relayer.engine.event_log
             log.append(_records(1, RECORDS))
             _, writer = await _silent_consumer(port)
@@ -109,7 +109,7 @@ def test_who_falls_far_behind_is_told_where_to_go_on(tmp_path: Path, monkeypatch
     monkeypatch.setattr(events, "MAX_LAG", 500)
 
     async def run() -> None:
-        async with _serving(tmp_path) as (relayer, port):
+        async with serving(tmp_path) as (relayer, port):
             log = relayer.engine.event_log
             log.append(_records(1, 1))
             async with asyncio.timeout(20), connect(f"ws://127.0.0.1:{port}/events/stream?from=2") as stream:
@@ -124,7 +124,7 @@ def test_who_falls_far_behind_is_told_where_to_go_on(tmp_path: Path, monkeypatch
 
 def test_records_are_what_the_core_encodes(tmp_path: Path) -> None:
     async def run() -> None:
-        async with _serving(tmp_path) as (relayer, port):
+        async with serving(tmp_path) as (relayer, port):
             [record] = _records(1, 1)
             relayer.engine.event_log.append([record])
             async with asyncio.timeout(20), connect(f"ws://127.0.0.1:{port}/events/stream") as stream:
@@ -138,7 +138,7 @@ def test_a_gap_is_told_and_the_stream_goes_on_behind_it(tmp_path: Path, monkeypa
 
     async def run() -> None:
         async with (
-            _serving(tmp_path) as (relayer, port),
+            serving(tmp_path) as (relayer, port),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
         ):
             relayer.engine.event_log.append(_records(1, 9))
@@ -157,7 +157,7 @@ def test_a_gap_is_told_and_the_stream_goes_on_behind_it(tmp_path: Path, monkeypa
 def test_without_the_token_nobody_reads(tmp_path: Path, given: str) -> None:
     async def run() -> None:
         async with (
-            _serving(tmp_path, events_token="sesame") as (relayer, port),
+            serving(tmp_path, events_token="sesame") as (relayer, port),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
         ):
             relayer.engine.event_log.append(_records(1, 1))
@@ -179,7 +179,7 @@ def test_streams_are_not_without_number(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(events, "MAX_STREAMS", 2)
 
     async def run() -> None:
-        async with _serving(tmp_path) as (relayer, port), asyncio.timeout(20), contextlib.AsyncExitStack() as stack:
+        async with serving(tmp_path) as (relayer, port), asyncio.timeout(20), contextlib.AsyncExitStack() as stack:
             url = f"ws://127.0.0.1:{port}/events/stream"
             for _ in range(2):
                 await stack.enter_async_context(connect(url))
