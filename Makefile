@@ -8,6 +8,8 @@ CALLS ?= 100000
 FILLS ?= 10000
 SAMPLE ?= 800
 SEED ?= 1
+LIVES ?= 1000
+KILLS ?= 20
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$(PATH):$(CURDIR)/.tools/uv/bin
 export PORT ANVIL_PORT
@@ -15,7 +17,7 @@ export PORT ANVIL_PORT
 VYPER := $(filter-out contracts/Exchange.vy contracts/ExchangeDesk.vy contracts/ExchangeExit.vy,$(wildcard contracts/*.vy contracts/*/*.vy contracts/*/*.vyi))
 COMPILE := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header $(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup up demo test check format compiled bench fuzz chaos coverage mutation lock clean distclean
+.PHONY: help setup up demo test check format compiled bench fuzz chaos crash coverage mutation lock clean distclean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -63,6 +65,9 @@ fuzz: setup ## the stateful tests with CALLS=100000 calls, and what they find sh
 
 chaos: setup ## 10,000 fills (FILLS=) through a lying node, reorganisations and kills; SEED=1
 	@exec python -m tests.chaos --fills $(FILLS) --seed $(SEED) $(ARGS)
+
+crash: setup ## LIVES=1000 deaths of the relayer on a disk that forgets, KILLS=20 of real processes
+	@exec python -m tests.crash --lives $(LIVES) --kills $(KILLS) --seed $(SEED) $(ARGS)
 
 coverage: setup ## which contract lines the tests execute; fails below the threshold
 	@exec python -m tests.coverage $(ARGS)

@@ -9,7 +9,6 @@ core for an answer waits for `durable()` first, so that nobody sees a decision t
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from collections.abc import Callable, Sequence
 from hashlib import sha256
@@ -70,6 +69,8 @@ class Engine:
         May run in a thread of its own while nothing else uses the engine. Raises the journal's errors.
         """
         replica, after = self._newest_replica(snapshots)
+        if after != START:
+            log.info("from_snapshot", seq=after.seq, head=after.head.hex())
         self.event_log.begin(replica.core.seq)
         count = 0
         with without_collector():
@@ -80,7 +81,6 @@ class Engine:
             self._upgrade(snapshots)
         self._ahead_ms = max(0, self.core.chain_time_s * 1000 - self._wall_ms())
         self.event_log.flush()
-        gc.freeze()
         return count
 
     def _newest_replica(self, snapshots: Snapshots | None) -> tuple[Replica, Mark]:
@@ -213,8 +213,15 @@ class Engine:
                 return
             self.metrics.commit_seconds.observe(time.perf_counter() - started)
             self.metrics.inputs.inc(len(records))
-            for outputs in decided:
-                self._publish(outputs)
+            try:
+                for outputs in decided:
+                    self._publish(outputs)
+            except Exception as problem:  # noqa: BLE001  (whatever it was, nobody may wait for ever)
+                # Records that nobody can read: what came after them must not be answered either.
+                self._fail(problem)
+                if not future.done():
+                    future.set_exception(StoppedError("the event log has failed"))
+                return
             self.metrics.unsettled.set(self.core.unsettled)
             if not future.done():
                 future.set_result(decided[ticks:])

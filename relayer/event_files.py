@@ -78,10 +78,10 @@ class EventFiles:
         """Writes what waits. On a full disk it goes on waiting: cancels are worth more than this file."""
         if not self._waiting:
             return
-        if self._file is None or self._size >= self._segment_bytes:
-            self._begin()
         data = b"".join(line + b"\n" for line in self._waiting)
         try:
+            if self._file is None or self._size >= self._segment_bytes:
+                self._begin()
             assert self._file is not None
             self._file.write(data)
         except OSError as error:
@@ -159,12 +159,13 @@ class EventFiles:
         self._size = self._files.size(self._name)
 
     def _recover(self, error: OSError) -> None:
-        """Cuts off what was written of a line."""
+        """Cuts off what was written of a line; the next flush tries again."""
         if not self._is_failing:
             log.error("not_written", error=str(error))
         self._is_failing = True
-        self._close_file()
-        self._files.truncate(self._name, self._size)
+        if self._file is not None:
+            self._close_file()
+            self._files.truncate(self._name, self._size)
 
     def _close_file(self) -> None:
         if self._file is not None:

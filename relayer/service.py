@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -157,6 +158,7 @@ class Relayer:
             # In a thread, so that health is answered meanwhile; nothing else touches the core yet.
             records = await asyncio.to_thread(self.engine.replay, self._snapshots)
             core = self.engine.core
+            gc.freeze()  # what came back stays: the collector need not look through it again and again
             log.info(
                 "replayed",
                 records=records,

@@ -87,12 +87,13 @@ class Plan:
         )
 
     def services(self) -> list[Program]:
-        """Relayer, indexer and keeper, in the order in which they need one another."""
+        """Relayer and its follower, indexer and keeper, in the order in which they need one another."""
         shared = {"OURO_EVENTS_TOKEN": self.events_token}
         return [
             self._service(
                 "relayer", {"OURO_OPERATOR_KEY": key_hex(Role.OPERATOR), **shared}, _serves(self.relayer_url)
             ),
+            self._follower(),
             self._service("indexer", shared, _serves(self.base_url)),
             self._service("keeper", {"OURO_KEEPER_KEY": key_hex(Role.KEEPER), "OURO_KEEPER_FAUCET": KEEPER_USDC}, None),
         ]
@@ -126,6 +127,10 @@ class Plan:
     def _service(self, name: str, keys: dict[str, str], ready: Callable[[], bool] | None) -> Program:
         command = [str(Path(sys.executable).with_name("ouro")), name, "run"]
         return Program(name, command, {**self.environment(), **keys}, ready, READY_WITHIN_S)
+
+    def _follower(self) -> Program:
+        command = [str(Path(sys.executable).with_name("ouro")), "relayer", "follow"]
+        return Program("follower", command, self.environment(), None, READY_WITHIN_S)
 
     def _module(self, name: str, module: str, *arguments: str, ready: Callable[[], bool] | None = None) -> Program:
         command = [sys.executable, "-m", module, *arguments]

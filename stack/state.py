@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from stack.supervisor import StackError
 
-FORMAT = 1
+FORMAT = 2
 START_OVER = "`make clean` forgets the local chain and everything on it, and the next start begins anew."
 
 

@@ -268,6 +268,9 @@ class Journal:
         name = names[-1]
         if reader.end < self._files.size(name):
             self._files.truncate(name, reader.end)
+        # A process that was killed may have written what nobody has synced yet; from here on it counts as on disk.
+        self._files.sync(name)
+        self._files.sync_folder()
         self._file = self._files.append_to(name)
         self._salt = reader.header.salt
         self._size = reader.end

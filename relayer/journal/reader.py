@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from relayer.journal.errors import JournalCorruptError
+from relayer.journal.errors import JournalCorruptError, JournalMismatchError
 from relayer.journal.format import (
+    FORMAT,
     GROUP_HEADER_SIZE,
     GROUP_MAGIC,
+    SEGMENT_MAGIC,
     Group,
     Mark,
     SegmentHeader,
@@ -23,6 +25,8 @@ from relayer.journal.format import (
     decode_group_header,
     decode_segment_header,
 )
+
+_ANY_MAGIC = SEGMENT_MAGIC[:-1]
 
 
 class SegmentReader:
@@ -112,6 +116,11 @@ def open_segment(name: str, data: bytes, *, is_last: bool) -> SegmentReader | No
     """A reader for a segment; None for a last segment whose header a crash tore before anything was in it."""
     found = decode_segment_header(data)
     if found is None:
+        if data.startswith(_ANY_MAGIC) and not data.startswith(SEGMENT_MAGIC[: len(data)]):
+            written = data[7:8].decode("ascii", "replace")
+            raise JournalMismatchError(
+                f"{name} was written by another version of this program, in format {written}: this one reads {FORMAT}"
+            )
         if is_last and len(data) < 2**16 and GROUP_MAGIC not in data:
             return None
         raise JournalCorruptError(name, 0, "a damaged segment header")

@@ -34,7 +34,7 @@ class ForgetfulDisk:
         self._rng = rng
         self._honest = honest
         self._files: dict[str, _File] = {}
-        self._locked = False
+        self._locked: set[str] = set()
         self._off = False
         self.operations = 0
         self.fuse: int | None = None
@@ -112,15 +112,15 @@ class ForgetfulDisk:
         """Plenty, unless a test says otherwise."""
         return 2**40 if self.room is None else self.room
 
-    def lock(self) -> None:
-        """One user at a time."""
-        if self._locked:
+    def lock(self, folder: str = "") -> None:
+        """One user of a folder at a time."""
+        if folder in self._locked:
             raise JournalLockedError("locked")
-        self._locked = True
+        self._locked.add(folder)
 
-    def unlock(self) -> None:
+    def unlock(self, folder: str = "") -> None:
         """The next may come."""
-        self._locked = False
+        self._locked.discard(folder)
 
     def step(self) -> None:
         """One operation; the power may go here."""
@@ -157,6 +157,12 @@ class ForgetfulDisk:
             file = self._files[name]
             file.synced = bytes(file.written)
 
+    def start_again(self) -> None:
+        """The process was killed, the machine was not: all that was written is there."""
+        self._locked = set()
+        self._off = False
+        self.fuse = None
+
     def power_on(self) -> None:
         """What a reboot finds: synced bytes, and of the others any sectors, in any combination, the rest zeros or cut
         off.
@@ -179,9 +185,7 @@ class ForgetfulDisk:
             # The reboot found these bytes on the platter, so they are durable from here on.
             file.synced = bytes(file.written)
             file.name_synced = True
-        self._locked = False
-        self._off = False
-        self.fuse = None
+        self.start_again()
 
 
 class Folder:
@@ -228,10 +232,10 @@ class Folder:
         return self._disk.hold_reserve(size)
 
     def lock(self) -> None:
-        self._disk.lock()
+        self._disk.lock(self._prefix)
 
     def unlock(self) -> None:
-        self._disk.unlock()
+        self._disk.unlock(self._prefix)
 
 
 class _Handle:

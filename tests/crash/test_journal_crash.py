@@ -82,3 +82,23 @@ def test_power_cut_at_every_operation() -> None:
         one_life(disk, rng, acknowledged)
         disk.power_on()
         one_life(disk, rng, acknowledged)
+
+
+def test_what_a_killed_process_had_written_is_synced_before_it_counts() -> None:
+    """It is in the page cache, so the next process finds it; then the power goes."""
+    for seed in range(20):
+        disk = ForgetfulDisk(Random(seed))
+        journal = Journal.open(disk, IDENTITY)
+        disk.fuse = disk.operations + 2  # written, not synced
+        with pytest.raises(JournalFailedError):
+            journal.append([b"written"], bytes(32)).result(timeout=10)
+        journal.close()
+        disk.start_again()
+        journal = Journal.open(disk, IDENTITY)
+        found = [record for group in journal.groups() for record in group.records]
+        assert found == [b"written"]
+        journal.close()
+        disk.power_on()
+        journal = Journal.open(disk, IDENTITY)
+        assert [record for group in journal.groups() for record in group.records] == found
+        journal.close()

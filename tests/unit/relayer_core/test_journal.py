@@ -184,6 +184,12 @@ def test_foreign_journal_is_refused(tmp_path: Path, field: str, value: object) -
         Journal.open(OsFiles(tmp_path), msgspec.structs.replace(IDENTITY, **{field: value}))
 
 
+def test_a_journal_in_another_format_is_named_so(tmp_path: Path) -> None:
+    (tmp_path / f"{1:016d}.journal").write_bytes(b"OUROJNL1" + bytes(100))
+    with pytest.raises(JournalMismatchError, match="format 1"):
+        Journal.open(OsFiles(tmp_path), IDENTITY)
+
+
 def test_divergence_is_found_at_its_group(tmp_path: Path) -> None:
     journal = write(tmp_path, [b"a"], [b"b", b"c"])
     assert journal.replay(lambda _: None, lambda: HASH) == 3
