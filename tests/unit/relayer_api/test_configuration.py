@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from ouro.deployment import Deployment
 from ouro.settings import Settings
 from relayer.config import RelayerConfig, RelayerSettings
+from relayer.following import FollowerSettings
 from relayer.metrics import Metrics
 from tests.integration.relayer.test_slow_consumers import DEPLOYMENT
 from tests.support.build import ROOT
@@ -29,7 +30,7 @@ def test_the_table_is_the_model() -> None:
     told = dict(re.findall(r"^\| `OURO_(\w+)` \| (?:`(.*?)`)? *\|", PAGE, re.MULTILINE))
     fields = {
         name.upper(): str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
-        for name, field in RelayerSettings.model_fields.items()
+        for name, field in {**RelayerSettings.model_fields, **FollowerSettings.model_fields}.items()
         if name not in OF_OTHERS
     }
     assert told == fields
