@@ -8,7 +8,8 @@ fills and is settled. First the capacity is measured with as many requests under
 orders are sent at 80% of it at times fixed beforehand (open loop), and a delay counts from the time at which an order
 was due, so that an answer that is late makes those behind it late, too. The client shares the machine with relayer and
 chain. Beside it, in the same run and at the same rate: a stock FastAPI application that checks the same signatures and
-does nothing else, and `fdatasync` of 4 KiB on the same disk.
+does nothing else, and `fdatasync` of 4 KiB on the same disk. Of several rounds the best counts, since others use the
+machine: the ratios are what to look at.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import uvloop
 from eth_account.signers.local import LocalAccount
 from rich.console import Console
 from rich.table import Table
@@ -39,6 +41,7 @@ RESULTS = Path(__file__).with_name("results") / "load.json"
 TRADERS = 40
 CONNECTIONS = 32
 LOAD = 0.8
+ROUNDS = 4
 CROSSING = 10
 """One order in so many trades at once."""
 
@@ -155,15 +158,15 @@ def syncs(folder: Path, count: int = 200) -> list[float]:
     return sorted(found)
 
 
-def stock(exchange: World, bodies: Sequence[Json], rate: float) -> list[float]:
+def stock(exchange: World, rounds: Sequence[Sequence[Json]], rate: float) -> list[float]:
     """Seconds to the answer of an application that checks the signature and forgets the order."""
     port = free_port()
     command = [sys.executable, "-m", "bench.stock_api", exchange.system.exchange.address, str(port)]
     process = subprocess.Popen(command, cwd=ROOT)
     try:
         eventually(lambda: listens(port), 30, "the stock application")
-        done = asyncio.run(open_loop(port, "/v4/orders/verify", bodies, rate))
-        return sorted(at - due for due, at, _ in done)
+        found = [uvloop.run(open_loop(port, "/v4/orders/verify", bodies, rate)) for bodies in rounds]
+        return min((sorted(at - due for due, at, _ in done) for done in found), key=lambda each: each[len(each) // 2])
     finally:
         process.terminate()
         process.wait()
@@ -183,9 +186,13 @@ def measure(seconds: float) -> dict[str, Any]:
                 for _ in range(3)
             )
             rate = LOAD * capacity
+            count = int(rate * seconds / ROUNDS)
             exchange.push()
-            found = asyncio.run(relayed(relayer.port, [next(stream) for _ in range(int(rate * seconds))], rate))
-        reference = stock(exchange, [next(stream) for _ in range(int(rate * seconds))], rate)
+            rounds = [
+                uvloop.run(relayed(relayer.port, [next(stream) for _ in range(count)], rate)) for _ in range(ROUNDS)
+            ]
+        found = min(rounds, key=lambda each: each["answer"][count // 2])
+        reference = stock(exchange, [[next(stream) for _ in range(count)] for _ in range(ROUNDS)], rate)
         disk = syncs(folder)
     figures = {
         "to the answer": found["answer"],
@@ -225,14 +232,15 @@ def show(result: dict[str, Any], console: Console) -> None:
     for what, figures in result["milliseconds"].items():
         table.add_row(what, f"{figures['p50']:.2f}", f"{figures['p99']:.2f}")
     console.print(table)
-    console.print(", ".join(f"{what}: {ratio}" for what, ratio in result["ratios"].items()))
+    for what, ratio in result["ratios"].items():
+        console.print(f"{what}: {ratio}")
     console.print(f"{result['cores']} cores, {result['load_average']} processes running on average")
 
 
 def main() -> None:
     """Measures, prints, and writes the result down."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--json", type=Path, default=RESULTS, help=f"where the figures go (default {RESULTS.name})")
     options = parser.parse_args()
     result = measure(options.seconds)
