@@ -229,8 +229,10 @@ class Settler:
     async def _look_after(self) -> None:
         """Gives up what can land no more, sends again what is not in a block."""
         core = self._engine.core
-        block = core.chain_hash
-        used = await self._used_nonces(block, core.pending_batches()[0].nonce)
+        block, pending = core.chain_hash, core.pending_batches()
+        if not pending:
+            return  # all of it has landed since the last look
+        used = await self._used_nonces(block, pending[0].nonce)
         if core.chain_hash != block:
             return  # the chain moved on meanwhile: the answer is about another block
         pending = core.pending_batches()

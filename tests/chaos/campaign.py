@@ -244,6 +244,7 @@ def run(
                     traded = crowd.trade(relayer)
                 except httpx.HTTPError:
                     traded = 0
+                assert not relayer.ended, f"the relayer ended by itself\n{relayer.log()[-3000:]}"
                 if not traded:
                     time.sleep(0.1)
                 if time.monotonic() > look_at:

@@ -94,6 +94,11 @@ class RelayerProcess:
         except httpx.TransportError:
             return False
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has gone by itself."""
+        return self._process is not None and self._process.poll() is not None
+
     def stop(self) -> int:
         """SIGTERM, and its exit status."""
         return self._end(signal.SIGTERM)

@@ -5,7 +5,7 @@ import pytest
 
 from relayer.core import InputRefusedError
 from relayer.core.inputs import SettlementCapacity
-from tests.unit.relayer_core.exchange_model import BTC_PRICE, Venue
+from tests.unit.relayer_core.exchange_model import BTC_PRICE, EXCHANGE, Venue, address
 
 P = BTC_PRICE
 
@@ -136,3 +136,28 @@ def test_the_backlog_follows_measured_capacity(venue: Venue) -> None:
     assert venue.place("taker", "BUY", 1, P).ok
     with pytest.raises(InputRefusedError, match="at least one"):
         venue.apply(SettlementCapacity(0))
+
+
+@pytest.mark.parametrize("ending", ["expired", "replaced", "cancelled on chain"])
+def test_an_order_that_ended_meanwhile_does_not_come_back(venue: Venue, ending: str) -> None:
+    """Filled whole, then its fill is rejected for the other side's sake, when it may rest no more."""
+    expiry = {"expiry": venue.now_ms // 1000 + 63} if ending == "expired" else {}
+    maker = venue.place("maker", "SELL", 4, P, slot=9, **expiry)
+    taker = venue.place("taker", "BUY", 4, P, time_in_force="IOC")
+    built = venue.build()
+    if ending == "expired":
+        venue.tick(5_000)
+        venue.push(1, P)
+    elif ending == "replaced":
+        venue.place("maker", "SELL", 1, P + 900, slot=9)
+    else:
+        stamp = venue.now_ms // 1000 + 1
+        venue.log(
+            EXCHANGE, "AllCancelled", account=address("maker"), subaccount=0, stamp=stamp, effective_at=stamp + 60
+        )
+        venue.mine()
+    venue.reject(1, 1, "overfilled", bytes.fromhex(taker.order_id[2:]))
+    venue.batch_settled(built, 0, 1)
+    venue.mine()
+    assert venue.status(maker)[:2] == ("CANCELED", 0)
+    assert venue.fills_said()[1] == ["matched", "submitted", "rejected"], "every turn is said"
