@@ -60,7 +60,8 @@ class Node:
         body = msgspec.json.encode(requests[0] if len(requests) == 1 else requests)
         try:
             decoded = msgspec.json.decode(await self._post(body))
-        except (httpx.HTTPError, msgspec.DecodeError, RecursionError) as error:
+        except (httpx.HTTPError, ValueError, RecursionError) as error:
+            # ValueError: no JSON, or no text at all.
             raise RpcUnreachableError(f"the node at {self.host} does not answer: {error!r}") from error
         answers = decoded if isinstance(decoded, list) else [decoded]
         by_id = {

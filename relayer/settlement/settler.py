@@ -23,7 +23,7 @@ from hexbytes import HexBytes
 from ouro import codec
 from ouro.units import MAX_BATCH_FILLS
 from relayer.chain_watch import ChainWatcher, Rpc, RpcError, RpcUnreachableError, answers
-from relayer.core import Batch, NextBatch
+from relayer.core import Batch, InputRefusedError, NextBatch
 from relayer.core.inputs import BatchBuilt, BatchFate, SettlementCapacity, UndoFills
 from relayer.core.settling import DROPPED
 from relayer.engine import Engine, StoppedError
@@ -155,6 +155,9 @@ class Settler:
                     log.error("signer_trouble", error=str(error))
                 self._signer_trouble = str(error)
                 await asyncio.sleep(1)
+            except InputRefusedError as error:
+                # The core moved on between look and word, and took nothing: the next look sees what is now.
+                log.error("refused_by_core", error=str(error))
             except StoppedError:
                 return
             await self._doze()
@@ -405,9 +408,10 @@ class Settler:
         nonce = await self._next_nonce()
         # What the head anchors includes the fills below: they were decided before this point.
         await self._engine.durable()
-        batch = self._next_batch()
-        pending = core.pending_batches()
-        if batch is None or not await self._is_due(batch) or (pending and pending[-1].nonce + 1 != nonce):
+        if not await self._is_due(self._next_batch()):
+            return False
+        batch, pending = self._next_batch(), core.pending_batches()
+        if batch is None or (pending and pending[-1].nonce + 1 != nonce):
             return False
         number = core.last_batch[0] + 1
         prev, head = core.next_prev, self._engine.journal.head

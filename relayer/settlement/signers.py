@@ -189,7 +189,7 @@ class RemoteSigner:
                 self._url, content=msgspec.json.encode(body), headers={"content-type": "application/json"}
             )
             answer = msgspec.json.decode(response.content)
-        except (httpx.HTTPError, msgspec.DecodeError) as error:
+        except (httpx.HTTPError, ValueError, RecursionError) as error:
             raise SignerError(f"the signing service at {self._host} does not answer: {type(error).__name__}") from None
         if not isinstance(answer, dict) or answer.get("error") is not None or "result" not in answer:
             fault = answer.get("error") if isinstance(answer, dict) else answer
