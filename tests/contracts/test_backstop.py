@@ -115,10 +115,13 @@ def test_it_takes_no_more_than_an_account_holds() -> None:
 
 def test_shares_move_as_any_token(house: House) -> None:
     shares = house.join(ANN, 10 * USDC)
-    house.backstop.send(ANN.address).transfer(BEN.address, shares // 2)
+    true = (1).to_bytes(32, "big")
+    moved = house.backstop.send(ANN.address).transfer(BEN.address, shares // 2)
+    assert moved.output == true
     assert house.shares(ANN) == house.shares(BEN) == shares // 2
     house.backstop.send(BEN.address).approve(ANN.address, 5)
-    house.backstop.send(ANN.address).transferFrom(BEN.address, ANN.address, 4)
+    moved = house.backstop.send(ANN.address).transferFrom(BEN.address, ANN.address, 4)
+    assert moved.output == true
     assert house.call.allowance(BEN.address, ANN.address) == 1
     with pytest.raises(RevertError, match="insufficient allowance"):
         house.backstop.send(ANN.address).transferFrom(BEN.address, ANN.address, 2)
