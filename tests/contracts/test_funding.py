@@ -5,7 +5,8 @@ import pytest
 
 from tests.support.abi import RevertError
 from tests.support.build import storage_slot
-from tests.support.world import PRICE, World
+from tests.support.twin import mapping_slot
+from tests.support.world import PRICE, World, rejections
 
 HOUR = 3_600
 FEE = 350
@@ -122,6 +123,27 @@ def test_what_pays_too_little_does_not_count(world: World, taker_fee: int, maker
     prints(world, 100, PRICE[1] + 100, taker_fee=taker_fee, maker_fee=maker_fee)
     next_hour(world)
     assert touch(world)[3] == (2_500 if counts else 0)
+
+
+@pytest.mark.parametrize("referrer", [0, 1])
+def test_an_hours_prints_end_with_the_word_that_holds_them(world: World, referrer: int) -> None:
+    """2^62 lots, as after centuries of trading in an hour; the sums stay, whoever is referred."""
+    next_hour(world)
+    touch(world)
+    world.exchange.send(world.operator).register_referrer(0)
+    slot = storage_slot("Exchange", "markets", "activity")
+    place = mapping_slot(slot, 1)
+
+    def volume() -> int:
+        return world.evm.storage(world.exchange.address, place) >> 64 & 2**64 - 1
+
+    for start, counted in ((2**62 - 1, 10), (2**62, 0)):
+        word = world.evm.storage(world.exchange.address, place)
+        world.evm.set_storage(world.exchange.address, place, word & ~((2**64 - 1) << 64) | start << 64)
+        terms = {"limit_price": PRICE[1], "referrer": referrer}
+        orders = [world.signed(world.taker, "BUY", **terms), world.signed(world.maker, "SELL", slot=2, **terms)]
+        assert rejections(world.settle(orders, [world.fill(taker_fee=FEE)])) == []
+        assert volume() == start + counted
 
 
 def test_an_hour_without_a_touch_ends_it(world: World) -> None:

@@ -95,6 +95,33 @@ def test_a_fill_counts_with_the_open_interest_that_it_could_make(cash: int, expe
     assert [r.reason for r in rejections(scaled.settle(orders, fills))] == expected
 
 
+@pytest.mark.parametrize(("cash", "expected"), [(30_000 * USDC - 1, ["margin", "group failed"]), (30_000 * USDC, [])])
+def test_a_group_counts_with_all_that_it_could_make(cash: int, expected: list[str], scaled: World) -> None:
+    """Its first fill, too: 100% of it is asked for, though it stops half way through the bounds."""
+    holder = wallet("holder")
+    scaled.system.fund(holder.address, cash)
+    orders = [
+        scaled.signed(scaled.taker, "SELL", limit_price=EVEN, size=6_000, slot=9),
+        scaled.signed(holder, "BUY", limit_price=EVEN, size=3_000),
+        scaled.signed(scaled.maker, "BUY", slot=7, limit_price=EVEN, size=3_000, subaccount=1),
+    ]
+    scaled.system.fund(scaled.maker.address, 10**5 * USDC, subaccount=1)
+    scaled.system.fund(scaled.taker.address, 10**5 * USDC)
+    fills = [scaled.fill(EVEN, 3_000, 0, 1, flags=1), scaled.fill(EVEN, 3_000, 0, 2)]
+    assert sorted(r.reason for r in rejections(scaled.settle(orders, fills))) == sorted(expected)
+
+
+@pytest.mark.parametrize(("lots", "expected"), [(999, []), (1_000, ["margin"])])
+def test_the_narrowest_bounds(scaled: World, lots: int, expected: list[str]) -> None:
+    """From nothing to 10,000 USDC: 9,980 are enough for 999 lots at 99.905%, which make 9,990."""
+    scaled.exchange.send(scaled.governance).set_margin_scale(1, 0, 1)
+    holder = wallet("holder")
+    scaled.system.fund(holder.address, 9_981 * USDC)
+    terms = {"limit_price": EVEN, "size": lots}
+    orders = [scaled.signed(holder, "BUY", **terms), scaled.signed(scaled.maker, "SELL", slot=7, **terms)]
+    assert [r.reason for r in rejections(scaled.settle(orders, [scaled.fill(EVEN, lots)]))] == expected
+
+
 def test_openings_are_blocked_and_reductions_are_not(scaled: World) -> None:
     """Nor is anybody liquidated for it: maintenance margin is the market's own."""
     poor = wallet("poor")
