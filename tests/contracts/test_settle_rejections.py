@@ -207,6 +207,13 @@ def test_the_fourth_time_in_force_and_the_fourth_trigger_do_not_exist(world: Wor
     assert (fault_class, reason) == (ORDER, "unknown flag")
 
 
+def test_a_trigger_price_without_a_trigger_whatever_its_bits(world: World) -> None:
+    maker = world.signed(world.maker, "SELL")
+    for bit in range(48):
+        taker = world.signed(world.taker, "BUY", trigger_price=1 << bit)
+        assert refused(world, taker, maker) == (ORDER, "bad trigger", taker.id)
+
+
 def test_a_referrer_that_nobody_is_and_a_trigger_that_has_been_met_are_no_fault(world: World) -> None:
     met = {"trigger": "AT_OR_BELOW", "trigger_price": PRICE[1]}
     orders = [
