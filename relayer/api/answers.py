@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from relayer.core.outputs import OrderState
+from relayer.publication import SegmentInfo
 
 
 class ReceiptAnswer(msgspec.Struct, rename="camel"):
@@ -117,6 +118,14 @@ class FoundReceipt(msgspec.Struct):
     """A receipt by the number of its record."""
 
     receipt: ReceiptAnswer
+
+
+class SegmentsAnswer(msgspec.Struct, rename="camel"):
+    """What of the journal is published: records up to `upTo`, `delaySeconds` after they were written."""
+
+    delay_seconds: int
+    up_to: int
+    segments: list[SegmentInfo]
 
 
 class HealthAnswer(msgspec.Struct):

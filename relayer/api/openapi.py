@@ -203,6 +203,28 @@ OPERATIONS: dict[tuple[str, str], tuple[str, Operation]] = {
             ),
         ),
     ),
+    ("/v4/journal/segments", "get"): (
+        "listSegments",
+        Operation("What of the journal is published by now.", {200: answers.SegmentsAnswer}),
+    ),
+    ("/v4/journal/segments/{first_seq}", "get"): (
+        "readSegment",
+        Operation(
+            "One published segment, as `ouro audit` reads it; an open conditional order is shown as its hash.",
+            {200: "application/octet-stream"},
+            refusals=(400, 404, 429, 503),
+            parameters=(
+                {
+                    "name": "first_seq",
+                    "in": "path",
+                    "required": True,
+                    "schema": {"type": "integer", "minimum": 0, "maximum": 10**17},
+                    "description": "The number of the segment's first record.",
+                },
+                _query("from", {"type": "integer", "minimum": 0, "maximum": 10**17}, "Leave out what is before."),
+            ),
+        ),
+    ),
     ("/events", "get"): (
         "readEvents",
         Operation(

@@ -4,6 +4,7 @@
 import time
 from decimal import Decimal
 from enum import IntEnum
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -38,11 +39,11 @@ class Part(IntEnum):
 class Actor:
     """A wallet whose orders eth-account signs, through the SDK."""
 
-    def __init__(self, part: Part, base_url: str, acknowledged: list[str]) -> None:
+    def __init__(self, part: Part, base_url: str, acknowledged: list[str], receipts: Path) -> None:
         Account.enable_unaudited_hdwallet_features()
         self.part = part
         self.account: LocalAccount = Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{int(part)}")
-        self.client = OuroClient(base_url, self.account)
+        self.client = OuroClient(base_url, self.account, receipts=receipts)
         self.config = self.client.config()
         self.chain = Chain(self.config, self.account)
         self._acknowledged = acknowledged

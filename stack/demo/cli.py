@@ -11,6 +11,7 @@ from rich.console import Console
 from ouro.errors import OuroError
 from stack.demo.audit import Check, audit, rejected_share
 from stack.demo.facts import Facts, read_chain, read_indexer, read_relayer
+from stack.demo.fairness import fairness
 from stack.demo.raw import RawChain
 from stack.demo.scenario import Scenario
 from stack.demo.story import DemoError, Story
@@ -56,6 +57,7 @@ def _run(folder: Path, story: Story) -> bool:
         story.chapter("Audit")
         facts = gather(venue, scenario.acknowledged)
         checks = audit(facts)
+        checks += fairness(folder / "journal", venue.node.url, venue.deployment, scenario.receipts)
     except (DemoError, StackError, OuroError) as error:
         story.tell()
         story.console.print(f"\n[red]The demo failed.[/red] {error}", highlight=False)

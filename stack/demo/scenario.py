@@ -47,7 +47,8 @@ class Scenario:
         self.story = story
         self.acknowledged: list[str] = []
         url = venue.plan.base_url
-        self.actors = {part: Actor(part, url, self.acknowledged) for part in Part}
+        self.receipts = venue.plan.state.path / "receipts.jsonl"
+        self.actors = {part: Actor(part, url, self.acknowledged, self.receipts) for part in Part}
         self.maker = self.actors[Part.MAKER]
         self.second_maker = self.actors[Part.SECOND_MAKER]
         self.trader = self.actors[Part.TRADER]

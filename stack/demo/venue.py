@@ -51,7 +51,7 @@ class Venue:
     def start(self) -> None:
         """Bring up chain, contracts and services. Raises `StackError`."""
         self.plan.state.lock()
-        self.supervisor.start(self.node.program())
+        self.supervisor.start(self.node.program(self.plan.state.chain))
         self.story.say("compiling and deploying the contracts")
         self.stack.deploy()
         self.record: dict[str, Any] = json.loads(self.plan.state.deployment.read_text())
