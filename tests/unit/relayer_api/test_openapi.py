@@ -3,11 +3,11 @@
 
 from fastapi.routing import APIRoute
 
-from relayer.api import cancels, events, health, orders, receipts, withdrawals
+from relayer.api import cancels, events, health, journal, orders, receipts, withdrawals
 from relayer.api.openapi import OPERATIONS, document, message_schema
 from tests.support.wire import ORDER_TYPE
 
-ROUTERS = (cancels, events, health, orders, receipts, withdrawals)
+ROUTERS = (cancels, events, health, journal, orders, receipts, withdrawals)
 
 
 def test_every_route_and_no_other_is_described() -> None:
