@@ -15,6 +15,7 @@ from tests.integration.indexer.process import IndexerProcess
 from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, World, eventually, world
 
 DOOR = "v4_subaccounts"
+WEIGHT = 600
 
 
 class Market:
@@ -49,7 +50,11 @@ def following(made: World, relayer: RelayerProcess, folder: Path) -> Iterator[In
 @pytest.fixture(scope="module")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
     folder = tmp_path_factory.mktemp("market")
-    with world(folder) as made, made.relayer() as relayer, following(made, relayer, folder / "indexer") as indexer:
+    with (
+        world(folder) as made,
+        made.relayer(OURO_RELAYER_IP_WEIGHT=str(WEIGHT)) as relayer,
+        following(made, relayer, folder / "indexer") as indexer,
+    ):
         yield Market(made, relayer, indexer)
 
 
@@ -183,6 +188,19 @@ def test_refusals_of_the_relayer_pass_unchanged(market: Market) -> None:
     passed = market.indexer.http.post("/v4/orders", json=body)
     assert (passed.status_code, passed.json()) == (direct.status_code, direct.json())
     assert passed.status_code == 400
+
+
+def test_the_relayer_limits_who_is_behind_the_door(market: Market) -> None:
+    """The door tells the relayer of its client, in place of what the client says of himself."""
+
+    def left(client: str) -> int:
+        batch = {"orders": [{}] * 50}
+        answer = market.indexer.http.post("/v4/orders/batch", json=batch, headers={"X-Forwarded-For": client})
+        assert answer.status_code == 200, answer.text
+        return int(answer.headers["ratelimit-remaining"])
+
+    assert [left(f"203.0.113.{number}") for number in range(3)] == [WEIGHT - 50] * 3
+    assert min(left("203.0.113.7") for _ in range(5)) < WEIGHT - 50
 
 
 @pytest.mark.parametrize(
