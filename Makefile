@@ -8,7 +8,7 @@ CALLS ?= 100000
 FILLS ?= 10000
 SAMPLE ?= 800
 SEED ?= 1
-LIVES ?= 1000
+DEATHS ?= 1000
 KILLS ?= 20
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$(PATH):$(CURDIR)/.tools/uv/bin
@@ -66,8 +66,8 @@ fuzz: setup ## the stateful tests with CALLS=100000 calls, and what they find sh
 chaos: setup ## 10,000 fills (FILLS=) through a lying node, reorganisations and kills; SEED=1
 	@exec python -m tests.chaos --fills $(FILLS) --seed $(SEED) $(ARGS)
 
-crash: setup ## LIVES=1000 deaths of the relayer on a disk that forgets, KILLS=20 of real processes
-	@exec python -m tests.crash --lives $(LIVES) --kills $(KILLS) --seed $(SEED) $(ARGS)
+crash: setup ## DEATHS=1000 deaths of the relayer on a disk that forgets, KILLS=20 of real processes
+	@exec python -m tests.crash --deaths $(DEATHS) --kills $(KILLS) --seed $(SEED) $(ARGS)
 
 coverage: setup ## which contract lines the tests execute; fails below the threshold
 	@exec python -m tests.coverage $(ARGS)

@@ -346,7 +346,8 @@ def _read_orders(state: State, links: _Links, data: Row) -> None:
     for order in links.orders:
         order.level = order.before = order.after = order.lineage = None
         order.watch_above, order.watch_price = False, 0
-        if order.is_live:
+        is_plain = order.stage is Stage.NONE and not (order.oco or order.parent or order.amend_waits)
+        if not is_plain and order.is_live:
             state.waiting.link(order)
             state.waiting.file(order)
     state.orders = {order.id: order for order in links.orders}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """The crash campaign: a thousand deaths on the forgetful disk, then kills of real processes on a real chain.
 
-    python -m tests.crash [--lives 1000] [--kills 20] [--seed 1] [--write]
+    python -m tests.crash [--deaths 1000] [--kills 20] [--seed 1] [--write]
 
 Fails with the broken promise. `--write` puts what was done into bench/results/crash.json.
 """
@@ -25,7 +25,7 @@ RESULTS = Path(__file__).resolve().parents[2] / "bench" / "results" / "crash.jso
 def main() -> None:
     """Runs both parts and says what happened."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--lives", type=int, default=1_000)
+    parser.add_argument("--deaths", type=int, default=1_000)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", action="store_true")
@@ -34,7 +34,7 @@ def main() -> None:
         structlog.configure(logger_factory=structlog.PrintLoggerFactory(nowhere))
         started = time.monotonic()
         campaign = Campaign(options.seed)
-        campaign.run(options.lives)
+        campaign.run(options.deaths)
         result: dict[str, object] = {
             "seed": options.seed,
             "model": {**sorted_counts(campaign), "seconds": round(time.monotonic() - started)},

@@ -92,9 +92,14 @@ class Campaign:
         self.disk = ForgetfulDisk(self.rng, honest=self._honest)
         self.outside = Outside()
 
-    def run(self, lives: int) -> None:
+    @property
+    def deaths(self) -> int:
+        """Lives that ended by a power cut or a kill."""
+        return self.counts["power_cuts"] + self.counts["kills"]
+
+    def run(self, deaths: int) -> None:
         """Raises BrokenPromiseError."""
-        for _ in range(lives):
+        while self.deaths < deaths:
             self.disk.fuse = self.disk.operations + self.rng.randrange(1, 60)
             self.live(power=self.rng.random() < 0.6)
 
