@@ -191,6 +191,8 @@ class ChainWatcher:
 
     async def _return_to_their_chain(self, last: int) -> None:
         """Reverts the core to the newest block that the node still has. `last` is the node's newest one."""
+        if last < self._engine.core.chain_blocks[0][0]:
+            raise RpcUnreachableError(f"the node's newest block, {last}, is older than what was final")
         for number, known in reversed(self._engine.core.chain_blocks):
             if number > last:
                 continue
