@@ -16,7 +16,7 @@ from indexer.reads.window import Page, Window, facts, within
 from indexer.store import schema
 from indexer.store.query import rows
 from indexer.views.custody import DEPOSIT, TRANSFER_IN, transfer_id
-from indexer.views.positions import exposure_of
+from indexer.views.exposure import exposure_of
 from ouro.units import SCALE
 
 COLLATERAL = "USDC"

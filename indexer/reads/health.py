@@ -12,13 +12,10 @@ from sqlalchemy import Connection, select
 from indexer.reads.catalog import Catalog, Listing
 from indexer.store.query import rows
 from indexer.store.schema import accounts, position_words
-from ouro.markets import MarketState
-from ouro.maths import funding, margin
-from ouro.maths.funding import FundingState
+from indexer.views.worth import Present, leg, present
+from ouro.maths import margin
 from ouro.maths.margin import Leg, Margin
-from ouro.units import MAX_AHEAD_MS, SCALE
-
-_MAX_AHEAD_S = MAX_AHEAD_MS // 1000
+from ouro.units import SCALE
 
 
 @dataclass(frozen=True)
@@ -77,49 +74,8 @@ def healths(
     for row in rows(connection, select(position_words).where(*held)):
         words.setdefault(row["subaccount"], []).append(row)
     query = select(accounts).where(*conditions).order_by(accounts.c.subaccount)
-    now = {listing.id: present(listing, known.time_s) for listing in known.by_id.values()}
+    now = {listing.id: present(listing.row, known.time_s) for listing in known.by_id.values()}
     return [_health(row, words.get(row["subaccount"], []), known, now) for row in rows(connection, query)]
-
-
-@dataclass(frozen=True)
-class Present:
-    """A market's indices brought up to a time, as the contract's views do, whether its price is fresh, and its initial
-    margin as open interest scales it.
-    """
-
-    g_long: int
-    g_short: int
-    index: int
-    fresh: bool
-    imf_ppm: int
-
-
-def present(listing: Listing, now_s: int) -> Present:
-    """Open the hour if nobody has yet; a stale price opens none. A settled market stands still."""
-    row = listing.row
-    published_at, price = row["published_at"], row["index_price"]
-    is_settled = row["state"] == MarketState.SETTLED
-    fresh = bool(price) and published_at - _MAX_AHEAD_S <= now_s <= published_at + row["max_price_age"]
-    state = funding_state(row)
-    if fresh and not is_settled:
-        state = funding.touch(state, now_s, price)
-    g_long, g_short = funding.indices(state, now_s)
-    imf = margin.scaled_imf(row["imf_ppm"], row["scale_from"], row["scale_to"], row["open_interest"] * price)
-    return Present(g_long, g_short, price, fresh or is_settled, imf)
-
-
-def funding_state(row: Mapping[str, Any]) -> FundingState:
-    """The funding part of a row of `market_states`."""
-    return FundingState(
-        g_long=row["g_long"],
-        g_short=row["g_short"],
-        slope=row["slope"],
-        rate=row["rate"],
-        premium_sum=row["premium_sum"],
-        volume_sum=row["volume_sum"],
-        hour=row["hour"],
-        open_interest=row["open_interest"],
-    )
 
 
 def _health(
@@ -130,18 +86,8 @@ def _health(
     for word in words:
         market, size = word["market"], word["size"]
         listing, current = known.by_id[market], now[market]
-        g = current.g_long if size > 0 else current.g_short
-        holdings[market] = Holding(listing, size, word["quote_scaled"], g, current.index)
-        legs.append(
-            Leg(
-                size=size,
-                q=word["quote_scaled"],
-                g=g,
-                price=current.index,
-                imf_ppm=current.imf_ppm,
-                mmf_ppm=listing.row["mmf_ppm"],
-            )
-        )
+        legs.append(leg(word, listing.row, current))
+        holdings[market] = Holding(listing, size, word["quote_scaled"], legs[-1].g, current.index)
     return Health(
         owner=account["owner"],
         subaccount=account["subaccount"],

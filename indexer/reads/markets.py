@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from indexer.reads.catalog import Catalog, Listing
-from indexer.reads.health import present
 from indexer.reads.tape import RATE_DECIMALS, last_day
 from indexer.reads.text import fixed, iso, usd
+from indexer.views.worth import present
 from ouro.maths import funding
 from ouro.maths.margin import SCALE_UNIT
 
@@ -40,7 +40,7 @@ def market(connection: Connection, catalog: Catalog, listing: Listing) -> dict[s
         ),
         "fundingRate": fixed(row["rate"], RATE_DECIMALS),
         "initialMarginFraction": fixed(row["imf_ppm"], _PPM_DECIMALS),
-        "effectiveInitialMarginFraction": fixed(present(listing, catalog.time_s).imf_ppm, _PPM_DECIMALS),
+        "effectiveInitialMarginFraction": fixed(present(listing.row, catalog.time_s).imf_ppm, _PPM_DECIMALS),
         "maintenanceMarginFraction": fixed(row["mmf_ppm"], _PPM_DECIMALS),
         "openInterest": open_interest,
         "baseOpenInterest": open_interest,

@@ -8,7 +8,19 @@ index); a reorg deletes them. *States* are current values that events replace; a
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, SmallInteger, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    text,
+)
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
@@ -45,10 +57,12 @@ def _text(name: str, kind: String) -> "Column[str]":
     return Column(name, kind, nullable=False)
 
 
-def _fact(name: str, *columns: SchemaItem, per_side: bool = False) -> Table:
+def _fact(name: str, *columns: SchemaItem, per_side: bool = False, per_account: bool = False) -> Table:
     keys = [_key("block_number", BigInteger()), _key("log_index", Integer())]
     if per_side:
         keys.append(_key("liquidity", String(5)))
+    if per_account:
+        keys += [_key("owner", Address), _key("subaccount", Integer())]
     return Table(
         name, metadata, *keys, _number("time_s"), _text("transaction_hash", Hash), *columns, info={"kind": FACT}
     )
@@ -98,6 +112,7 @@ market_states = _state(
     _wide("slope"),
     _number("rate"),
     _number("hour"),
+    _number("hour_price"),
     _wide("premium_sum"),
     _number("volume_sum"),
     _number("index_price"),
@@ -126,6 +141,19 @@ funding_accruals = _fact(
     Index(None, "market", "opens_hour", "block_number"),
 )
 
+funding_payments = _fact(
+    "funding_payments",
+    _small("market"),
+    _small("number"),
+    _number("size"),
+    _number("rate"),
+    _number("price"),
+    _wide("g"),
+    _wide("amount"),
+    Index(None, "owner", "subaccount", "block_number", "log_index"),
+    per_account=True,
+)
+
 losses = _fact(
     "losses", _small("market"), Column("longs", Boolean, nullable=False), _wide("per_lot_scaled"), _wide("g")
 )
@@ -143,6 +171,8 @@ trades = _fact(
     _number("open_interest"),
     Index(None, "market", "block_number", "log_index"),
     Index(None, "market", "time_s"),
+    Index(None, "market", "price", "block_number", "log_index"),
+    Index(None, "market", "size", "block_number", "log_index"),
 )
 
 fills = _fact(
@@ -270,6 +300,40 @@ accounts = _state(
     _wide("cash"),
     _number("created_block"),
     _number("updated_block"),
+    Index(None, "updated_block"),
+)
+
+net_transfers = _state(
+    "net_transfers",
+    _key("owner", Address),
+    _key("subaccount", Integer()),
+    _wide("amount"),
+)
+
+account_days = _state(
+    "account_days",
+    _key("day", Integer()),
+    _key("owner", Address),
+    _key("subaccount", Integer()),
+    _wide("volume"),
+    _wide("fees"),
+    _small("fills"),
+    Column("pnl", Wide, nullable=True),
+    Index(None, "owner", "subaccount", "day"),
+)
+
+pnl_ticks = Table(
+    "pnl_ticks",
+    metadata,
+    _key("block_number", BigInteger()),
+    _key("owner", Address),
+    _key("subaccount", Integer()),
+    _number("time_s"),
+    _number("block_time_s"),
+    _wide("equity"),
+    _wide("transferred"),
+    Index(None, "owner", "subaccount", "time_s"),
+    info={"kind": FACT},
 )
 
 position_words = _state(
@@ -281,6 +345,7 @@ position_words = _state(
     _wide("quote_scaled"),
     _number("one_shot_ms"),
     _small("exposures"),
+    Index("ix_position_words_held", "market", sqlite_where=text("size <> 0"), postgresql_where=text("size <> 0")),
 )
 
 positions = _state(

@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, Table, and_, bindparam, delete, insert, literal_column, select, update
 
 from indexer.store.query import first_row
-from indexer.store.schema import FACT, metadata, tables_of, undo
+from indexer.store.query import rows as query_rows
+from indexer.store.schema import FACT, accounts, metadata, position_words, positions, tables_of, undo
 from indexer.views.rows import Key, Row, key_of
 
 _CACHE_ROWS = 50_000
@@ -71,6 +72,19 @@ class BlockUnit:
             self._before[table.name, key] = self._committed(table, key)
         self._states[table.name, key] = row
 
+    def held(self, market: int | None = None) -> Sequence[Mapping[str, Any]]:
+        words, opened = position_words, positions
+        # Spelt as in the partial index, which a parameter in place of the number would keep from being used.
+        condition = and_(words.c.size != literal_column("0"), *([] if market is None else [words.c.market == market]))
+        same = [words.c[name] == opened.c[name] for name in ("owner", "subaccount", "market")]
+        self._warm(opened, select(opened).join(words, and_(*same, words.c.exposures == opened.c.number)), condition)
+        found = self._warm(words, select(words), condition)
+        return [row for row in self._now(words, found) if row["size"] and market in (None, row["market"])]
+
+    def touched(self, since_block: int) -> Sequence[Mapping[str, Any]]:
+        found = self._warm(accounts, select(accounts), accounts.c.updated_block >= since_block)
+        return [row for row in self._now(accounts, found) if row["updated_block"] >= since_block]
+
     def facts(self, table: Table) -> Sequence[Row]:
         """The facts added so far."""
         return self._facts.get(table.name, ())
@@ -112,6 +126,18 @@ class BlockUnit:
         """Take over the written rows into the cache, once the transaction is durable."""
         for key, row in self._states.items():
             self.cache.put(key, row)
+
+    def _warm(self, table: Table, query: Select[Any], condition: Any) -> dict[Key, Row]:
+        """Rows as committed, many at once, remembered for `get`."""
+        found = {key_of(table, row): row for row in query_rows(self.connection, query.where(condition))}
+        for key, row in found.items():
+            self.cache.put((table.name, key), row)
+        return found
+
+    def _now(self, table: Table, committed: dict[Key, Row]) -> list[Row]:
+        """Committed rows with this block's changes over them, by key."""
+        changed = {key: row for (name, key), row in self._states.items() if name == table.name}
+        return [row for _, row in sorted((committed | changed).items())]
 
     def _committed(self, table: Table, key: Key) -> Row | None:
         if (table.name, key) in self.cache:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from indexer.store import schema
 from indexer.views import custody, fills, markets, referrals
 from indexer.views.block import Block, fact, hex_of
+from indexer.views.hours import close_hour
 from indexer.views.rows import Rows
 from ouro import events
 from ouro.events import Event
@@ -16,6 +17,7 @@ def apply_block(rows: Rows, block: Block) -> None:
     """Write a block's header and everything its events say. Writes nothing for a block without events."""
     if not block.events:
         return
+    close_hour(rows, block)
     rows.add(
         schema.blocks,
         {

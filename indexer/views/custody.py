@@ -38,7 +38,14 @@ def position_closed(rows: Rows, block: Block, event: events.PositionClosed) -> N
     )
 
 
-def deposited(rows: Rows, block: Block, event: events.Deposited) -> None:
+def transferred(
+    rows: Rows,
+    block: Block,
+    event: events.Deposited | events.Withdrawn | events.FeesWithdrawn | events.ReferralClaimed,
+    kind: str,
+    counterparty: str,
+) -> None:
+    """Money came into an account or left it, and its net transfers say so."""
     rows.add(
         schema.transfers,
         fact(
@@ -46,26 +53,31 @@ def deposited(rows: Rows, block: Block, event: events.Deposited) -> None:
             event,
             owner=event.account,
             subaccount=event.subaccount,
-            type=DEPOSIT,
+            type=kind,
             amount=event.amount,
-            counterparty=event.payer,
+            counterparty=counterparty,
         ),
     )
+    delta = -event.amount if kind == WITHDRAWAL else event.amount
+    before = net_transfers(rows, event.account, event.subaccount)
+    rows.put(
+        schema.net_transfers,
+        {"owner": event.account, "subaccount": event.subaccount, "amount": before + delta},
+    )
+
+
+def net_transfers(rows: Rows, owner: str, subaccount: int) -> int:
+    """What came into an account less what left it, micro-USDC."""
+    found = rows.get(schema.net_transfers, owner, subaccount)
+    return found["amount"] if found else 0
+
+
+def deposited(rows: Rows, block: Block, event: events.Deposited) -> None:
+    transferred(rows, block, event, DEPOSIT, event.payer)
 
 
 def withdrawn(rows: Rows, block: Block, event: events.Withdrawn) -> None:
-    rows.add(
-        schema.transfers,
-        fact(
-            block,
-            event,
-            owner=event.account,
-            subaccount=event.subaccount,
-            type=WITHDRAWAL,
-            amount=event.amount,
-            counterparty=event.to,
-        ),
-    )
+    transferred(rows, block, event, WITHDRAWAL, event.to)
     if not event.instant:
         request = rows.get(schema.withdrawal_requests, event.id_or_nonce)
         if request is not None:
@@ -139,16 +151,5 @@ def fees_withdrawn(rows: Rows, block: Block, event: events.FeesWithdrawn) -> Non
     held = rows.get(schema.totals, FEES)
     balance = (held["amount"] if held else 0) - event.amount
     rows.add(schema.fee_changes, fact(block, event, delta=-event.amount, balance=balance))
-    rows.add(
-        schema.transfers,
-        fact(
-            block,
-            event,
-            owner=event.account,
-            subaccount=event.subaccount,
-            type=TRANSFER_IN,
-            amount=event.amount,
-            counterparty=event.where.address,
-        ),
-    )
+    transferred(rows, block, event, TRANSFER_IN, event.where.address)
     rows.put(schema.totals, {"name": FEES, "amount": balance})

@@ -11,7 +11,9 @@ where `carry` is what an earlier exposure left in the quote at a flip. So fundin
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from ouro.units import SCALE
 
@@ -41,6 +43,14 @@ class Exposure:
     def funding_scaled(self, bare: int) -> int:
         """Funding (and losses spread over the side) received so far, scaled; negative when paid."""
         return bare - self.carry_scaled - self.flows() * SCALE
+
+
+EXPOSURE_COLUMNS = tuple(field.name for field in fields(Exposure) if field.name != "side")
+
+
+def exposure_of(row: Mapping[str, Any]) -> Exposure:
+    """The exposure that a row of `positions` holds."""
+    return Exposure(**{name: row[name] for name in EXPOSURE_COLUMNS}, side=1 if row["side"] == "LONG" else -1)
 
 
 @dataclass(frozen=True)

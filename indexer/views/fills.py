@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from indexer.store import schema
 from indexer.views.block import Block, fact, hex_of
 from indexer.views.candles import RESOLUTIONS, extended, started_at
-from indexer.views.markets import state_of
+from indexer.views.days import traded
+from indexer.views.markets import indices, state_of
+from indexer.views.payments import pay
 from indexer.views.positions import Account, Moved, move
 from indexer.views.rows import Row, Rows
 from ouro import events
@@ -281,7 +283,13 @@ def _move(
     """One side: its position, its row, and what it does to the market's open interest."""
     ends_badly = kind in (LIQUIDATED, DELEVERAGED)
     moved = move(rows, block, account, state, delta=delta, price=price, fee=fee, word=word, liquidated=ends_badly)
+    if moved.ended is not None and moved.funding:
+        g_long, g_short = indices(state, block)
+        key = {"owner": account.owner, "subaccount": account.subaccount, "market": state["market"]}
+        held = {**key, "exposures": moved.ended, "size": moved.size_before}
+        pay(rows, block, event, state, held, amount=moved.funding, g=g_long if moved.size_before > 0 else g_short)
     state["open_interest"] += max(moved.size_after, 0) - max(moved.size_before, 0)
+    traded(rows, block, account, volume=abs(delta) * price, fee=moved.fee)
     rows.add(
         schema.fills,
         fact(

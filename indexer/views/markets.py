@@ -6,6 +6,7 @@ from typing import Any
 
 from indexer.store import schema
 from indexer.views.block import Block, fact
+from indexer.views.payments import pay_all
 from indexer.views.rows import Row, Rows
 from ouro import events
 from ouro.markets import MarketState
@@ -25,6 +26,7 @@ def state_of(rows: Rows, market: int, block: Block) -> Row:
         "slope": 0,
         "rate": 0,
         "hour": 0,
+        "hour_price": 0,
         "premium_sum": 0,
         "volume_sum": 0,
         "index_price": 0,
@@ -119,6 +121,7 @@ def funding_accrued(rows: Rows, block: Block, event: events.FundingAccrued) -> N
     ends the rate within its hour.
     """
     state = state_of(rows, event.market, block)
+    pay_all(rows, block, event, state)
     hour = event.at // HOUR_S
     opens_hour = hour != state["hour"]
     rows.add(
@@ -144,6 +147,7 @@ def funding_accrued(rows: Rows, block: Block, event: events.FundingAccrued) -> N
             "slope": funding.bounded_slope(event.rate, event.index_price, event.g_long, event.g_short),
             "rate": event.rate,
             "hour": hour,
+            "hour_price": event.index_price,
             "premium_sum": 0,
             "volume_sum": 0,
         },

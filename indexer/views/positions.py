@@ -2,18 +2,16 @@
 """Positions: the stored word and the history, changed by a fill or a take-over."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from indexer.store import schema
 from indexer.views.block import Block
-from indexer.views.exposure import Exposure, trade
+from indexer.views.exposure import EXPOSURE_COLUMNS, Exposure, exposure_of, trade
 from indexer.views.markets import indices
 from indexer.views.rows import Row, Rows
 from ouro.codec import PositionWord
 from ouro.units import SCALE
-
-_EXPOSURE_COLUMNS = tuple(field.name for field in fields(Exposure) if field.name != "side")
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Account:
 @dataclass(frozen=True)
 class Moved:
     """A position before and after: signed lots, what was open before, profit against the average entry price, what was
-    charged.
+    charged; the number of the exposure that ended, if one did, and the funding that was not paid to it before.
     """
 
     size_before: int
@@ -36,6 +34,8 @@ class Moved:
     open_notional_before: int
     realised: int
     fee: int
+    ended: int | None = None
+    funding: int = 0
 
 
 def touch_account(rows: Rows, block: Block, account: Account, cash: int | None = None) -> None:
@@ -83,7 +83,10 @@ def move(
     before = exposure_of(row) if row is not None else None
     result = trade(before, bare, delta, price, fee)
 
+    ended, funding = None, 0
     if row is not None and result.ended is not None:
+        net_funding = result.ended.funding_scaled(result.ended_bare) // SCALE
+        ended, funding = number, net_funding - row["net_funding"]
         rows.put(
             schema.positions,
             {
@@ -91,7 +94,7 @@ def move(
                 **_columns(result.ended),
                 "status": "LIQUIDATED" if liquidated else "CLOSED",
                 "realised": (result.ended_bare - result.ended.carry_scaled) // SCALE,
-                "net_funding": result.ended.funding_scaled(result.ended_bare) // SCALE,
+                "net_funding": net_funding,
                 "closed_block": block.number,
                 "closed_at": block.time_s,
             },
@@ -129,15 +132,12 @@ def move(
         open_notional_before=before.open_notional if before else 0,
         realised=result.realised,
         fee=fee,
+        ended=ended,
+        funding=funding,
     )
 
 
-def exposure_of(row: Mapping[str, Any]) -> Exposure:
-    """The exposure that a row of `positions` holds."""
-    return Exposure(**{name: row[name] for name in _EXPOSURE_COLUMNS}, side=1 if row["side"] == "LONG" else -1)
-
-
 def _columns(exposure: Exposure) -> Row:
-    return {name: getattr(exposure, name) for name in _EXPOSURE_COLUMNS} | {
+    return {name: getattr(exposure, name) for name in EXPOSURE_COLUMNS} | {
         "side": "LONG" if exposure.side > 0 else "SHORT"
     }

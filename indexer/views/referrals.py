@@ -2,8 +2,8 @@
 """Referrers and what waits for them; session keys."""
 
 from indexer.store import schema
-from indexer.views.block import Block, fact
-from indexer.views.custody import TRANSFER_IN
+from indexer.views.block import Block
+from indexer.views.custody import TRANSFER_IN, transferred
 from indexer.views.rows import Rows
 from ouro import events
 
@@ -27,18 +27,7 @@ def claimed(rows: Rows, block: Block, event: events.ReferralClaimed) -> None:
     """What waited became an account's cash; the `Credited` that follows says its cash."""
     _set_balance(rows, event.number, 0)
     _add_to_total(rows, -event.amount)
-    rows.add(
-        schema.transfers,
-        fact(
-            block,
-            event,
-            owner=event.account,
-            subaccount=event.subaccount,
-            type=TRANSFER_IN,
-            amount=event.amount,
-            counterparty=event.where.address,
-        ),
-    )
+    transferred(rows, block, event, TRANSFER_IN, event.where.address)
 
 
 def share_set(rows: Rows, block: Block, event: events.ReferrerShareSet) -> None:  # noqa: ARG001

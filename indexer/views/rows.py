@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """What the views need of a store: facts are added, states are looked up and replaced."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol
 
@@ -22,6 +22,12 @@ class Rows(Protocol):
 
     def put(self, table: Table, row: Row) -> None:
         """Insert or replace a state row (all columns)."""
+
+    def held(self, market: int | None = None) -> Sequence[Mapping[str, Any]]:
+        """The rows of `position_words` that are not flat as they are now, by key; of one market, if given."""
+
+    def touched(self, since_block: int) -> Sequence[Mapping[str, Any]]:
+        """The rows of `accounts` that changed in a block or later ones, as they are now, by key."""
 
 
 def key_of(table: Table, row: Mapping[str, Any]) -> Key:
@@ -49,3 +55,11 @@ class MemoryRows:
 
     def put(self, table: Table, row: Row) -> None:
         self.states.setdefault(table.name, {})[key_of(table, row)] = row
+
+    def held(self, market: int | None = None) -> Sequence[Mapping[str, Any]]:
+        found = self.states.get("position_words", {})
+        return [row for _, row in sorted(found.items()) if row["size"] and market in (None, row["market"])]
+
+    def touched(self, since_block: int) -> Sequence[Mapping[str, Any]]:
+        found = self.states.get("accounts", {})
+        return [row for _, row in sorted(found.items()) if row["updated_block"] >= since_block]

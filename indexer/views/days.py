@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""What an account traded and had made by the end of a day (UTC): what rankings are made of."""
+
+from indexer.store import schema
+from indexer.views.block import Block
+from indexer.views.positions import Account
+from indexer.views.rows import Row, Rows
+
+DAY_S = 86_400
+
+
+def traded(rows: Rows, block: Block, account: Account, *, volume: int, fee: int) -> None:
+    """Count one side of a fill, micro-USDC."""
+    day = day_of(rows, block.time_s // DAY_S, account)
+    counted = {"volume": day["volume"] + volume, "fees": day["fees"] + fee, "fills": day["fills"] + 1}
+    rows.put(schema.account_days, {**day, **counted})
+
+
+def closed_hour(rows: Rows, hour_end_s: int, account: Account, pnl: int) -> None:
+    """Note the profit since the account began, as of the end of an hour; the end of a day belongs to it."""
+    rows.put(schema.account_days, {**day_of(rows, (hour_end_s - 1) // DAY_S, account), "pnl": pnl})
+
+
+def day_of(rows: Rows, day: int, account: Account) -> Row:
+    """A copy of an account's row of a day, counted from 1970."""
+    found = rows.get(schema.account_days, day, account.owner, account.subaccount)
+    if found is not None:
+        return dict(found)
+    key = {"day": day, "owner": account.owner, "subaccount": account.subaccount}
+    return {**key, "volume": 0, "fees": 0, "fills": 0, "pnl": None}
