@@ -16,7 +16,8 @@ from indexer.api.context import Context, at_seq
 from indexer.api.errors import ApiError
 from indexer.api.forward import Forwarder
 from indexer.api.observe import HEIGHT_HEADER, SEQ_HEADER, Observed
-from indexer.api.routes import accounts, markets, orders, service
+from indexer.api.rankings import Rankings
+from indexer.api.routes import accounts, history, markets, orders, query, service, venue
 from indexer.stream import socket
 from indexer.stream.hub import Hub
 
@@ -31,7 +32,9 @@ def create_app(context: Context, hub: Hub, forward: Forwarder) -> FastAPI:
     app.state.context = context
     app.state.hub = hub
     app.state.forward = forward
-    for router in (service.router, markets.router, accounts.router, orders.router):
+    app.state.rankings = Rankings()
+    parts = (service, markets, accounts, history, venue, query, orders)
+    for router in (part.router for part in parts):
         app.include_router(router)
     app.add_api_websocket_route("/v4/ws", socket.serve)
     app.add_exception_handler(ApiError, _api_error)
@@ -43,7 +46,7 @@ def create_app(context: Context, hub: Hub, forward: Forwarder) -> FastAPI:
         allow_origins=["*"],
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=[HEIGHT_HEADER, SEQ_HEADER, "Retry-After"],
+        expose_headers=[HEIGHT_HEADER, SEQ_HEADER, query.CURSOR_HEADER, "Retry-After"],
     )
     return app
 

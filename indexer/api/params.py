@@ -14,6 +14,7 @@ from indexer.reads.catalog import Catalog, Listing
 from indexer.reads.window import MAX_LIMIT, Window
 
 _MAX_INTEGER = 2**63 - 1
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
 MAX_PARENT = 128
 """Subaccounts from here on are children of `number % 128`, where clients ask for parents."""
 
@@ -23,6 +24,10 @@ class Params:
 
     def __init__(self, query: QueryParams) -> None:
         self._query = query
+
+    def names(self) -> list[str]:
+        """What was given, by name."""
+        return list(self._query)
 
     def text(self, *names: str) -> str | None:
         """The first of the names that is given and not empty."""
@@ -89,10 +94,21 @@ class Params:
         )
 
     def owner(self) -> str:
-        value = self.text("address")
+        return self.address("address")
+
+    def address(self, name: str) -> str:
+        """A checksummed address that must be given."""
+        value = self.text(name)
         if value is None:
-            raise bad_parameter("address", "say whose: address=0x...")
-        return owner_address(value)
+            raise bad_parameter(name, f"say whose: {name}=0x...")
+        return owner_address(value, name)
+
+    def flag(self, name: str) -> bool:
+        """`true`, `True` or 1; false when absent."""
+        value = (self.text(name) or "false").lower()
+        if value not in _FLAGS:
+            raise bad_parameter(name, f"{name} is true or false, not {value}")
+        return _FLAGS[value]
 
     def subaccount(self, *names: str) -> int:
         names = names or ("subaccountNumber",)
@@ -109,10 +125,10 @@ class Params:
         return found
 
 
-def owner_address(value: str) -> str:
+def owner_address(value: str, name: str = "address") -> str:
     """A checksummed address, whatever case it came in."""
     if not is_address(value):
-        raise bad_parameter("address", f"address is 0x and 40 hex digits, not {value!r}")
+        raise bad_parameter(name, f"{name} is 0x and 40 hex digits, not {value!r}")
     return to_checksum_address(value)
 
 

@@ -179,7 +179,7 @@ def _summed(columns: Sequence[Sequence[Mapping[str, Any]]]) -> list[Mapping[str,
 
 
 def _is_within(row: Mapping[str, Any], window: Window) -> bool:
-    return row["time_s"] >= (window.since_s or 0) and row["block_number"] >= (window.since_height or 0)
+    return bool(row["time_s"] >= (window.since_s or 0) and row["block_number"] >= (window.since_height or 0))
 
 
 def _count(connection: Connection, whose: Whose, window: Window, *, daily: bool) -> int:

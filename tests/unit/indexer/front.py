@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""A front door over a database, without a node or a relayer behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+from sqlalchemy import Engine
+
+from indexer.api.app import create_app
+from indexer.api.context import Context, LiveMarkets
+from indexer.api.forward import Forwarder
+from indexer.progress import Progress
+from indexer.stream.hub import Hub
+from ouro.deployment import Deployment
+
+NOBODY = "http://127.0.0.1:9"
+
+
+def context_over(engine: Engine, deployment: Any = None) -> Context:
+    """What routes read; `deployment` is for those that tell of it."""
+    known: Deployment = deployment
+    return Context(
+        engine=engine,
+        progress=Progress(),
+        books={},
+        live=LiveMarkets(),
+        deployment=known,
+        record={},
+        relayer_url=NOBODY,
+        rpc_url=NOBODY,
+        receipt_signer="",
+    )
+
+
+class Front:
+    """Requests to a front door in this process."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._app = create_app(context_over(engine), Hub(), Forwarder(NOBODY))
+
+    def answer(self, path: str, query: Mapping[str, Any] | str = "") -> httpx.Response:
+        """Whatever it answers; a query may be given as it stands in the URL."""
+
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(self._app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://front") as client:
+                if isinstance(query, str):
+                    return await client.get(f"{path}?{query}")
+                return await client.get(path, params=dict(query))
+
+        return asyncio.run(ask())
+
+    def get(self, path: str, **query: Any) -> Any:
+        """The body of a read that must succeed."""
+        answer = self.answer(path, query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def refused(self, path: str, status: int = 400, **query: Any) -> tuple[str, str]:
+        """Code and parameter of a read that must fail."""
+        answer = self.answer(path, query)
+        assert answer.status_code == status, answer.text
+        body = answer.json()
+        assert not isinstance(body.get("code"), int)
+        [error] = body["errors"]
+        assert error["msg"]
+        return body["errorCode"], error.get("param", "")
