@@ -87,6 +87,7 @@ def _options(settings: Settings) -> service.Options:
         public_rpc_url=settings.public_rpc_url,
         receipt_signer=settings.receipt_signer,
         events_token=settings.events_token,
+        ip_weight=settings.indexer_ip_weight,
     )
 
 

@@ -53,7 +53,8 @@ class Options:
     """Where everything is. `host` and `port` are the front door's; port 0 takes a free one.
 
     `public_rpc_url` is the node that clients are told of; by default ours, if its URL cannot hold a key.
-    `receipt_signer` is the address that signs the relayer's receipts; by default the operator's.
+    `receipt_signer` is the address that signs the relayer's receipts; by default the operator's. `ip_weight` is what
+    reads from one network address may weigh in ten seconds; 0: anything.
     """
 
     rpc_url: str
@@ -66,6 +67,7 @@ class Options:
     public_rpc_url: str = ""
     receipt_signer: str = ""
     events_token: str = field(default="", repr=False)
+    ip_weight: int = 0
 
 
 class Indexer:
@@ -111,7 +113,7 @@ class Indexer:
 
     def app(self) -> FastAPI:
         """The front door."""
-        return create_app(self.context, self.hub, self._forwarder)
+        return create_app(self.context, self.hub, self._forwarder, ip_weight=self._options.ip_weight)
 
     def stop(self) -> None:
         """Ask `run` to return; call on the event loop."""

@@ -16,6 +16,7 @@ class Settings(BaseSettings):
 
     `events_token` is the secret that the relayer's event log asks for, if one is set: relayer and indexer share it.
     `rpc_url` may hold a provider's key; clients are told of `public_rpc_url`, or of `rpc_url` if it cannot hold one.
+    `indexer_ip_weight` is what reads from one network address may weigh in ten seconds; 0: anything.
     `receipt_signer` is the address that signs journal heads, announced to clients: the operator's unless one is given.
     """
 
@@ -30,6 +31,7 @@ class Settings(BaseSettings):
     relayer_url: str = "http://127.0.0.1:8001"
     indexer_host: str = "127.0.0.1"
     indexer_port: int = 8000
+    indexer_ip_weight: int = Field(default=10_000, ge=0)
     database_url: str = ""
     events_token: str = Field(default="", repr=False)
     operator_key: str = Field(default="", repr=False)

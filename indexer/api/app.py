@@ -15,6 +15,7 @@ from indexer.api.answer import NEVER, Json
 from indexer.api.context import Context, at_seq
 from indexer.api.errors import ApiError
 from indexer.api.forward import Forwarder
+from indexer.api.limits import LIMIT, REMAINING, RESET, Allowance, Limited
 from indexer.api.observe import HEIGHT_HEADER, SEQ_HEADER, Observed
 from indexer.api.rankings import Rankings
 from indexer.api.routes import accounts, history, markets, orders, query, service, venue
@@ -22,8 +23,8 @@ from indexer.stream import socket
 from indexer.stream.hub import Hub
 
 
-def create_app(context: Context, hub: Hub, forward: Forwarder) -> FastAPI:
-    """The ASGI application. Whoever runs it closes `forward`."""
+def create_app(context: Context, hub: Hub, forward: Forwarder, *, ip_weight: int = 0) -> FastAPI:
+    """The ASGI application. Whoever runs it closes `forward`. `ip_weight` limits reads (0: it does not)."""
     app = FastAPI(
         title="Ouro",
         description="Reads in the shapes of the dYdX v4 indexer; writes are EIP-712 messages for the relayer.",
@@ -40,13 +41,15 @@ def create_app(context: Context, hub: Hub, forward: Forwarder) -> FastAPI:
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
+    if ip_weight:
+        app.add_middleware(Limited, allowance=Allowance(ip_weight))
     app.add_middleware(Observed, progress=context.progress)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=[HEIGHT_HEADER, SEQ_HEADER, query.CURSOR_HEADER, "Retry-After"],
+        expose_headers=[HEIGHT_HEADER, SEQ_HEADER, query.CURSOR_HEADER, LIMIT, REMAINING, RESET, "Retry-After"],
     )
     return app
 

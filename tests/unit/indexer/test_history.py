@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from indexer.store.engine import open_engine
 from indexer.store.migrate import migrate
 from indexer.store.query import rows
 from ouro.maths import fees
-from tests.unit.indexer.chain import LONG_SIDE
+from tests.unit.indexer.chain import LONG_SIDE, SHORT_SIDE
 from tests.unit.indexer.market import HOUR, PRICE, Market, played
 
 
@@ -50,6 +51,32 @@ def test_payments_add_up_to_what_each_position_got(engine: Engine, seed: int) ->
             assert [row["net_funding"] for row in mine] == received
         for row in positions:
             assert paid.get((row["owner"], row["number"]), 0) == row["net_funding"]
+
+
+def test_a_position_held_through_an_hour_pays_size_times_rate_times_price(engine: Engine) -> None:
+    store = ChainStore(engine, "31337:0xaa", 1)
+    store.open()
+    market = Market(store)
+    market.price = PRICE + 100
+    market.fill(10_000)
+    market.price = PRICE
+    market.apply(HOUR)
+    market.push(PRICE)
+    market.fill(5_000)
+    market.apply(HOUR)
+    market.push(PRICE - 5_000)
+    market.fill(-15_000)
+    market.apply(10)
+    with engine.begin() as connection:
+        paid = {row["owner"]: row for row in rows(connection, select(schema.funding_payments))}
+    rate = paid[LONG_SIDE]["rate"]
+    assert rate > 0
+    assert paid[LONG_SIDE]["price"] == PRICE
+    # The second fill came ten seconds into the hour.
+    first, rest = 10_000 * 10, 15_000 * (HOUR - 10)
+    exact = Fraction((first + rest) * rate * PRICE, HOUR * 10**8)
+    assert 0 <= -paid[LONG_SIDE]["amount"] - exact < 1
+    assert 0 <= exact - paid[SHORT_SIDE]["amount"] < 1
 
 
 @pytest.mark.parametrize("seed", [3, 4])
