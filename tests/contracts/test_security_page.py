@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """docs/security.md says only what is so: every case has a test or a reason why not, every file it names exists."""
 
+import json
 import re
 
 from tests.support.build import ROOT
@@ -29,3 +30,11 @@ def test_every_file_it_names_is_there() -> None:
     named = re.findall(r"`((?:tests|docs|bench)/[\w./-]+)`", PAGE)
     assert len(named) > 30
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_its_figures_are_those_of_the_results() -> None:
+    coverage, mutation = (
+        json.loads((ROOT / "bench" / "results" / f"{name}.json").read_text()) for name in ("coverage", "mutation")
+    )
+    assert f"{coverage['percent']:g} % of the {coverage['lines']:,} statements" in PAGE
+    assert f"{mutation['score_percent']} % of {mutation['mutants']:,} drawn at random" in PAGE
