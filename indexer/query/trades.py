@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, literal, select, tuple_
+from sqlalchemy import Connection, Integer, Select, func, literal, literal_column, select, tuple_
 
 from indexer.query import cursor
 from indexer.query.request import TradeQuery
@@ -52,8 +52,8 @@ def sums(connection: Connection, catalog: Catalog, query: TradeQuery) -> list[di
     group = {
         "market": table.c.market,
         "side": table.c.side,
-        "day": table.c.time_s // DAY_S * DAY_S,
-        "hour": table.c.time_s // HOUR_S * HOUR_S,
+        "day": _start(table.c.time_s, DAY_S),
+        "hour": _start(table.c.time_s, HOUR_S),
         "address": table.c.get("owner"),
     }[query.aggregate or "market"]
     assert group is not None
@@ -92,7 +92,14 @@ def _sum(row: Mapping[str, Any], catalog: Catalog, query: TradeQuery) -> dict[st
 
 
 def _halves(column: Any, bits: int) -> tuple[Any, Any]:
-    return column.bitwise_and((1 << bits) - 1), column.bitwise_rshift(bits)
+    # Numbers in the text of the statement: PostgreSQL shifts by no 64-bit parameter.
+    return column.bitwise_and(literal_column(str((1 << bits) - 1))), column.bitwise_rshift(literal_column(str(bits)))
+
+
+def _start(time_s: Any, length_s: int) -> Any:
+    # Numbers in the text again: PostgreSQL takes two parameters for two expressions, one of them not grouped by.
+    length = literal_column(str(length_s), Integer)
+    return time_s // length * length
 
 
 def _filtered(connection: Connection, statement: Select[Any], table: Any, query: TradeQuery) -> Select[Any]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, distinct, func, select
+from sqlalchemy import Connection, Integer, distinct, func, literal_column, select
 
 from indexer.reads.accounts import Whose
 from indexer.reads.catalog import Catalog
@@ -142,7 +142,7 @@ def _until(query: Any, window: Window) -> Any:
 
 def _day() -> Any:
     # The end of a day is the last hour of it, not the first of the next.
-    return (schema.pnl_ticks.c.time_s - 1) // DAY_S
+    return (schema.pnl_ticks.c.time_s - 1) // literal_column(str(DAY_S), Integer)
 
 
 def _newest(

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, and_, bindparam, delete, insert, literal_column, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, literal_column, select, tuple_, update
 
 from indexer.store.query import first_row
 from indexer.store.query import rows as query_rows
-from indexer.store.schema import FACT, accounts, metadata, position_words, positions, tables_of, undo
+from indexer.store.schema import FACT, accounts, metadata, position_words, tables_of, undo
 from indexer.views.rows import Key, Row, key_of
 
 _CACHE_ROWS = 50_000
+_PREFETCHED = 400
+"""Rows asked for in one statement."""
 
 
 class StateCache:
@@ -72,17 +74,23 @@ class BlockUnit:
             self._before[table.name, key] = self._committed(table, key)
         self._states[table.name, key] = row
 
+    def prefetch(self, table: Table, keys: Iterable[Key]) -> None:
+        missing = [key for key in keys if (table.name, key) not in self.cache]
+        for start in range(0, len(missing), _PREFETCHED):
+            wanted = missing[start : start + _PREFETCHED]
+            for key in wanted:
+                self.cache.put((table.name, key), None)
+            self._warm(table, tuple_(*table.primary_key.columns).in_(wanted))
+
     def held(self, market: int | None = None) -> Sequence[Mapping[str, Any]]:
-        words, opened = position_words, positions
+        words = position_words
         # Spelt as in the partial index, which a parameter in place of the number would keep from being used.
         condition = and_(words.c.size != literal_column("0"), *([] if market is None else [words.c.market == market]))
-        same = [words.c[name] == opened.c[name] for name in ("owner", "subaccount", "market")]
-        self._warm(opened, select(opened).join(words, and_(*same, words.c.exposures == opened.c.number)), condition)
-        found = self._warm(words, select(words), condition)
-        return [row for row in self._now(words, found) if row["size"] and market in (None, row["market"])]
+        found = self._now(words, self._warm(words, condition))
+        return [row for row in found if row["size"] and market in (None, row["market"])]
 
     def touched(self, since_block: int) -> Sequence[Mapping[str, Any]]:
-        found = self._warm(accounts, select(accounts), accounts.c.updated_block >= since_block)
+        found = self._warm(accounts, accounts.c.updated_block >= since_block)
         return [row for row in self._now(accounts, found) if row["updated_block"] >= since_block]
 
     def facts(self, table: Table) -> Sequence[Row]:
@@ -127,9 +135,9 @@ class BlockUnit:
         for key, row in self._states.items():
             self.cache.put(key, row)
 
-    def _warm(self, table: Table, query: Select[Any], condition: Any) -> dict[Key, Row]:
+    def _warm(self, table: Table, condition: Any) -> dict[Key, Row]:
         """Rows as committed, many at once, remembered for `get`."""
-        found = {key_of(table, row): row for row in query_rows(self.connection, query.where(condition))}
+        found = {key_of(table, row): row for row in query_rows(self.connection, select(table).where(condition))}
         for key, row in found.items():
             self.cache.put((table.name, key), row)
         return found

@@ -17,8 +17,13 @@ def traded(rows: Rows, block: Block, account: Account, *, volume: int, fee: int)
 
 
 def closed_hour(rows: Rows, hour_end_s: int, account: Account, pnl: int) -> None:
-    """Note the profit since the account began, as of the end of an hour; the end of a day belongs to it."""
-    rows.put(schema.account_days, {**day_of(rows, (hour_end_s - 1) // DAY_S, account), "pnl": pnl})
+    """Note the profit since the account began, as of the end of an hour."""
+    rows.put(schema.account_days, {**day_of(rows, closed_day(hour_end_s), account), "pnl": pnl})
+
+
+def closed_day(hour_end_s: int) -> int:
+    """The day of an hour that ends then; midnight belongs to the day that ends."""
+    return (hour_end_s - 1) // DAY_S
 
 
 def day_of(rows: Rows, day: int, account: Account) -> Row:

@@ -42,6 +42,10 @@ def _write(rows: Rows, block: Block, end_s: int, first_block: int) -> None:
         words.setdefault(Account(word["owner"], word["subaccount"]), []).append(word)
     touched = [Account(row["owner"], row["subaccount"]) for row in rows.touched(first_block)]
     wanted = sorted({*words, *touched}, key=lambda account: (account.owner, account.subaccount))
+    keys = [(account.owner, account.subaccount) for account in wanted]
+    for table in (schema.accounts, schema.net_transfers):
+        rows.prefetch(table, keys)
+    rows.prefetch(schema.account_days, [(days.closed_day(end_s), *key) for key in keys])
     markets = _Markets(rows, end_s)
     for account in wanted:
         cash = rows.get(schema.accounts, account.owner, account.subaccount)

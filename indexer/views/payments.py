@@ -19,7 +19,11 @@ from ouro.units import SCALE
 
 def pay_all(rows: Rows, block: Block, event: events.FundingAccrued, state: Mapping[str, Any]) -> None:
     """An hour was opened: pay every position of the market for what passed. `state` is the market's before it."""
-    for word in rows.held(event.market):
+    held = rows.held(event.market)
+    rows.prefetch(
+        schema.positions, [(word["owner"], word["subaccount"], event.market, word["exposures"]) for word in held]
+    )
+    for word in held:
         key = (word["owner"], word["subaccount"], event.market, word["exposures"])
         position = rows.get(schema.positions, *key)
         if position is None:

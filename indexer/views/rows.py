@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """What the views need of a store: facts are added, states are looked up and replaced."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol
 
@@ -22,6 +22,9 @@ class Rows(Protocol):
 
     def put(self, table: Table, row: Row) -> None:
         """Insert or replace a state row (all columns)."""
+
+    def prefetch(self, table: Table, keys: Iterable[Key]) -> None:
+        """Have many state rows at hand that will be asked for one by one."""
 
     def held(self, market: int | None = None) -> Sequence[Mapping[str, Any]]:
         """The rows of `position_words` that are not flat as they are now, by key; of one market, if given."""
@@ -55,6 +58,9 @@ class MemoryRows:
 
     def put(self, table: Table, row: Row) -> None:
         self.states.setdefault(table.name, {})[key_of(table, row)] = row
+
+    def prefetch(self, table: Table, keys: Iterable[Key]) -> None:
+        pass
 
     def held(self, market: int | None = None) -> Sequence[Mapping[str, Any]]:
         found = self.states.get("position_words", {})

@@ -44,6 +44,9 @@ def index(chain: ChainVenue, tmp_path: Path) -> Iterator[Index]:
     following.close()
 
 
+_POSITION = ("owner", "subaccount", "market", "number")
+
+
 def assert_equals_storage(index: Index, chain: ChainVenue) -> None:
     """Everything the contracts will tell, against what the tables say."""
     call = chain.exchange.call
@@ -97,7 +100,14 @@ def test_tables_equal_storage_after_a_random_history(chain: ChainVenue, index: I
             assert_equals_storage(index, chain)
     index.sync()
     assert_equals_storage(index, chain)
-    kinds = {row["type"] for row in index.tables()["transfers"]}
+    tables = index.tables()
+    assert tables["funding_payments"]
+    assert tables["pnl_ticks"]
+    for position in tables["positions"]:
+        key = tuple(position[name] for name in _POSITION)
+        paid = [row for row in tables["funding_payments"] if tuple(row[name] for name in _POSITION) == key]
+        assert sum(row["amount"] for row in paid) == position["net_funding"]
+    kinds = {row["type"] for row in tables["transfers"]}
     assert {"DEPOSIT", "WITHDRAWAL"} <= kinds
     assert_equals_fresh_sync(index, chain, tmp_path)
 

@@ -202,3 +202,41 @@ def test_nothing_has_an_exponent(front: Front) -> None:
             for value in row.values():
                 if isinstance(value, str) and not value.startswith("0x"):
                     assert "E" not in value or not value[0].isdigit(), (value, text[:80])
+
+
+def test_parameters_that_real_clients_send(front: Front) -> None:
+    by_market = front.get("/v4/fills", address=LONG_SIDE, market="BTC-USD")
+    assert by_market["fills"]
+    query = f"address={LONG_SIDE.lower()}&subaccountNumber=0&ticker=BTC-USD&tickerType=PERPETUAL&unheardOf=1"
+    assert front.answer("/v4/fills", query).json() == by_market
+    assert front.answer("/v4/orders", f"address={LONG_SIDE}&returnLatestOrders=True").json() == []
+    path = "/v4/candles/perpetualMarkets/BTC-USD"
+    candles = front.get(path, resolution="1HOUR")["candles"]
+    at = candles[5]["startedAt"]
+    for name in ("fromISO", "fromIso"):
+        assert (
+            front.answer(path, f"resolution=1HOUR&{name}={at.replace('Z', '+00:00')}").json()["candles"] == candles[:6]
+        )
+
+
+def test_sizes_of_positions_are_signed(front: Front) -> None:
+    sides = set()
+    for owner in (LONG_SIDE, SHORT_SIDE):
+        for position in front.get("/v4/perpetualPositions", address=owner, status="OPEN")["positions"]:
+            assert (Decimal(position["size"]) > 0) == (position["side"] == "LONG")
+            sides.add(position["side"])
+    assert sides == {"LONG", "SHORT"}
+
+
+def test_errors_have_a_code_that_is_text(front: Front) -> None:
+    assert front.refused("/v4/nothing", 404)[0] == "not_found"
+    assert front.refused("/v4/pnl") == ("bad_parameter", "address")
+    assert front.refused("/v4/fundingPayments", address=LONG_SIDE, afterOrAt="soon") == ("bad_parameter", "afterOrAt")
+    assert front.refused("/v4/tradeHistory", 404, address=LONG_SIDE, market="NO-USD") == ("unknown_market", "ticker")
+
+
+def test_exponents_agree_with_tick_and_step(front: Front) -> None:
+    market = front.get("/v4/perpetualMarkets", ticker="BTC-USD")["markets"]["BTC-USD"]
+    resolution, conversion = market["atomicResolution"], market["quantumConversionExponent"]
+    assert Decimal(market["stepSize"]) == Decimal(market["stepBaseQuantums"]).scaleb(resolution)
+    assert Decimal(market["tickSize"]) == Decimal(market["subticksPerTick"]).scaleb(conversion - 6 - resolution)

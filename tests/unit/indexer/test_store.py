@@ -21,6 +21,8 @@ from indexer.store.engine import open_engine
 from indexer.store.migrate import migrate
 from indexer.store.query import rows
 from indexer.store.schema import FACT, STATE, metadata, tables_of
+from indexer.store.unit import BlockUnit, StateCache
+from indexer.views.rows import MemoryRows
 from ouro.codec import PositionWord
 from ouro.units import SCALE
 from tests.unit.indexer.chain import Blocks, hash_of
@@ -138,3 +140,43 @@ def test_money_beyond_64_bits_is_exact(engine: Engine) -> None:
         wide = -(2**126) - 1
         connection.execute(schema.totals.insert(), [{"name": "insurance", "amount": wide}])
         assert rows(connection, select(schema.totals)) == [{"name": "insurance", "amount": wide}]
+
+
+def test_what_is_held_and_touched_counts_the_block_at_hand(engine: Engine) -> None:
+    """The store and the dictionaries answer alike, before and within a block that opens, closes and reopens."""
+    memory = MemoryRows()
+    cache = StateCache()
+    blocks: list[list[tuple[int, int, int]]] = [
+        [(1, 1, 5), (2, 1, -5), (1, 2, 7)],
+        [(1, 1, 0), (3, 2, 2)],
+        [(1, 1, -4), (3, 2, 0), (2, 1, 0)],
+    ]
+    for number, changes in enumerate(blocks, 1):
+        with engine.begin() as connection:
+            unit = BlockUnit(connection, number, cache)
+            for owner, market, size in changes:
+                key = {"owner": f"0x{owner:040x}", "subaccount": 0}
+                word = {**key, "market": market, "size": size, "quote_scaled": 0, "one_shot_ms": 0, "exposures": 1}
+                account = {**key, "cash": 0, "created_block": 1, "updated_block": number}
+                for kept in (unit, memory):
+                    kept.put(schema.position_words, word)
+                    kept.put(schema.accounts, account)
+                for market_ in (None, 1, 2):
+                    assert list(unit.held(market_)) == list(memory.held(market_))
+                for since in (1, number, number + 1):
+                    assert list(unit.touched(since)) == list(memory.touched(since))
+            unit.flush()
+        unit.committed()
+
+
+def test_prefetched_rows_are_the_rows(engine: Engine) -> None:
+    found = {"name": "insurance", "amount": 5}
+    with engine.begin() as connection:
+        connection.execute(schema.totals.insert(), [found])
+        unit = BlockUnit(connection, 1, StateCache())
+        unit.put(schema.totals, {"name": "fees", "amount": 1})
+        unit.prefetch(schema.totals, [("insurance",), ("fees",), ("referrals",)])
+        connection.execute(schema.totals.delete())
+        assert unit.get(schema.totals, "insurance") == found
+        assert unit.get(schema.totals, "fees") == {"name": "fees", "amount": 1}
+        assert unit.get(schema.totals, "referrals") is None
