@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from indexer import metrics
+from indexer.stream.filters import TradeFilter
 
 Key = tuple[str, str]
 """Channel and id; the id is empty for channels without one."""
@@ -55,11 +56,14 @@ class Update:
 
 @dataclass
 class Subscription:
-    """One client's interest. Until the snapshot is there updates wait in `waiting`; batched ones collect in `batch`."""
+    """One client's interest. Until the snapshot is there updates wait in `waiting`; batched ones collect in `batch`.
+    `filter` leaves out trades that are not wanted.
+    """
 
     batched: bool
     waiting: list[Update] | None = field(default_factory=list)
     batch: list[msgspec.Raw] = field(default_factory=list)
+    filter: TradeFilter | None = None
 
 
 class Session:
@@ -102,7 +106,13 @@ class Session:
         subscription = self.subscriptions[key]
         if subscription.waiting is not None:
             subscription.waiting.append(update)
-        elif subscription.batched:
+            return
+        if subscription.filter is not None:
+            wanted = subscription.filter.update(update.contents)
+            if wanted is None:
+                return
+            contents = msgspec.Raw(_encoder.encode(wanted))
+        if subscription.batched:
             subscription.batch.append(contents)
         else:
             self.say("channel_data", *key, version=VERSIONS[key[0]], contents=contents, **update.extra)
@@ -139,9 +149,9 @@ class Hub:
         self._sessions.discard(session)
         metrics.sockets.set(len(self._sessions))
 
-    def subscribe(self, session: Session, key: Key, *, batched: bool) -> None:
-        """Begin to collect updates; they wait until `started`."""
-        session.subscriptions[key] = Subscription(batched)
+    def subscribe(self, session: Session, key: Key, *, batched: bool, wanted: TradeFilter | None = None) -> None:
+        """Begin to collect updates; they wait until `started`. Of trades a filter says which are `wanted`."""
+        session.subscriptions[key] = Subscription(batched, filter=wanted)
         self._listeners.setdefault(key, set()).add(session)
 
     def started(self, session: Session, key: Key, contents: Any, positions: Mapping[str, int]) -> None:
@@ -149,6 +159,8 @@ class Hub:
         subscription = session.subscriptions.get(key)
         if subscription is None:
             return
+        if subscription.filter is not None:
+            contents = subscription.filter.snapshot(contents)
         session.say("subscribed", *key, contents=contents)
         waiting, subscription.waiting = subscription.waiting or [], None
         for update in waiting:

@@ -14,6 +14,7 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from indexer.api.context import Context
 from indexer.api.errors import ApiError
+from indexer.stream.filters import TradeFilter
 from indexer.stream.hub import VERSIONS, Hub, Key, Session
 from indexer.stream.snapshots import snapshot
 
@@ -33,6 +34,7 @@ class _Request(msgspec.Struct):
     channel: str = ""
     id: str | int | None = None
     batched: bool = False
+    filter: TradeFilter | None = None
 
 
 _decoder = msgspec.json.Decoder(_Request)
@@ -110,7 +112,7 @@ class _Connection:
         if request.type == "ping":
             self.session.say("pong", id_="" if request.id is None else request.id)
         elif request.type == "subscribe":
-            self._subscribe((request.channel, id_), request.batched)
+            self._subscribe((request.channel, id_), request.batched, request.filter)
         elif request.type == "unsubscribe":
             key = _normal((request.channel, id_))
             self._hub.unsubscribe(self.session, key)
@@ -118,17 +120,19 @@ class _Connection:
         else:
             self._refuse(f"type is subscribe, unsubscribe or ping, not {request.type!r}")
 
-    def _subscribe(self, asked: Key, batched: bool) -> None:
+    def _subscribe(self, asked: Key, batched: bool, wanted: TradeFilter | None) -> None:
         key = _normal(asked)
         channel = key[0]
         if channel not in VERSIONS:
             self._refuse(f"no channel is called {channel!r}; there are {', '.join(VERSIONS)}", asked)
+        elif wanted is not None and channel != "v4_trades":
+            self._refuse("only v4_trades takes a filter", asked)
         elif key in self.session.subscriptions:
             self._refuse("already subscribed", asked)
         elif sum(name == channel for name, _ in self.session.subscriptions) >= _LIMITS.get(channel, _LIMIT):
             self._refuse(f"too many subscriptions to {channel} on this connection", asked)
         else:
-            self._hub.subscribe(self.session, key, batched=batched)
+            self._hub.subscribe(self.session, key, batched=batched, wanted=wanted)
             task = asyncio.create_task(self._start(key))
             self.snapshots.add(task)
             task.add_done_callback(self.snapshots.discard)

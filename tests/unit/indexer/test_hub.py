@@ -6,7 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 
+from indexer.stream.filters import TradeFilter
 from indexer.stream.hub import QUEUE_BYTES, QUEUE_LIMIT, Hub, Session, Stamp, Update
 
 KEY = ("v4_trades", "BTC-USD")
@@ -92,3 +94,32 @@ def test_who_leaves_hears_nothing() -> None:
     hub.publish([update(1)])
     assert hub.wanted("v4_trades") == frozenset()
     assert sent(session) == []
+
+
+def trade(side: str, size: str) -> dict[str, str]:
+    return {"id": size, "side": side, "type": "LIMIT", "price": "23000", "size": size}
+
+
+def test_a_filter_leaves_out_what_is_not_wanted() -> None:
+    hub, session = Hub(), Session()
+    hub.join(session)
+    wanted = msgspec.json.decode(b'{"side":"buy","sizeMin":"0.5","type":"limit,liquidated"}', type=TradeFilter)
+    hub.subscribe(session, KEY, batched=False, wanted=wanted)
+
+    def publish(at: int, *trades: dict[str, str], **more: Any) -> None:
+        hub.publish([Update(*KEY, {"trades": list(trades), **more}, Stamp("chain", at))])
+
+    publish(2, trade("BUY", "0.6"), trade("SELL", "0.7"))
+    hub.started(session, KEY, {"trades": [trade("BUY", "0.5"), trade("BUY", "0.4")]}, {"chain": 1})
+    publish(3, trade("BUY", "0.1"))
+    publish(4, trade("BUY", "0.8"))
+    publish(5, reverted=["0.8", "0.1"])
+    contents = [message["contents"] for message in sent(session)]
+    assert [[row["id"] for row in part["trades"]] for part in contents] == [["0.5"], ["0.6"], ["0.8"], []]
+    assert contents[-1]["reverted"] == ["0.8", "0.1"]
+
+
+@pytest.mark.parametrize("text", ['{"sizeMin":"big"}', '{"priceMax":"NaN"}', '{"side":"LONG"}', '{"sise":"1"}'])
+def test_a_filter_that_means_nothing_is_refused(text: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(text, type=TradeFilter)
