@@ -23,6 +23,8 @@ LIMIT, REMAINING, RESET = "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-R
 _US = 1_000_000
 _IPV6_PREFIX = 64
 _USUAL = 10
+_HEAVY = 5
+"""Sums and files are that many times as heavy."""
 _WEIGHTS = (
     ("/v4/time", 1),
     ("/v4/height", 1),
@@ -116,7 +118,8 @@ def weight_of(scope: Scope) -> int:
     if not path.startswith("/v4/"):
         return 0
     weight = next((weight for start, weight in _WEIGHTS if path.startswith(start)), _USUAL)
-    return weight * 5 if b"aggregate=" in scope.get("query_string", b"") else weight
+    query = scope.get("query_string", b"")
+    return weight * _HEAVY if b"aggregate=" in query or b"format=" in query else weight
 
 
 @lru_cache(maxsize=4_096)

@@ -61,6 +61,7 @@ def test_a_reader_is_told_what_is_left_and_waits_for_it() -> None:
         ("/v4/fills", 10),
         ("/v4/query/trades", 100),
         ("/v4/query/trades?aggregate=day", 500),
+        ("/v4/query/trades?market=BTC-USD&format=csv", 500),
         ("/ready", 0),
     ],
 )
