@@ -65,14 +65,16 @@ def encode_group(group: ReadGroup, is_secret: Callable[[bytes], bool]) -> bytes:
 
 
 def order_of(record: bytes) -> bytes:
-    """The id of the conditional order that a record places; empty for every other record."""
+    """The id of the order that a record places if it may be a conditional one: an amend keeps conditions that it does
+    not name. Empty for every other record.
+    """
     if record[1 : 1 + len(_PLACE)] != _PLACE:
         return b""
     item = inputs.decode(record)
     if not isinstance(item, Place):
         return b""
     has_trigger = int.from_bytes(item.amounts[-2:], "big") & _TRIGGER_BITS
-    return item.order_id if has_trigger or item.not_before_ms or item.parent or item.arm_price else b""
+    return item.order_id if has_trigger or item.not_before_ms or item.parent or item.arm_price or item.replaces else b""
 
 
 class Publisher:

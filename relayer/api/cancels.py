@@ -26,8 +26,8 @@ from relayer.api.bodies import (
 from relayer.api.errors import ApiError, answer, item_answer, refusal_of
 from relayer.api.limits import Meter
 from relayer.api.venue import Venue, meter_of, venue_of
-from relayer.api.verifying import AnyCancel, wrong_signer
-from relayer.core.inputs import CancelAll, CancelAllAfter
+from relayer.api.verifying import wrong_signer
+from relayer.core.inputs import AnyCancel, CancelAll, CancelAllAfter
 from relayer.core.outputs import Ack
 from relayer.engine import ack_of
 
@@ -55,7 +55,7 @@ async def cancel_batch(request: Request) -> Response:
     pending = [
         result[0] for result, told in zip(read, known, strict=True) if told is None and not isinstance(result, ApiError)
     ]
-    acks = map(ack_of, await venue.engine.apply(pending) if pending else ())
+    acks = iter(await _applied(venue, pending))
     return answer(200, {"results": [_item(venue, next(acks) if told is None else told) for told in known]})
 
 
@@ -104,6 +104,18 @@ async def _command(request: Request, item: AnyCancel, digest: bytes) -> Response
     if isinstance(item, CancelAllAfter):
         del body["cancelled"]
     return answer(ack.http_status, body)
+
+
+async def _applied(venue: Venue, items: list[AnyCancel]) -> list[Ack]:
+    """The answers to a batch. What another of the batch had taken away by its turn counts as a cancel of nothing."""
+    if not items:
+        return []
+    hopeful = [venue.engine.core.takes_away(item) for item in items]
+    acks = list(map(ack_of, await venue.engine.apply(items)))
+    for item, was_hopeful, ack in zip(items, hopeful, acks, strict=True):
+        if was_hopeful and not ack.cancelled:
+            venue.limits.refused(item.account)
+    return acks
 
 
 def _read_item(venue: Venue, raw: bytes) -> tuple[AnyCancel, bytes] | ApiError:

@@ -49,9 +49,15 @@ async def segment(
 async def _stream(venue: Venue, head: bytes, number: int, from_seq: int) -> AsyncIterator[bytes]:
     yield head
     chunks = venue.publisher.groups(number, from_seq)
-    # Reading is for a thread; what an order is now, only the loop may ask.
-    while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
-        yield b"".join(encode_group(group, lambda record: _is_secret(venue, record)) for group in chunk)
+    while True:
+        # One chunk at a time, whoever asks: downloads wait for one another, orders for none of them.
+        async with venue.publishing:
+            # Reading is for a thread; what an order is now, only the loop may ask.
+            chunk = await asyncio.to_thread(next, chunks, None)
+            if chunk is None:
+                return
+            data = b"".join(encode_group(group, lambda record: _is_secret(venue, record)) for group in chunk)
+        yield data
 
 
 def _is_secret(venue: Venue, record: bytes) -> bool:
@@ -59,7 +65,9 @@ def _is_secret(venue: Venue, record: bytes) -> bool:
     if not order_id:
         return False
     order = venue.engine.core.order(order_id)
-    return order is not None and order.status in _LIVE
+    if order is None or order.status not in _LIVE:
+        return False
+    return bool(order.trigger_price or order.not_before or order.parent or order.arm_price)
 
 
 def _seq(text: str, param: str) -> int:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """What the routes work with."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +38,7 @@ class Venue:
     warnings: Callable[[], list[str]]
     events_token: str = ""
     streams: set[WebSocket] = field(default_factory=set)
+    publishing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def receipt(self, ack: Ack) -> dict[str, Any]:
         """What to add to an answer: the receipt for the command's record, if its head could be signed."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
@@ -24,9 +24,15 @@ from relayer.api.bodies import (
     signature_bytes,
 )
 from relayer.api.errors import ApiError
-from relayer.core.inputs import Cancel, CancelAll, CancelAllAfter, CancelByClientId, Place, ReserveWithdrawal
-
-AnyCancel: TypeAlias = Cancel | CancelByClientId | CancelAll | CancelAllAfter
+from relayer.core.inputs import (
+    AnyCancel,
+    Cancel,
+    CancelAll,
+    CancelAllAfter,
+    CancelByClientId,
+    Place,
+    ReserveWithdrawal,
+)
 
 
 class Verdict(msgspec.Struct, frozen=True, rename="camel"):
@@ -102,28 +108,30 @@ class Verifier:
             raise ApiError(
                 400, "order_id_mismatch", f"the signed orderId is not {order_id}, the one in the path", "orderId"
             )
-        signer, digest = self._recover("CancelOrder", fields, signature)
-        return Cancel(fields["account"], fields["subaccount"], fields["orderId"], signer, fields["nonce"]), digest
+        signer, digest, raw = self._recover("CancelOrder", fields, signature)
+        account, number, order_id_ = fields["account"], fields["subaccount"], fields["orderId"]
+        return Cancel(account, number, order_id_, signer, fields["nonce"], raw), digest
 
     def cancel_by_client_id(self, message: Message, signature: str) -> tuple[CancelByClientId, bytes]:
         """Raises ApiError 400 or 401."""
         fields = read_message("CancelByClientId", message)
-        signer, digest = self._recover("CancelByClientId", fields, signature)
+        signer, digest, raw = self._recover("CancelByClientId", fields, signature)
         account, number, client_id = fields["account"], fields["subaccount"], fields["clientId"]
-        return CancelByClientId(account, number, client_id, signer, fields["nonce"]), digest
+        return CancelByClientId(account, number, client_id, signer, fields["nonce"], raw), digest
 
     def cancel_all(self, message: Message, signature: str) -> tuple[CancelAll, bytes]:
         """Raises ApiError 400 or 401."""
         fields = read_message("CancelAll", message)
-        signer, digest = self._recover("CancelAll", fields, signature)
-        return CancelAll(fields["account"], fields["subaccount"], fields["market"], signer, fields["nonce"]), digest
+        signer, digest, raw = self._recover("CancelAll", fields, signature)
+        account, number, market = fields["account"], fields["subaccount"], fields["market"]
+        return CancelAll(account, number, market, signer, fields["nonce"], raw), digest
 
     def cancel_all_after(self, message: Message, signature: str) -> tuple[CancelAllAfter, bytes]:
         """Raises ApiError 400 or 401."""
         fields = read_message("CancelAllAfter", message)
-        signer, digest = self._recover("CancelAllAfter", fields, signature)
+        signer, digest, raw = self._recover("CancelAllAfter", fields, signature)
         account, number, timeout_s = fields["account"], fields["subaccount"], fields["timeoutSeconds"]
-        return CancelAllAfter(account, number, timeout_s, signer, fields["nonce"]), digest
+        return CancelAllAfter(account, number, timeout_s, signer, fields["nonce"], raw), digest
 
     def withdrawal(self, message: Message, signature: str) -> tuple[ReserveWithdrawal, bytes]:
         """The input, and the digest to co-sign. Raises ApiError 400 or 401."""
@@ -148,9 +156,10 @@ class Verifier:
             raise ApiError(404, "unknown_market", f"there is no market {order.market}: {known} are listed", "market")
         return order
 
-    def _recover(self, primary_type: str, fields: Message, signature: str) -> tuple[str, bytes]:
-        digest = eip712.digest(self._domain, primary_type, fields)
-        return _signer(digest, signature_bytes(signature), None), digest
+    def _recover(self, primary_type: str, fields: Message, signature: str) -> tuple[str, bytes, bytes]:
+        """Who signed, the digest, and the signature's bytes."""
+        digest, raw = eip712.digest(self._domain, primary_type, fields), signature_bytes(signature)
+        return _signer(digest, raw, None), digest, raw
 
 
 def _with_terms(placed: Place, body: PlaceBody, replaces: bytes) -> Place:

@@ -24,7 +24,7 @@ from relayer.audit.settled import Settlement
 from relayer.audit.source import Damage, ReadGroup, Source
 from relayer.core import CoreConfig
 from relayer.core import inputs as core_inputs
-from relayer.core.inputs import BatchBuilt, ChainBlock, ChainRevert, Place
+from relayer.core.inputs import AnyCancel, BatchBuilt, ChainBlock, ChainRevert, Place
 from relayer.journal import Snapshots
 from relayer.journal.format import Identity, Mark, SegmentHeader
 
@@ -192,6 +192,8 @@ class Auditor:
         decoded: list[events.Event] = []
         if isinstance(item, Place):
             self._signatures.check(seq, item, parts.domain, self._tickers)
+        elif isinstance(item, AnyCancel):
+            self._signatures.check_cancel(seq, item, parts.domain)
         elif isinstance(item, ChainBlock):
             parts.observations.block(seq, item)
             decoded = self._decoded(seq, item)
@@ -239,6 +241,7 @@ class Auditor:
         proven = report.proven
         proven.append(f"{report.groups} groups in {self._history.segments} segments form one chain of heads")
         proven.append(f"{self._signatures.orders} orders are signed by whom they name, with the terms they have")
+        proven.append(f"{self._signatures.cancels} cancels are signed by whom they name")
         proven.append(
             f"{observed.blocks} blocks are as the chain has them, with all {observed.logs} logs of the contracts"
         )

@@ -1,22 +1,25 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Did the one who is named as its signer sign each order, with just these terms?"""
+"""Did the one who is named as its signer sign each order and each cancel, with just these terms?"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from ouro import codec, eip712
 from ouro.eip712 import Domain
+from relayer.audit.replay import kind_of
 from relayer.audit.report import Report
-from relayer.core.inputs import Place
+from relayer.core.inputs import AnyCancel, Cancel, CancelAll, CancelByClientId, Place
 
 
 class Signatures:
-    """Recovers every order's signer anew."""
+    """Recovers the signer of every order and cancel anew."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
         self.orders = 0
+        self.cancels = 0
 
     def check(self, seq: int, item: Place, domain: Domain, tickers: Mapping[int, str]) -> None:
         """`tickers` are the markets' names by id: a signature is over the name."""
@@ -34,12 +37,33 @@ class Signatures:
             return
         s = int.from_bytes(item.vs, "big")
         signature = item.r + (s & ((1 << 255) - 1)).to_bytes(32, "big") + bytes((27 + (s >> 255),))
+        self._signed(seq, item, digest, signature)
+
+    def check_cancel(self, seq: int, item: AnyCancel, domain: Domain) -> None:
+        """What was signed is made anew from what the record says."""
+        self.cancels += 1
+        primary_type, message = _message(item)
+        self._signed(seq, item, eip712.digest(domain, primary_type, message), item.signature)
+
+    def _signed(self, seq: int, item: Place | AnyCancel, digest: bytes, signature: bytes) -> None:
         try:
             signer = eip712.recover(digest, signature)
         except eip712.SignatureError as error:
             signer = f"no signature ({error})"
         if signer != item.signer:
-            self._wrong(seq, "who signed it?", item.signer, signer)
+            self._report.wrong(seq, "who signed it?", item.signer, signer, kind=kind_of(item))
 
     def _wrong(self, seq: int, check: str, expected: str, found: str) -> None:
         self._report.wrong(seq, check, expected, found, kind="place")
+
+
+def _message(item: AnyCancel) -> tuple[str, dict[str, Any]]:
+    """The EIP-712 type and message of a cancel."""
+    message: dict[str, Any] = {"account": item.account, "subaccount": item.subaccount, "nonce": item.nonce}
+    if isinstance(item, Cancel):
+        return "CancelOrder", message | {"orderId": item.order_id}
+    if isinstance(item, CancelByClientId):
+        return "CancelByClientId", message | {"clientId": item.client_id}
+    if isinstance(item, CancelAll):
+        return "CancelAll", message | {"market": item.market}
+    return "CancelAllAfter", message | {"timeoutSeconds": item.timeout_s}

@@ -15,7 +15,7 @@ from ouro import addresses
 from relayer.audit.report import Report
 from relayer.audit.source import ReadGroup
 from relayer.core import CORE_VERSION, Core, CoreConfig, InputRefusedError
-from relayer.core.inputs import Cancel, CancelAll, CancelAllAfter, CancelByClientId, Input, Place
+from relayer.core.inputs import AnyCancel, Input, Place
 from relayer.core.outputs import Output
 from relayer.journal import Snapshots
 from relayer.journal.format import Mark, SegmentHeader
@@ -107,7 +107,7 @@ class Replay:
         """The relayer asks this before it writes a command down."""
         if isinstance(item, Place):
             account = addresses.checksum(item.terms[:20])
-        elif isinstance(item, Cancel | CancelByClientId | CancelAll | CancelAllAfter):
+        elif isinstance(item, AnyCancel):
             account = item.account
         else:
             return

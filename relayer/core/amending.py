@@ -24,6 +24,7 @@ Enter = Callable[[State, LiveOrder], None]
 def amend(state: State, new: LiveOrder, expected_filled: int, enter: Enter) -> None:
     """Replaces an order; `enter` is the ordinary path into the book. Raises RefusedError with all as it was."""
     old = find(state, new)
+    _check_revision(state, old, new)
     if condition_rules.arms_later(old, new):
         condition_rules.check_waiting_amend(old, new, expected_filled, state)
         rules.check_key(new, state)
@@ -115,14 +116,19 @@ def find(state: State, new: LiveOrder) -> LiveOrder:
                 "generation, parent and oco; cancel and place anew to change these",
                 field,
             )
-    if new.revision <= old.revision:
+    return old
+
+
+def _check_revision(state: State, old: LiveOrder, new: LiveOrder) -> None:
+    """Above that of the order, and above those of amends that have ended: whoever has seen one could send it again."""
+    newest = max(old.revision, state.slots[old.signer, old.slot].revision)
+    if new.revision <= newest:
         raise RefusedError(
             409,
             "stale_revision",
-            f"revision {new.revision} is not above {old.revision}, that of {name}: sign {old.revision + 1}",
+            f"revision {new.revision} is not above {newest}, the newest of {old.hex_id}: sign {newest + 1}",
             "revision",
         )
-    return old
 
 
 def inherit(state: State, old: LiveOrder, new: LiveOrder) -> None:
@@ -133,10 +139,13 @@ def inherit(state: State, old: LiveOrder, new: LiveOrder) -> None:
     condition_rules.check_immediate(new.immediate, new.post_only)
     new.not_before_ms = new.not_before_ms or old.not_before_ms
     new.parent, new.parent_met = old.parent, old.parent_met
-    if new.parent in state.orders:
-        conditional.attach(state, new)
-    else:
+    parent = state.orders.get(new.parent)
+    if parent is None:
         new.withheld = old.withheld
+    else:
+        # What the parent leaves room for goes by the new size; what else was withheld stays so.
+        new.withheld = max(0, old.withheld - conditional.beyond_parent(old, parent))
+        conditional.attach(state, new)
     if not new.remaining:
         withheld = f" ({new.withheld} of them withheld without a fill)" if new.withheld else ""
         raise RefusedError(
@@ -159,6 +168,7 @@ def replace(state: State, old: LiveOrder, new: LiveOrder, enter: Enter) -> None:
     else:
         state.remember(new)
     if keeps and (not new.reduce_only or state.fit_to_position(new)):
+        new.hidden = False
         state.replace(old, new)
         state.close(old, Status.CANCELED, REPLACED)
         _adopt(state, old, new)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from relayer.core.accounts import AccountEntry
 from relayer.core.errors import RefusedError
-from relayer.core.inputs import Cancel, CancelAll, CancelAllAfter, CancelByClientId
+from relayer.core.inputs import AnyCancel, Cancel, CancelAll, CancelAllAfter, CancelByClientId
 from relayer.core.orders import LiveOrder
 from relayer.core.outputs import Ack
 from relayer.core.state import State
@@ -114,7 +114,7 @@ def _check_authority(state: State, account: str, signer: str) -> None:
         raise _not_authorised(signer)
 
 
-def takes_away(state: State, item: Cancel | CancelByClientId | CancelAll | CancelAllAfter) -> bool:
+def takes_away(state: State, item: AnyCancel) -> bool:
     """Whether a cancel would end an order. Changes nothing."""
     entry = state.accounts.get((item.account, item.subaccount))
     if entry is None or item.nonce <= state.nonces.get(item.signer, 0) or isinstance(item, CancelAllAfter):

@@ -136,7 +136,12 @@ def _follow_parent(state: State, parent: LiveOrder) -> None:
 
 def _bound_by(child: LiveOrder, parent: LiveOrder) -> None:
     """It closes no more than the parent opened."""
-    child.withheld = max(child.withheld, child.size - max(child.filled, parent.filled))
+    child.withheld = max(child.withheld, beyond_parent(child, parent))
+
+
+def beyond_parent(child: LiveOrder, parent: LiveOrder) -> int:
+    """Lots of a child that its parent, having ended, left nothing to close for."""
+    return 0 if parent.is_live else max(0, child.size - max(child.filled, parent.filled))
 
 
 def _oldest_first(orders: dict[bytes, LiveOrder] | None) -> list[LiveOrder]:

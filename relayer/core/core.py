@@ -11,6 +11,7 @@ from relayer.core.config import CoreConfig
 from relayer.core.errors import InputRefusedError, RefusedError
 from relayer.core.fills import Batch
 from relayer.core.inputs import (
+    AnyCancel,
     BatchBuilt,
     BatchFate,
     Cancel,
@@ -222,7 +223,7 @@ class Core:
         order = None if entry is None else entry.client_ids.get(client_id)
         return None if order is None else order.state()
 
-    def takes_away(self, item: Cancel | CancelByClientId | CancelAll | CancelAllAfter) -> bool:
+    def takes_away(self, item: AnyCancel) -> bool:
         """Whether a cancel, if it were applied now, would end an order."""
         return cancelling.takes_away(self._state, item)
 

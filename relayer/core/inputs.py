@@ -3,8 +3,8 @@
 
 Every input is a frozen, tagged, array-like msgspec struct, so its msgpack form is compact and canonical. Addresses are
 checksummed strings, hashes and words are bytes, money and sizes are integers in the units of `docs/protocol.md`.
-Signatures have been verified before an input is made: `signer` is the address that was recovered. Time enters by
-`Tick` alone.
+Signatures have been verified before an input is made: `signer` is the address that was recovered. The core does not
+look at them; they are there for whoever audits the journal. Time enters by `Tick` alone.
 """
 
 from collections.abc import Iterable, Mapping
@@ -50,13 +50,17 @@ class Place(msgspec.Struct, frozen=True, array_like=True, tag="place"):
 
 
 class Cancel(msgspec.Struct, frozen=True, array_like=True, tag="cancel"):
-    """CancelOrder: by the order's signer or the owner of its account; `nonce` strictly increases per signer."""
+    """CancelOrder: by the order's signer or the owner of its account; `nonce` strictly increases per signer.
+
+    `signature` has 65 bytes (r, s, v), as in all cancels.
+    """
 
     account: str
     subaccount: int
     order_id: bytes
     signer: str
     nonce: int
+    signature: bytes = b""
 
 
 class CancelByClientId(msgspec.Struct, frozen=True, array_like=True, tag="cancel_by_client_id"):
@@ -67,6 +71,7 @@ class CancelByClientId(msgspec.Struct, frozen=True, array_like=True, tag="cancel
     client_id: str
     signer: str
     nonce: int
+    signature: bytes = b""
 
 
 class CancelAll(msgspec.Struct, frozen=True, array_like=True, tag="cancel_all"):
@@ -79,6 +84,7 @@ class CancelAll(msgspec.Struct, frozen=True, array_like=True, tag="cancel_all"):
     market: str
     signer: str
     nonce: int
+    signature: bytes = b""
 
 
 class CancelAllAfter(msgspec.Struct, frozen=True, array_like=True, tag="cancel_all_after"):
@@ -92,6 +98,10 @@ class CancelAllAfter(msgspec.Struct, frozen=True, array_like=True, tag="cancel_a
     timeout_s: int
     signer: str
     nonce: int
+    signature: bytes = b""
+
+
+AnyCancel = Cancel | CancelByClientId | CancelAll | CancelAllAfter
 
 
 class ReserveWithdrawal(msgspec.Struct, frozen=True, array_like=True, tag="reserve_withdrawal"):

@@ -169,6 +169,7 @@ def revert(state: State, item: ChainRevert) -> None:
     conditional.on_prices(state)
     if dropped:
         _cancel_of_dead_keys(state)
+        _cancel_off_tick(state)
         refit(state)
 
 

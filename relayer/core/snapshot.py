@@ -112,7 +112,7 @@ FILLS = Columns(
     derived=(),
 )
 
-SLOTS = Columns(SlotUse, plain=("generation", "order_id"), shared=(), derived=())
+SLOTS = Columns(SlotUse, plain=("generation", "order_id", "revision"), shared=(), derived=())
 
 RESERVATIONS = Columns(Reservation, plain=("amount", "to", "nonce", "deadline"), shared=(), derived=())
 

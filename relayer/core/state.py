@@ -27,13 +27,14 @@ _HEADS_KEPT = 4_096
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class SlotUse:
-    """The newest order that was accepted for a slot of a signing key."""
+    """The newest order that was accepted for a slot of a signing key. Amends up to `revision` have ended."""
 
-    __slots__ = ("generation", "order_id")
+    __slots__ = ("generation", "order_id", "revision")
 
-    def __init__(self, generation: int, order_id: bytes) -> None:
+    def __init__(self, generation: int, order_id: bytes, revision: int) -> None:
         self.generation = generation
         self.order_id = order_id
+        self.revision = revision
 
 
 class State:
@@ -96,7 +97,9 @@ class State:
         if order.client_id:
             order.account.client_ids[order.client_id] = order
         if not order.one_shot and not order.amend_waits:
-            self.slots[order.signer, order.slot] = SlotUse(order.generation, order.id)
+            use = self.slots.get((order.signer, order.slot))
+            ended = use.revision if use is not None and use.generation == order.generation else -1
+            self.slots[order.signer, order.slot] = SlotUse(order.generation, order.id, ended)
 
     def rest(self, order: LiveOrder) -> None:
         """Puts what remains of an order into the book."""
@@ -182,6 +185,10 @@ class State:
         self.waiting.touch(order)
         self.waiting.unlink(order)
         if not order.one_shot:
+            # An amend that waited in vain never had the slot, and would be good again once it is forgotten.
+            use = self.slots[order.signer, order.slot]
+            if use.generation == order.generation:
+                use.revision = max(use.revision, order.revision)
             forget_at = self.time_s + self.config.closed_retention_s
             heapq.heappush(self.forgettings, (forget_at, order.placed, order.id))
 

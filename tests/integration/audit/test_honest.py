@@ -35,6 +35,7 @@ def test_it_passes_and_says_what_is_proven(run: Run) -> None:
     for part in (
         "one chain of heads",
         "13 orders are signed",
+        "2 cancels are signed",
         f"{run.fills} fills on chain",
         "groups give the recorded results",
         "batches on chain anchor heads",

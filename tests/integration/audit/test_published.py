@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -130,3 +131,39 @@ def test_nothing_is_published_before_its_time(tmp_path: Path) -> None:
             assert (only["firstSeq"], only["lastSeq"] > 0) == (1, True)
         with fresh.relayer("never", OURO_RELAYER_PUBLISH_DELAY_S="-1") as never:
             assert never.http.get("/v4/journal/segments").json()["segments"] == []
+
+
+def test_an_amend_that_does_not_name_what_it_waits_for_is_hidden_all_the_same(
+    exchange: World, relayer: RelayerProcess
+) -> None:
+    key = trader_of(exchange, relayer, "slicer")
+    order = exchange.order(key, "SELL", price=BTC_PRICE + 9_000)
+    later = {"conditions": {"notBefore": str(exchange.now_ms() + 600_000)}}
+    placed = post(relayer, exchange.body(key, order) | later)
+    assert placed["status"] == "UNTRIGGERED"
+    newer = exchange.body(key, order.but(revision=1, limit_price=BTC_PRICE + 8_000))
+    assert relayer.http.patch(f"/v4/orders/{placed['id']}", json=newer).json()["status"] == "UNTRIGGERED"
+    amended = bytes.fromhex(exchange.order_id(newer)[2:])
+    assert amended not in places(relayer)[0]
+    cancel = exchange.cancel(key, "0x" + amended.hex())
+    assert relayer.http.request("DELETE", f"/v4/orders/0x{amended.hex()}", json=cancel).status_code == 200
+    assert amended in places(relayer)[0]
+
+
+def test_an_amend_of_an_order_that_waits_for_nothing_is_shown(exchange: World, relayer: RelayerProcess) -> None:
+    key = trader_of(exchange, relayer, "quoter")
+    order = exchange.order(key, "SELL", price=BTC_PRICE + 9_000)
+    placed = post(relayer, exchange.body(key, order))
+    newer = exchange.body(key, order.but(revision=1, limit_price=BTC_PRICE + 8_000))
+    assert relayer.http.patch(f"/v4/orders/{placed['id']}", json=newer).json()["status"] == "OPEN"
+    assert bytes.fromhex(exchange.order_id(newer)[2:]) in places(relayer)[0]
+
+
+def test_many_downloads_at_once_are_all_whole(relayer: RelayerProcess) -> None:
+    [first, *_] = relayer.http.get("/v4/journal/segments").json()["segments"]
+    path = f"/v4/journal/segments/{first['firstSeq']}"
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: relayer.http.get(path).content, range(32)))
+    shortest = min(answers, key=len)
+    assert len(shortest) > 1_000
+    assert all(answer.startswith(shortest) for answer in answers)

@@ -115,11 +115,22 @@ def test_a_cancel_that_is_dropped(run: Run, true: Forged, tmp_path: Path) -> Non
 def test_a_cancel_that_is_invented(run: Run, true: Forged, tmp_path: Path) -> None:
     seq = true.numbers(Place)[0]
     item = true.get(seq, Place)
-    cancel = Cancel(item.signer, 0, item.order_id, item.signer, 1)
-    with_cancel = true.with_more(seq, cancel)
-    # The fills that the chain has do not follow any more; the core even refuses the batch that carried them.
-    finding = first_wrong(audit(run, with_cancel.write(tmp_path / "1")))
-    assert finding.first <= seq + 1 <= finding.last
+    [true_cancel] = true.numbers(Cancel)
+    signature = true.get(true_cancel, Cancel).signature
+    # Nobody asked for it, whatever signature is put under it.
+    for made_up in (b"", signature, bytes(64) + b"\x1b"):
+        cancel = Cancel(item.signer, 0, item.order_id, item.signer, 1, made_up)
+        report = audit(run, true.with_more(seq, cancel).write(tmp_path / str(len(made_up))))
+        signed = [each for each in report.findings if each.check == "who signed it?"]
+        assert [(each.first, each.last, each.kind) for each in signed] == [(seq + 1, seq + 1, "cancel")]
+
+
+def test_a_cancel_of_all_that_is_invented(run: Run, true: Forged, tmp_path: Path) -> None:
+    [seq] = true.numbers(CancelAll)
+    item = true.get(seq, CancelAll)
+    again = msgspec.structs.replace(item, nonce=item.nonce + 1)
+    finding = first_wrong(audit(run, true.with_more(seq, again).restated().write(tmp_path)))
+    assert (finding.first, finding.last, finding.check) == (seq + 1, seq + 1, "who signed it?")
 
 
 def test_orders_that_change_places(run: Run, true: Forged, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 import pytest
 from eth_account.signers.local import LocalAccount
 
+from relayer.api.limits import REFUSED_BYTES
 from tests.integration.relayer.harness import BTC_PRICE, Json, RelayerProcess, World
 from tests.support.wire import wallet
 
@@ -121,3 +122,15 @@ def test_by_client_id(shared: World, relayer: RelayerProcess, maker: LocalAccoun
     assert relayer.http.request("DELETE", "/v4/orders", json=shared.cancel_by_client_id(maker, "x")).status_code == 404
     gone = relayer.http.request("DELETE", "/v4/orders", json=shared.cancel_by_client_id(maker, order["clientId"]))
     assert gone.json()["cancelled"] == [placed["id"]]
+
+
+def test_a_batch_of_cancels_of_one_order_counts_as_cancels_of_nothing(shared: World) -> None:
+    key = shared.trader("canceller")
+    with shared.relayer("batched", OURO_RELAYER_REFUSED_BYTES=str(20 * REFUSED_BYTES)) as relayer:
+        relayer.catch_up()
+        [placed] = _place(relayer, _resting(shared, key, 1))
+        order_id = placed["body"]["id"]
+        first = _cancel(relayer, [shared.cancel(key, order_id) for _ in range(50)])
+        assert [result["status"] for result in first] == [200] + [409] * 49
+        # Those 49 are in the journal, so its owner has used up what it may hold of them.
+        assert [result["status"] for result in _cancel(relayer, [shared.cancel(key, order_id)])] == [429]

@@ -8,9 +8,12 @@ import msgspec
 import pytest
 
 from ouro.deployment import Deployment
+from ouro.eip712 import Domain
 from relayer.api.bodies import PlaceBody
 from relayer.api.verifying import Verifier, account_of
-from relayer.core.inputs import Place
+from relayer.audit.orders import Signatures
+from relayer.audit.report import Report
+from relayer.core.inputs import AnyCancel, Place
 from tests.support.build import ROOT
 
 FOLDER = ROOT / "tests" / "vectors"
@@ -77,15 +80,29 @@ def test_cancels(name: str) -> None:
     vector = MESSAGES[name]
     domain, message, signature = vector["domain"], vector["message"], vector["signature"]
     reader = verifier(domain["verifyingContract"], domain["verifyingContract"], domain["chainId"])
+    item: AnyCancel
     match vector["primaryType"]:
         case "CancelOrder":
-            assert reader.cancel(message, signature, message["orderId"])[0].signer == vector["signer"]
+            item, _ = reader.cancel(message, signature, message["orderId"])
         case "CancelByClientId":
-            assert reader.cancel_by_client_id(message, signature)[0].signer == vector["signer"]
+            item, _ = reader.cancel_by_client_id(message, signature)
         case "CancelAll":
-            assert reader.cancel_all(message, signature)[0].signer == vector["signer"]
+            item, _ = reader.cancel_all(message, signature)
         case _:
-            assert reader.cancel_all_after(message, signature)[0].signer == vector["signer"]
+            item, _ = reader.cancel_all_after(message, signature)
+    assert item.signer == vector["signer"]
+    # The record proves to an audit who asked for it.
+    asked = Domain(domain["chainId"], domain["verifyingContract"])
+    assert _found(item, asked) == []
+    assert _found(msgspec.structs.replace(item, nonce=item.nonce + 1), asked) == ["who signed it?"]
+    assert _found(msgspec.structs.replace(item, subaccount=item.subaccount + 1), asked) == ["who signed it?"]
+    assert _found(msgspec.structs.replace(item, signature=b""), asked) == ["who signed it?"]
+
+
+def _found(item: AnyCancel, domain: Domain) -> list[str]:
+    report = Report()
+    Signatures(report).check_cancel(1, item, domain)
+    return [finding.check for finding in report.findings]
 
 
 @pytest.mark.parametrize("name", [name for name in MESSAGES if MESSAGES[name]["primaryType"] == "Withdrawal"])

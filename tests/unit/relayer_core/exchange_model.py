@@ -15,6 +15,7 @@ from eth_utils.crypto import keccak
 from ouro.markets import Market as MarketTerms
 from relayer.core import Core, CoreConfig
 from relayer.core.inputs import (
+    AnyCancel,
     BatchBuilt,
     BatchFate,
     Cancel,
@@ -147,7 +148,7 @@ class Venue:
 
     def command(self, item: Input) -> Ack:
         """Feeds a command and answers its acknowledgement. Of a cancel the core could say before what it takes away."""
-        cancels = isinstance(item, Cancel | CancelByClientId | CancelAll | CancelAllAfter)
+        cancels = isinstance(item, AnyCancel)
         foretold = cancels and self.core.takes_away(item)
         ack = self.apply(item)[-1]
         assert isinstance(ack, Ack)
