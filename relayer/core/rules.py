@@ -6,6 +6,8 @@ Each rule raises a `RefusedError` with a stable code and a sentence that says wh
 
 from __future__ import annotations
 
+from itertools import chain
+
 from ouro.markets import Market, MarketState
 from ouro.orders import Order
 from ouro.units import (
@@ -27,7 +29,8 @@ from relayer.core.venue import Venue
 
 MAX_CLIENT_ID = 64
 _FREE_SLOTS_SHOWN = 8
-_SLOTS_SEARCHED = 4_096
+_SLOTS_SEARCHED = 128
+_MAX_SLOT = 65_535
 _MAX_AHEAD_MS = MAX_AHEAD_MS // 2
 """Less than the chain allows: the time of the block that settles may lie behind our clock."""
 _ONE_SHOT_LIFE_S = 3_600
@@ -244,7 +247,7 @@ def check_slot(order: LiveOrder, state: State) -> None:
         return
     live = state.orders.get(use.order_id)
     if live is not None and live.is_live:
-        free = free_slots(state, order.signer)
+        free = free_slots(state, order.signer, order.slot)
         hint = f" or use a free slot such as {free[0]}" if free else ""
         raise RefusedError(
             409,
@@ -343,16 +346,20 @@ def check_to_wait(order: LiveOrder, state: State) -> None:
         check_least_size(order, state)
 
 
-def free_slots(state: State, signer: str) -> tuple[int, ...]:
-    """The lowest slots of a signing key without an open order (slot 0 is left to one-shot orders)."""
+def free_slots(state: State, signer: str, asked: int) -> tuple[int, ...]:
+    """Some slots of a signing key without an open order: the lowest, or those above the one that was asked for (slot 0
+    is left to one-shot orders). It looks at few of them: whoever has filled thousands of slots must not be able to make
+    refusals dear.
+    """
     free: list[int] = []
-    slot = 1
-    while len(free) < _FREE_SLOTS_SHOWN and slot < _SLOTS_SEARCHED:
+    above = max(asked, _SLOTS_SEARCHED) + 1
+    for slot in chain(range(1, _SLOTS_SEARCHED + 1), range(above, min(above + _SLOTS_SEARCHED, _MAX_SLOT + 1))):
         use = state.slots.get((signer, slot))
         live = None if use is None else state.orders.get(use.order_id)
         if live is None or not live.is_live:
             free.append(slot)
-        slot += 1
+            if len(free) == _FREE_SLOTS_SHOWN:
+                break
     return tuple(free)
 
 

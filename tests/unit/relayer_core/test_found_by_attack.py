@@ -102,3 +102,11 @@ def test_86_a_reorg_of_a_finer_tick_takes_the_orders_between_the_old_ones(venue:
     venue.revert(fork)
     assert venue.status(between) == ("CANCELED", 0, "off_tick")
     assert venue.core.withdrawable(address("maker"), 0) == 10_000 * 10**6
+
+
+def test_the_search_for_a_free_slot_is_short_however_many_are_taken(venue: Venue) -> None:
+    for slot in range(1, 301):
+        assert venue.place("maker", "BUY", 1, P - 10_000, slot=slot).ok
+    assert venue.place("maker", "BUY", 1, P - 10_000, slot=1).free_slots == ()
+    assert venue.place("maker", "BUY", 1, P - 10_000, slot=299).free_slots == (301, 302, 303, 304, 305, 306, 307, 308)
+    assert venue.place("maker", "BUY", 1, P - 10_000, slot=300).free_slots[0] == 301
