@@ -57,8 +57,8 @@ format: setup ## put Python and Vyper sources in the project's format
 compiled: setup ## the matching core as extension modules in .build/compiled, out of the sources; needs a C compiler
 	@exec python -m scripts.compile_core
 
-bench: setup ## gas per fill at 1, 8 and 32 fills a batch
-	@exec python -m bench
+bench: setup ## every figure anew; ARGS="gas matching" for some
+	@exec python -m bench $(ARGS)
 
 fuzz: setup ## the stateful tests with CALLS=100000 calls, and what they find shrunk
 	@OURO_FUZZ_CALLS=$(CALLS) OURO_FUZZ_SHRINK=1 exec pytest tests/invariant --timeout=0 $(ARGS)

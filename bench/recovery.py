@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """How long a restart takes: from a snapshot with a million open orders, and the journal behind it.
 
-    python -m bench.recovery [--orders 1000000] [--behind 20000] [--write]
+    python -m bench.recovery [--orders 1000000] [--behind 20000] [--no-write]
 
 Timed is what a relayer does before it takes orders: open and check the journal, read and hash the snapshot, restore the
 core, apply what the journal holds behind it, make the event log continue. The reference, in the same run on the same
@@ -133,12 +133,12 @@ def reference(folder: Path) -> list[Any]:
 
 
 def main() -> None:
-    """Prints and, if asked, writes the figures."""
+    """Prints and writes the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--orders", type=int, default=1_000_000)
     parser.add_argument("--behind", type=int, default=20_000)
     parser.add_argument("--folder", type=Path, default=Path.cwd(), help="a folder on the disk to measure")
-    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--no-write", action="store_true", help=f"leave {RESULTS.name} as it is")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(dir=options.folder))
     try:
@@ -165,7 +165,7 @@ def main() -> None:
         shutil.rmtree(folder)
     text = json.dumps(result, indent=2) + "\n"
     sys.stdout.write(text)
-    if options.write:
+    if not options.no_write:
         RESULTS.write_text(text)
 
 
