@@ -87,15 +87,17 @@ class FastPath:
         meter = scope["ouro.meter"] = venue.limits.meter(
             scope["client"][0] if scope["client"] else "", scope["headers"]
         )
-        cancels = scope["method"] == "DELETE" or scope["path"] == _CANCEL_ALL_AFTER
+        is_cancel = scope["method"] == "DELETE" or scope["path"] == _CANCEL_ALL_AFTER
         scope["app"] = self._app
         request = Request(scope, receive)
         started = time.perf_counter()
         fast = _fast_handler(scope)
         try:
-            venue.limits.request(meter, 1, cancels=cancels)
+            venue.limits.request(meter, 1, cancels=is_cancel)
             response = None if fast is None else await _handled(fast, request)
         except (ApiError, StoppedError) as error:
+            if is_cancel and isinstance(error, ApiError) and error.status in cancels.FAILED:
+                venue.limits.failed_cancels(meter, 1)
             response = await _on_refusal(request, error)
         if response is None:
             await self._app(scope, receive, _with_headers(send, meter))

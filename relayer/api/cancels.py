@@ -26,12 +26,15 @@ from relayer.api.bodies import (
 from relayer.api.errors import ApiError, answer, item_answer, refusal_of
 from relayer.api.limits import Meter
 from relayer.api.venue import Venue, meter_of, venue_of
-from relayer.api.verifying import wrong_signer
+from relayer.api.verifying import revoked_key, wrong_signer
 from relayer.core.inputs import AnyCancel, CancelAll, CancelAllAfter
 from relayer.core.outputs import Ack
 from relayer.engine import ack_of
 
 router = APIRouter()
+
+FAILED = (400, 401)
+"""What is answered to a cancel that nobody may ask for."""
 
 _SHAPE = '{"cancel": {...}, "signature": "0x..."}'
 _ANY_SHAPE = '{"cancelAll": {...}, "signature": "0x..."} (or cancel, or cancelByClientId)'
@@ -55,6 +58,7 @@ async def cancel_batch(request: Request) -> Response:
     pending = [
         result[0] for result, told in zip(read, known, strict=True) if told is None and not isinstance(result, ApiError)
     ]
+    venue.limits.failed_cancels(meter, sum(isinstance(told, ApiError) and told.status in FAILED for told in known))
     acks = iter(await _applied(venue, pending))
     return answer(200, {"results": [_item(venue, next(acks) if told is None else told) for told in known]})
 
@@ -132,6 +136,8 @@ def _answer_before(venue: Venue, meter: Meter, item: AnyCancel, digest: bytes) -
     core = venue.engine.core
     if not core.may_sign(item.account, item.signer):
         return wrong_signer(item.signer, item.account, digest)
+    if core.is_revoked(item.account, item.signer):
+        return revoked_key(item.signer)  # its orders ended with it
     if not core.has_deposited(item.account):
         if isinstance(item, CancelAll):
             return Ack(input_seq=0, ok=True, http_status=200, seq=venue.engine.event_log.seq)

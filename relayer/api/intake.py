@@ -17,7 +17,7 @@ from typing import TypeVar
 from relayer.api.bodies import PlaceBody
 from relayer.api.errors import ApiError
 from relayer.api.limits import Limits, Meter
-from relayer.api.verifying import Verifier, account_of, wrong_signer
+from relayer.api.verifying import Verifier, account_of, revoked_key, wrong_signer
 from relayer.core.inputs import Place
 from relayer.core.outputs import Ack
 from relayer.engine import Engine, Outputs, StoppedError, ack_of
@@ -209,6 +209,8 @@ class Intake:
         account, core = account_of(item), self._engine.core
         if not core.may_sign(account, item.signer):
             return wrong_signer(item.signer, account, item.order_id)
+        if core.is_revoked(account, item.signer):
+            return revoked_key(item.signer)
         if not core.has_deposited(account):
             return _without_deposit(account)
         try:

@@ -2,7 +2,8 @@
 """Rate limits by weight, per network address and per account.
 
 An account is charged only for what it signed, so nobody can use up another's limit. Cancels have limits of their own,
-ten times as high, and what really cancels something counts against nothing but these.
+ten times as high, and what really cancels something counts against nothing but these; one that is malformed or by a
+stranger weighs ten.
 """
 
 from __future__ import annotations
@@ -191,6 +192,13 @@ class Limits:
         limiter = self._ip_cancels if cancels else self._ip
         if limiter is not None and weight > 0:
             _pass(limiter.take(meter.client, weight), meter, "from this network address")
+
+    def failed_cancels(self, meter: Meter, count: int) -> None:
+        """Charges the network address for cancels that nobody may ask for as if they were no cancels: their signatures
+        have been looked at all the same.
+        """
+        if self._ip_cancels is not None and count:
+            self._ip_cancels.charge(meter.client, count * (CANCEL_FACTOR - 1))
 
     def order(self, account: str, meter: Meter | None) -> None:
         """Charges an account for an order that it signed. Raises ApiError 429."""

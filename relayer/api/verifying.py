@@ -243,6 +243,11 @@ def wrong_signer(recovered: str, account: str, digest: bytes) -> ApiError:
     )
 
 
+def revoked_key(signer: str) -> ApiError:
+    """Said before the account is charged: whoever has stolen a key must not use up its owner's limits for ever."""
+    return ApiError(401, "key_revoked", f"the session key {signer} is revoked: sign with another one", "signature")
+
+
 def _other_signer(recovered: str, account: str, digest: bytes) -> str:
     return (
         f"the signature recovers to {recovered}, which is neither the account {account} nor a session key of it: "

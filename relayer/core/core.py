@@ -243,6 +243,11 @@ class Core:
         """Whether the signer is the account, or a session key that was ever registered for it."""
         return signer == account or (account, signer) in self._state.chain.head.keys
 
+    def is_revoked(self, account: str, signer: str) -> bool:
+        """Whether the signer was a session key of the account, and its revocation was seen."""
+        key = self._state.chain.head.keys.get((account, signer))
+        return signer != account and key is not None and key.is_revoked
+
     def is_known(self, signer: str) -> bool:
         """Whether a signer ever had a deposit, or is somebody's session key. Other keys cost nothing: what they say
         need not be written.

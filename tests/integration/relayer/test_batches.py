@@ -134,3 +134,14 @@ def test_a_batch_of_cancels_of_one_order_counts_as_cancels_of_nothing(shared: Wo
         assert [result["status"] for result in first] == [200] + [409] * 49
         # Those 49 are in the journal, so its owner has used up what it may hold of them.
         assert [result["status"] for result in _cancel(relayer, [shared.cancel(key, order_id)])] == [429]
+
+
+def test_cancels_by_strangers_and_broken_ones_weigh_ten(shared: World) -> None:
+    stranger, order_id = wallet("a stranger"), "0x" + "11" * 32
+    with shared.relayer("unasked", OURO_RELAYER_IP_WEIGHT="30") as relayer:
+        relayer.catch_up()
+        first = _cancel(relayer, [shared.cancel(stranger, order_id)] * 20 + [{"signature": "0x"}] * 8)
+        assert {result["status"] for result in first} == {400, 401}
+        one = shared.cancel(stranger, order_id)
+        answers = [relayer.http.request("DELETE", f"/v4/orders/{order_id}", json=one) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [401, 401, 429]

@@ -3,7 +3,7 @@
 
 import time
 
-from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, World, eventually
+from tests.integration.relayer.harness import BTC_PRICE, CANCEL_ALL_TYPE, RelayerProcess, World, eventually
 from tests.support.wire import wallet
 
 
@@ -59,6 +59,16 @@ def test_a_session_key_trades_for_its_account(shared: World, relayer: RelayerPro
     shared.system.exchange.send(owner.address).revoke_session_key(owner.address, key.address)
     relayer.catch_up()
     assert relayer.order(shared.order_id(resting))["reason"] == "key_revoked"
+
+    # Whoever has stolen the key uses up nothing of its owner's: what he sends is not even written down.
+    late = shared.body(key, shared.order(owner, "BUY", 10, BTC_PRICE - 1_000))
+    cancel = shared.command(key, "cancelAll", CANCEL_ALL_TYPE, account=owner.address, market="")
+    for answer in (
+        relayer.http.post("/v4/orders", json=late),
+        relayer.http.request("DELETE", "/v4/orders", json=cancel),
+    ):
+        assert (answer.status_code, answer.json()["errorCode"]) == (401, "key_revoked")
+        assert "receipt" not in answer.json()
 
 
 def test_an_order_right_behind_its_deposit_is_taken(shared: World, relayer: RelayerProcess) -> None:

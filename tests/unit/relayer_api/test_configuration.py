@@ -21,6 +21,7 @@ OF_OTHERS = {
     "public_rpc_url",
     "indexer_host",
     "indexer_port",
+    "indexer_ip_weight",
     "database_url",
     "keeper_key",
 }

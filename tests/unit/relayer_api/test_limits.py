@@ -146,6 +146,18 @@ def test_cancels_have_their_own() -> None:
         limits.cancel("0xa", meter, idle=False)
 
 
+def test_cancels_by_strangers_cost_as_much_as_orders() -> None:
+    limits = Limits(LimitSettings(ip_weight=2), now_us=Clock())
+    stranger, other = Meter("192.0.2.1"), Meter("192.0.2.2")
+    for _ in range(2):
+        limits.request(stranger, 1, cancels=True)
+        limits.failed_cancels(stranger, 1)
+    with pytest.raises(ApiError, match="network address"):
+        limits.request(stranger, 1, cancels=True)
+    for _ in range(20):
+        limits.request(other, 1, cancels=True)
+
+
 def test_refusals_are_counted_apart_and_cancels_of_something_pass() -> None:
     clock = Clock()
     limits = Limits(LimitSettings(refused_bytes=4 * REFUSED_BYTES, account_bytes=100 * ORDER_BYTES), now_us=clock)
