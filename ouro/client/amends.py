@@ -24,9 +24,10 @@ def build_amend(
     reduce_only: bool | None = None,
     max_fee_ppm: int | None = None,
     trigger_price: Decimal | str | int | None = None,
+    revision: int | None = None,
 ) -> Flow[SignedOrder]:
     """Sign the next revision of an order without sending it; what is not given stays. `trigger_price` is that of a stop
-    or take-profit.
+    or take-profit. `revision` is one more than that of the order, unless a refusal `stale_revision` has named another.
 
     `size` is the total, what is filled included. Raises `ValueError` for a size that is not whole lots or a price that
     is not on the tick.
@@ -34,7 +35,7 @@ def build_amend(
     config = yield from session.config()
     old = signed.order
     listed = config.market(old.market)
-    changes: dict[str, Any] = {"revision": old.revision + 1}
+    changes: dict[str, Any] = {"revision": old.revision + 1 if revision is None else revision}
     if size is not None:
         changes["size"] = listed.lots(decimal_of(size, "size"))
     if price is not None:

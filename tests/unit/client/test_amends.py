@@ -50,3 +50,8 @@ def test_an_amend_off_the_tick_is_not_signed(session, run_flow):
     old = signed_order(session, run_flow)
     with pytest.raises(ValueError, match="steps of 1"):
         run_flow(amends.build_amend(session, old, price="20000.5"))
+
+
+def test_an_amend_may_be_given_the_revision_that_the_relayer_asked_for(session, run_flow):
+    newer, _ = run_flow(amends.build_amend(session, signed_order(session, run_flow), size="0.02", revision=7))
+    assert newer.order.revision == 7
