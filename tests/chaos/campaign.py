@@ -98,7 +98,7 @@ class Monkey(threading.Thread):
                     name, act = self._rng.choice(self._acts)
                     act()
                     self.faults[name] += 1
-                self._ask("evm_mine")
+                self._mine()
             except (RuntimeError, httpx.HTTPError):
                 continue  # the node refused: another time
 
@@ -113,6 +113,12 @@ class Monkey(threading.Thread):
         if "error" in answer:
             raise RuntimeError(f"{method}: {answer['error']}")
         return answer["result"]
+
+    def _mine(self) -> None:
+        """A block of the present time: what anvil takes back it takes out of its clock as well."""
+        last = int(self._ask("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+        self._ask("evm_setNextBlockTimestamp", max(int(time.time()), last + 1))
+        self._ask("evm_mine")
 
     def _push(self) -> None:
         """Prices of the last block's time: the transaction goes into the next one."""
@@ -148,12 +154,12 @@ class Monkey(threading.Thread):
         """A fork: one or two blocks that were seen are gone, others with other transactions come instead."""
         snapshot = self._ask("evm_snapshot")
         for _ in range(self._depth()):
-            self._ask("evm_mine")
+            self._mine()
             time.sleep(self._rng.uniform(0.1, 0.8))
         self._ask("evm_revert", snapshot)
         for _ in range(2):
             self._ask("eth_sendTransaction", self._foreign())
-            self._ask("evm_mine")
+            self._mine()
 
     def _steal_nonce(self) -> None:
         operator = self._exchange.operator
@@ -300,4 +306,5 @@ def _judge(report: Report, exchange: World, relayer: RelayerProcess, crowd: Crow
         sizes[entry["maker"]] -= lots
     for key in crowd.keys:
         assert exchange.size_of(key) == sizes[key.address], "a position is not the sum of the settled fills"
+    assert len(undone) < len(landed) // 4, f"{len(undone)} fills were undone: this says little of settlement"
     report.settled, report.undone, report.batches = len(on_chain), len(undone), len(exchange.batches())
