@@ -20,9 +20,11 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="a folder for the relayer's files, to look at afterwards")
     asked = parser.parse_args()
     folder = asked.keep or Path(tempfile.mkdtemp(prefix="ouro-chaos-"))
-    report = run(folder, fills=asked.fills, seed=asked.seed).asdict()
-    text = json.dumps(report, indent=2)
+    report = run(folder, fills=asked.fills, seed=asked.seed)
+    text = json.dumps(report.asdict(), indent=2)
     print(text)
+    if report.undone > report.settled // 4:
+        raise SystemExit(f"{report.undone} fills were undone: that says little of settlement")
     asked.json.write_text(text + "\n")
 
 
