@@ -136,9 +136,7 @@ def _fault(terms: uint256, amounts: uint256, index: int256) -> uint256:
         fault: uint256 = self._unusual_fault(amounts)
         if fault != 0:
             return fault
-        # one less, so that zero is beyond the bound as well
-
-    if unsafe_sub(amounts >> 208, 1) >= MAX_SIZE:
+    if unsafe_sub(amounts >> 208, 1) >= MAX_SIZE:  # one less, so that zero is beyond the bound as well
         return reasons.BAD_SIZE
     if unsafe_sub((amounts >> 160) & slots.MASK_48, 1) >= units.MAX_PRICE:
         return reasons.BAD_PRICE
@@ -210,10 +208,13 @@ def _consume(signer: uint256, amounts: uint256, tag: uint256, size: uint256) -> 
         stamp: uint256 = cancel >> 88
         if generation <= stamp * 1000 and block.timestamp + units.MAX_AHEAD >= stamp + SETTLE_WINDOW:
             return reasons.CANCELLED
-        # generation and revision as they stand in the order: what is above them is shifted out
-
     self.slot_words[key] = (
-        ((amounts >> 64) << 208) | (((amounts >> 32) & slots.MASK_16) << 192) | (filled << 128) | cancel | tag
+        # generation and revision as they stand in the order: what is above them is shifted out
+        ((amounts >> 64) << 208)
+        | (((amounts >> 32) & slots.MASK_16) << 192)
+        | (filled << 128)
+        | cancel
+        | tag
     )
     return 0
 
