@@ -2,6 +2,7 @@
 """The operator's key in a keystore, and behind a real signing service over HTTP that may do other than it was asked."""
 
 import asyncio
+import inspect
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,7 +43,16 @@ def _service(key: LocalAccount = KEY) -> Iterator[tuple[SigningService, Operator
 
 
 def _run(made: Any) -> Any:
-    return asyncio.run(made)
+    """What the operator's coroutine gives; his connections belong to the loop it ran in, and end with it."""
+
+    async def whole() -> Any:
+        try:
+            return await made
+        finally:
+            await operator.close()
+
+    operator = inspect.getcoroutinelocals(made)["self"]
+    return asyncio.run(whole())
 
 
 def test_a_service_signs_the_very_same_as_a_key_in_the_process() -> None:
