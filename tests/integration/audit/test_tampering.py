@@ -226,10 +226,7 @@ def test_other_fees_in_the_header(run: Run, true: Forged, tmp_path: Path) -> Non
 
 
 def test_an_unknown_core_version_is_said_and_the_rest_proven(run: Run, true: Forged, tmp_path: Path) -> None:
-    deployment = Deployment.load(run.deployment)
-    report = Auditor(
-        DiskJournal(run.journal), Node(run.rpc_url), deployment=deployment, receipts=kept(run), cores={}
-    ).run()
+    report = audit(run, run.journal, kept(run), cores={})
     assert report.passed
     assert any("core version" in each for each in report.unproven)
     assert not any("replay" in each for each in report.proven)
