@@ -30,7 +30,7 @@ from tests.reference.exits import INSOLVENT_FIRST, NOTICE, WAIT
 from tests.reference.market import SETTLED
 from tests.reference.orders import price_is_past_limit
 from tests.reference.sessions import Key
-from tests.reference.settlement import market_of
+from tests.reference.settlement import account_of, market_of
 from tests.support.system import BTC, ETH
 from tests.support.twin import Tally
 from tests.support.wire import Fill, Order, Signed
@@ -241,12 +241,14 @@ class ExchangeMachine(RuleBasedStateMachine):
     def settle(self, orders: list[Signed], fills: list[Fill]) -> None:
         once = dict(list(accounts_used_once(orders, fills).items())[-1:])
         before = {key: self.twin.read_health(*key) for key in once}
-        wealth, interests = self.wealth(), self.interests()
+        wealth, interests, held = self.wealth(), self.interests(), self.held()
         outcomes = self.twin.settle(orders, fills)
         assert self.wealth() <= wealth  # I14: at one price and time nobody gains but from others
         for key, index in once.items():
             if isinstance(outcomes[index], Executed):
-                assert self.health_at(key, interests).allows(before[key])  # I8
+                market = market_of(orders[fills[index].taker])
+                reached = interest_reached(held[market], orders, fills, outcomes, index)
+                assert self.health_at(key, interests | {market: reached}).allows(before[key])  # I8
         for fill, outcome in zip(fills, outcomes, strict=True):
             if isinstance(outcome, Executed):
                 self.check_signatures_kept(orders[fill.taker], fill, fill.taker_fee)
@@ -254,6 +256,13 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     def interests(self) -> dict[int, int]:
         return {id_: market.open_interest for id_, market in self.model.markets.items()}
+
+    def held(self) -> dict[int, dict[AccountKey, int]]:
+        """Signed lots by market and account."""
+        return {
+            id_: {key: account.position(id_).size for key, account in self.model.accounts.items()}
+            for id_ in self.model.markets
+        }
 
     def health_at(self, key: AccountKey, interests: dict[int, int]) -> Health:
         """As the contract has it now, but with initial margin as these open interests scale it."""
@@ -672,3 +681,24 @@ def accounts_used_once(orders: list[Signed], fills: list[Fill]) -> dict[AccountK
             order = orders[index].order
             found.setdefault((order.account, order.subaccount), []).append(place)
     return {key: places[0] for key, places in found.items() if len(places) == 1}
+
+
+def interest_reached(
+    held: dict[AccountKey, int], orders: list[Signed], fills: list[Fill], outcomes: list[object], index: int
+) -> int:
+    """What scales margin in the market of an executed fill: open interest after the fills before its group, and all
+    lots of the group. `held` are the signed lots before the batch.
+    """
+    first, last = index, index
+    while first and fills[first - 1].flags & 1:
+        first -= 1
+    while fills[last].flags & 1:
+        last += 1
+    market, lots = market_of(orders[fills[index].taker]), dict(held)
+    for fill, outcome in zip(fills[:first], outcomes, strict=False):
+        taker, maker = orders[fill.taker], orders[fill.maker]
+        if isinstance(outcome, Executed) and market_of(taker) == market:
+            signed = -fill.size if taker.order.is_sell else fill.size
+            lots[account_of(taker)] = lots.get(account_of(taker), 0) + signed
+            lots[account_of(maker)] = lots.get(account_of(maker), 0) - signed
+    return sum(max(0, size) for size in lots.values()) + sum(fill.size for fill in fills[first : last + 1])
