@@ -23,7 +23,9 @@ def upgrade() -> None:
         for name, (length, usual) in texts.items():
             table.add_column(sa.Column(name, sa.String(length), nullable=False, server_default=usual))
         for name in numbers:
-            table.add_column(sa.Column(name, sa.BigInteger(), nullable=False, server_default="0"))
+            note = "Milliseconds since 1970; 0: at once." if name == "not_before" else None
+            table.add_column(sa.Column(name, sa.BigInteger(), nullable=False, server_default="0", comment=note))
         table.add_column(sa.Column("max_fee_ppm", sa.Integer(), nullable=False, server_default="0"))
         for name in ("immediate", "private"):
-            table.add_column(sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.false()))
+            note = "Never live so far: for its owner alone." if name == "private" else None
+            table.add_column(sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.false(), comment=note))

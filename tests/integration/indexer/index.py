@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -14,7 +13,6 @@ from indexer.chain.source import BlockSource
 from indexer.service import addresses_of, chain_store
 from indexer.store.chain_store import Position, Reversal
 from indexer.store.engine import open_engine
-from indexer.store.migrate import migrate
 from indexer.store.query import rows
 from indexer.store.schema import FACT, STATE, tables_of
 from indexer.store.unit import BlockUnit
@@ -41,10 +39,9 @@ class Watcher:
 class Index:
     """One database that follows one node."""
 
-    def __init__(self, rpc_url: str, record: dict[str, Any], path: Path) -> None:
+    def __init__(self, rpc_url: str, record: dict[str, Any], database_url: str) -> None:
         self.deployment = Deployment.from_record(record)
-        self.engine = open_engine(f"sqlite:///{path}", writes=True)
-        migrate(self.engine)
+        self.engine = open_engine(database_url, writes=True)
         self.node = Node(rpc_url)
         self.watcher = Watcher()
         source = BlockSource(self.node, addresses_of(self.deployment))

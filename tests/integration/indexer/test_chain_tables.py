@@ -28,6 +28,7 @@ from tests.integration.indexer.venue import (
     ChainVenue,
     venue,
 )
+from tests.support.databases import Databases
 from tests.support.world import account_key
 
 
@@ -38,8 +39,8 @@ def chain() -> Iterator[ChainVenue]:
 
 
 @pytest.fixture
-def index(chain: ChainVenue, tmp_path: Path) -> Iterator[Index]:
-    following = Index(chain.rpc.url, chain.record(), tmp_path / "index.sqlite")
+def index(chain: ChainVenue, database_url: str) -> Iterator[Index]:
+    following = Index(chain.rpc.url, chain.record(), database_url)
     yield following
     following.close()
 
@@ -82,16 +83,18 @@ def assert_equals_storage(index: Index, chain: ChainVenue) -> None:
         assert (row["expiry"], row["revoked_at"] or 0) == (expiry, revoked_at)
 
 
-def assert_equals_fresh_sync(index: Index, chain: ChainVenue, folder: Path) -> None:
-    fresh = Index(chain.rpc.url, chain.record(), folder / f"fresh-{chain.block}-{index.follower.position.hash}.sqlite")
+def assert_equals_fresh_sync(index: Index, chain: ChainVenue, databases: Databases) -> None:
+    url = databases.new()
+    fresh = Index(chain.rpc.url, chain.record(), url)
     fresh.sync()
     mine, theirs = index.tables(), fresh.tables()
     fresh.close()
+    databases.drop(url)
     for name, expected in theirs.items():
         assert mine[name] == expected, name
 
 
-def test_tables_equal_storage_after_a_random_history(chain: ChainVenue, index: Index, tmp_path: Path) -> None:
+def test_tables_equal_storage_after_a_random_history(chain: ChainVenue, index: Index, databases: Databases) -> None:
     dice = random.Random(11)
     for step in range(60):
         chain.act(dice)
@@ -109,7 +112,7 @@ def test_tables_equal_storage_after_a_random_history(chain: ChainVenue, index: I
         assert sum(row["amount"] for row in paid) == position["net_funding"]
     kinds = {row["type"] for row in tables["transfers"]}
     assert {"DEPOSIT", "WITHDRAWAL"} <= kinds
-    assert_equals_fresh_sync(index, chain, tmp_path)
+    assert_equals_fresh_sync(index, chain, databases)
 
 
 def test_a_liquidation_is_on_both_sides_and_on_the_tape(chain: ChainVenue, index: Index) -> None:
@@ -197,7 +200,7 @@ def test_a_close_that_nobody_had_to_match(chain: ChainVenue, index: Index) -> No
     assert position["size"] == 600
 
 
-def test_the_end_of_a_market(chain: ChainVenue, index: Index, tmp_path: Path) -> None:
+def test_the_end_of_a_market(chain: ChainVenue, index: Index, databases: Databases) -> None:
     chain.name_backstop(5_000 * USDC)
     crashed(chain)
     rule = chain.exchange.send(KEYS.governance.address)
@@ -218,7 +221,7 @@ def test_the_end_of_a_market(chain: ChainVenue, index: Index, tmp_path: Path) ->
     assert_equals_storage(index, chain)
     assert {row["size"] for row in index.tables()["position_words"]} == {0}
     assert {row["status"] for row in index.tables()["positions"]} == {"CLOSED"}
-    assert_equals_fresh_sync(index, chain, tmp_path)
+    assert_equals_fresh_sync(index, chain, databases)
 
 
 def test_margin_that_open_interest_scales(chain: ChainVenue, index: Index) -> None:
@@ -263,27 +266,26 @@ def test_a_rejected_fill_names_the_guilty_order(chain: ChainVenue, index: Index)
     assert rejected[1]["order_id"] is not None
 
 
-def test_backfill_and_resume(chain: ChainVenue, tmp_path: Path) -> None:
+def test_backfill_and_resume(chain: ChainVenue, databases: Databases, database_url: str) -> None:
     """Blocks that are long final come by ranges, the rest one by one; a second process goes on where one stopped."""
     for lots in (5, 7, -3):
         chain.trade(TAKER, MAKER, lots)
     chain.rpc.request("anvil_mine", hex(200))
     chain.push({})
-    path = tmp_path / "index.sqlite"
-    first = Index(chain.rpc.url, chain.record(), path)
+    first = Index(chain.rpc.url, chain.record(), database_url)
     first.sync()
     assert_equals_storage(first, chain)
     first.close()
     chain.trade(TAKER, MAKER, 11)
-    second = Index(chain.rpc.url, chain.record(), path)
+    second = Index(chain.rpc.url, chain.record(), database_url)
     assert second.follower.position.number == chain.block - 1
     second.sync()
     assert_equals_storage(second, chain)
-    assert_equals_fresh_sync(second, chain, tmp_path)
+    assert_equals_fresh_sync(second, chain, databases)
     second.close()
 
 
-def test_reorgs_leave_what_a_fresh_sync_finds(chain: ChainVenue, index: Index, tmp_path: Path) -> None:
+def test_reorgs_leave_what_a_fresh_sync_finds(chain: ChainVenue, index: Index, databases: Databases) -> None:
     """Random histories are taken back and replaced by others, shorter or longer."""
     dice = random.Random(5)
     chain.trade(TAKER, MAKER, 500)
@@ -299,7 +301,7 @@ def test_reorgs_leave_what_a_fresh_sync_finds(chain: ChainVenue, index: Index, t
         for _ in range(dice.randrange(1, 8)):
             chain.act(dice)
         index.sync()
-        assert_equals_fresh_sync(index, chain, tmp_path)
+        assert_equals_fresh_sync(index, chain, databases)
         assert_equals_storage(index, chain)
     assert index.watcher.reversals
 
@@ -316,21 +318,20 @@ def test_a_reorg_tells_which_fills_no_longer_stand(chain: ChainVenue, index: Ind
     assert index.tables()["trades"] == []
 
 
-def test_a_rebuild_finds_the_same(chain: ChainVenue, tmp_path: Path) -> None:
-    path = tmp_path / "index.sqlite"
-    first = Index(chain.rpc.url, chain.record(), path)
+def test_a_rebuild_finds_the_same(chain: ChainVenue, database_url: str, tmp_path: Path) -> None:
+    first = Index(chain.rpc.url, chain.record(), database_url)
     chain.trade(TAKER, MAKER, 5)
     first.sync()
     expected = first.tables()
     deployment = tmp_path / "deployment.json"
     deployment.write_text(json.dumps(chain.record()))
-    assert rebuild(Options(chain.rpc.url, "", f"sqlite:///{path}", deployment)) == chain.block
+    assert rebuild(Options(chain.rpc.url, "", database_url, deployment)) == chain.block
     assert first.tables() == expected
     first.close()
 
 
-def test_a_node_of_another_chain_is_refused(chain: ChainVenue, tmp_path: Path) -> None:
-    other = Index(chain.rpc.url, chain.record() | {"chainId": 1}, tmp_path / "index.sqlite")
+def test_a_node_of_another_chain_is_refused(chain: ChainVenue, database_url: str) -> None:
+    other = Index(chain.rpc.url, chain.record() | {"chainId": 1}, database_url)
     with pytest.raises(WrongChainError, match="31337"):
         other.sync()
     other.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +18,6 @@ from indexer.reads.window import Window
 from indexer.store import schema
 from indexer.store.chain_store import ChainStore
 from indexer.store.engine import open_engine
-from indexer.store.migrate import migrate
 from indexer.store.query import rows
 from ouro.maths import fees
 from tests.unit.indexer.chain import LONG_SIDE, SHORT_SIDE
@@ -27,9 +25,8 @@ from tests.unit.indexer.market import HOUR, PRICE, Market, played
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    opened = open_engine(f"sqlite:///{tmp_path / 'index.sqlite'}", writes=True)
-    migrate(opened)
+def engine(database_url: str) -> Iterator[Engine]:
+    opened = open_engine(database_url, writes=True)
     yield opened
     opened.dispose()
 

@@ -7,7 +7,6 @@ import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -23,7 +22,6 @@ from indexer.reads import orders as reads
 from indexer.reads.catalog import Catalog, Listing
 from indexer.store import order_schema
 from indexer.store.engine import open_engine
-from indexer.store.migrate import migrate
 from indexer.store.order_store import OrderStore
 from indexer.store.query import rows
 from indexer.stream import updates
@@ -66,9 +64,8 @@ def book(seq: int, book_seq: int, bids: Sequence[tuple[int, int]]) -> bytes:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    opened = open_engine(f"sqlite:///{tmp_path / 'index.sqlite'}", writes=True)
-    migrate(opened)
+def engine(database_url: str) -> Iterator[Engine]:
+    opened = open_engine(database_url, writes=True)
     yield opened
     opened.dispose()
 

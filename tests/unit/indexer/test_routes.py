@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +13,9 @@ from sqlalchemy import Engine, select
 from indexer.store import schema
 from indexer.store.chain_store import ChainStore
 from indexer.store.engine import open_engine
-from indexer.store.migrate import migrate
 from indexer.store.query import rows
 from ouro import events
+from tests.support.databases import Databases
 from tests.unit.indexer.chain import LONG_SIDE, SHORT_SIDE
 from tests.unit.indexer.front import Front
 from tests.unit.indexer.market import HOUR, Market, played
@@ -25,10 +24,8 @@ KEY = "0x" + "5" * 40
 
 
 @pytest.fixture(scope="module")
-def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, Market]]:
-    folder: Path = tmp_path_factory.mktemp("routes")
-    engine = open_engine(f"sqlite:///{folder / 'index.sqlite'}", writes=True)
-    migrate(engine)
+def market(databases: Databases) -> Iterator[tuple[Engine, Market]]:
+    engine = open_engine(databases.new(), writes=True)
     ChainStore(engine, "31337:0xaa", 1).open()
     history = played(engine, seed=5, steps=70)
     blocks = history.blocks

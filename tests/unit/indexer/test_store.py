@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,9 +28,8 @@ from tests.unit.indexer.chain import Blocks, hash_of
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    opened = open_engine(f"sqlite:///{tmp_path / 'index.sqlite'}", writes=True)
-    migrate(opened)
+def engine(database_url: str) -> Iterator[Engine]:
+    opened = open_engine(database_url, writes=True)
     yield opened
     opened.dispose()
 

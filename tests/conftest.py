@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""What tests of every area share: the databases that the indexer supports.
+
+Imports of services are inside: most tests need none, and forks of the mutation campaign pay for what is imported here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.support.databases import Databases
+    from tests.support.postgres import Server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """One PostgreSQL for this test process. Without one installed its tests fail: nothing is skipped."""
+    from tests.support.postgres import NoServerError, postgres
+
+    try:
+        with postgres() as server:
+            yield server
+    except NoServerError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Databases:
+    """Any number of databases; the tests run once on each kind."""
+    from tests.support.databases import PostgresDatabases, SqliteFiles
+
+    if request.param == "postgresql":
+        return PostgresDatabases(request.getfixturevalue("postgres_server"))
+    return SqliteFiles(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture
+def database_url(databases: Databases) -> Iterator[str]:
+    """A database of the test's own, with all tables."""
+    url = databases.new()
+    yield url
+    databases.drop(url)
