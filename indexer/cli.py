@@ -84,10 +84,11 @@ def _options(settings: Settings) -> service.Options:
         deployment_path=settings.deployment_path,
         host=settings.indexer_host,
         port=settings.indexer_port,
-        public_rpc_url=settings.public_rpc_url,
+        public_rpc_url=settings.indexer_public_rpc_url,
         receipt_signer=settings.receipt_signer,
         events_token=settings.events_token,
         ip_weight=settings.indexer_ip_weight,
+        faucet_url=settings.indexer_faucet_url,
     )
 
 

@@ -37,6 +37,7 @@ from indexer.store.migrate import migrate
 from indexer.store.order_store import OrderStore
 from indexer.store.unit import BlockUnit
 from indexer.stream.hub import Hub, Update
+from indexer.stream.proofs import watch
 from indexer.stream.updates import Wanted, of_block, of_book, of_height, of_records, of_reversal
 from indexer.views.block import Block
 from ouro.deployment import Deployment
@@ -53,6 +54,7 @@ class Options:
     """Where everything is. `host` and `port` are the front door's; port 0 takes a free one.
 
     `public_rpc_url` is the node that clients are told of; by default ours, if its URL cannot hold a key.
+    `faucet_url` is the service that gives test money away, if there is one.
     `receipt_signer` is the address that signs the relayer's receipts; by default the operator's. `ip_weight` is what
     reads from one network address may weigh in ten seconds; 0: anything.
     """
@@ -68,6 +70,7 @@ class Options:
     receipt_signer: str = ""
     events_token: str = field(default="", repr=False)
     ip_weight: int = 0
+    faucet_url: str = ""
 
 
 class Indexer:
@@ -98,6 +101,7 @@ class Indexer:
             poll_s=options.poll_s,
         )
         self._forwarder = Forwarder(options.relayer_url)
+        self._faucet = Forwarder(options.faucet_url, "faucet", "look at the balance") if options.faucet_url else None
         self.context = Context(
             engine=self.reader,
             progress=self.progress,
@@ -108,12 +112,13 @@ class Indexer:
             relayer_url=options.relayer_url,
             rpc_url=options.public_rpc_url or announced(options.rpc_url),
             receipt_signer=options.receipt_signer or self.deployment.operator,
+            faucet=self._faucet is not None,
         )
         self._stopping = asyncio.Event()
 
     def app(self) -> FastAPI:
         """The front door."""
-        return create_app(self.context, self.hub, self._forwarder, ip_weight=self._options.ip_weight)
+        return create_app(self.context, self.hub, self._forwarder, self._faucet, ip_weight=self._options.ip_weight)
 
     def stop(self) -> None:
         """Ask `run` to return; call on the event loop."""
@@ -146,6 +151,7 @@ class Indexer:
                 asyncio.create_task(asyncio.to_thread(self._follower.run)): "chain follower",
                 asyncio.create_task(self.relayer.run()): "relayer follower",
                 asyncio.create_task(self._flush()): "stream",
+                asyncio.create_task(watch(self.hub, self.context)): "proofs",
                 asyncio.create_task(self._stopping.wait()): "stop",
             }
             _log.info("serving", url=f"http://{host}:{port}", database=self._options.database_url)
@@ -170,6 +176,8 @@ class Indexer:
                 task.cancel()
         await asyncio.gather(*parts, return_exceptions=True)
         await self._forwarder.close()
+        if self._faucet is not None:
+            await self._faucet.close()
         self._node.close()
         self._writer.dispose()
         self.reader.dispose()

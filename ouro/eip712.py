@@ -38,6 +38,7 @@ _MESSAGES: Final = {
     "Withdrawal": "address account,uint16 subaccount,uint64 amount,address to,uint64 nonce,uint32 deadline",
     "Price": "uint16 market,uint48 price,uint40 publishedAt",
     "Head": "uint64 seq,bytes32 head",
+    "ReadAccount": "address account,uint32 expiry",
 }
 
 

@@ -15,7 +15,8 @@ class Settings(BaseSettings):
     """What the services need to know. Ports and addresses are theirs to listen on; keys are hex private keys.
 
     `events_token` is the secret that the relayer's event log asks for, if one is set: relayer and indexer share it.
-    `rpc_url` may hold a provider's key; clients are told of `public_rpc_url`, or of `rpc_url` if it cannot hold one.
+    `rpc_url` may hold a provider's key; clients are told of `indexer_public_rpc_url`, or of `rpc_url` if it cannot
+    hold one. `indexer_faucet_url` is the service that gives test money away, on chains where there is one.
     `indexer_ip_weight` is what reads from one network address may weigh in ten seconds; 0: anything.
     `receipt_signer` is the address that signs journal heads, announced to clients: the operator's unless one is given.
     """
@@ -23,7 +24,6 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="OURO_", extra="ignore")
 
     rpc_url: str = "http://127.0.0.1:8545"
-    public_rpc_url: str = ""
     state_dir: Path = Path(".ouro")
     deployment_path: Path = Path(".ouro/deployment.json")
     relayer_host: str = "127.0.0.1"
@@ -31,6 +31,8 @@ class Settings(BaseSettings):
     relayer_url: str = "http://127.0.0.1:8001"
     indexer_host: str = "127.0.0.1"
     indexer_port: int = 8000
+    indexer_public_rpc_url: str = ""
+    indexer_faucet_url: str = ""
     indexer_ip_weight: int = Field(default=10_000, ge=0)
     database_url: str = ""
     events_token: str = Field(default="", repr=False)

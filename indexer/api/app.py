@@ -23,8 +23,10 @@ from indexer.stream import socket
 from indexer.stream.hub import Hub
 
 
-def create_app(context: Context, hub: Hub, forward: Forwarder, *, ip_weight: int = 0) -> FastAPI:
-    """The ASGI application. Whoever runs it closes `forward`. `ip_weight` limits reads (0: it does not)."""
+def create_app(
+    context: Context, hub: Hub, forward: Forwarder, faucet: Forwarder | None = None, *, ip_weight: int = 0
+) -> FastAPI:
+    """The ASGI application. Whoever runs it closes `forward` and `faucet`. `ip_weight` limits reads; 0: it does not."""
     app = FastAPI(
         title="Ouro",
         description="Reads in the shapes of the dYdX v4 indexer; writes are EIP-712 messages for the relayer.",
@@ -33,6 +35,7 @@ def create_app(context: Context, hub: Hub, forward: Forwarder, *, ip_weight: int
     app.state.context = context
     app.state.hub = hub
     app.state.forward = forward
+    app.state.faucet = faucet
     app.state.rankings = Rankings()
     parts = (service, markets, accounts, history, venue, query, orders)
     for router in (part.router for part in parts):

@@ -18,6 +18,7 @@ from indexer.orders.book import Book
 from indexer.progress import Progress
 from indexer.reads.catalog import Catalog, Listing, catalog
 from ouro.deployment import Deployment
+from ouro.eip712 import Domain
 
 AT_SEQ_WAIT_S = 3.0
 
@@ -46,6 +47,12 @@ class Context:
     relayer_url: str
     rpc_url: str
     receipt_signer: str
+    faucet: bool = False
+
+    @property
+    def domain(self) -> Domain:
+        """What orders, cancels and proofs for reading are signed in."""
+        return self.deployment.domain()
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:

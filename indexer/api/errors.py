@@ -3,6 +3,8 @@
 
 from typing import Any
 
+from ouro.reading import HEADER, ProofError
+
 
 class ApiError(Exception):
     """A request that cannot be answered. `code` is stable, `message` is for people, `param` names what was wrong."""
@@ -27,3 +29,9 @@ def bad_parameter(name: str, message: str) -> ApiError:
 def unknown_market(ticker: str, known: "list[str]", location: str = "query") -> ApiError:
     listed = ", ".join(known) or "none yet"
     return ApiError(404, "unknown_market", f"no market is called {ticker}; listed are: {listed}", "ticker", location)
+
+
+def bad_proof(error: ProofError) -> ApiError:
+    """`read_proof_expired` when signing a new one is all that is needed."""
+    code = "read_proof_expired" if error.expired else "bad_read_proof"
+    return ApiError(401, code, str(error), HEADER, "headers")

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Writes pass through to the relayer: method, path, query and body as they came, status and body as they come back."""
+"""Writes pass through to the relayer, and requests for test money to the faucet: method, path, query and body as they
+came, status and body as they come back.
+"""
 
 from __future__ import annotations
 
@@ -15,24 +17,29 @@ _MAX_BODY = 1 << 20
 
 
 class Forwarder:
-    """Connections to the relayer, kept alive."""
+    """Connections to one service behind the front door, kept alive. `name` is what errors call it, `advice` what to do
+    when it does not answer.
+    """
 
-    def __init__(self, relayer_url: str) -> None:
+    def __init__(
+        self, url: str, name: str = "relayer", advice: str = "read the order by its id before sending it again"
+    ) -> None:
+        self._name, self._advice = name, advice
         self._client = httpx.AsyncClient(
-            base_url=relayer_url, timeout=30.0, limits=httpx.Limits(max_connections=200, max_keepalive_connections=100)
+            base_url=url, timeout=30.0, limits=httpx.Limits(max_connections=200, max_keepalive_connections=100)
         )
 
     async def close(self) -> None:
         await self._client.aclose()
 
     async def __call__(self, request: Request) -> Response:
-        """The relayer's answer. Raises a 503 when there is none, a 413 for a body beyond a megabyte."""
+        """The service's answer. Raises a 503 when there is none, a 413 for a body beyond a megabyte."""
         if ".." in request.url.path.split("/") or not request.url.path.isprintable():
             raise ApiError(404, "not_found", "there is nothing at this path")
         body = await _body(request)
         headers = {name: request.headers[name] for name in _UP if name in request.headers}
         if request.client is not None:
-            # In place of what the client says of itself: the relayer limits by it.
+            # In place of what the client says of itself: the services limit by it.
             headers["x-forwarded-for"] = request.client.host
         try:
             answer = await self._client.request(
@@ -45,9 +52,9 @@ class Forwarder:
         except httpx.HTTPError as error:
             raise ApiError(
                 503,
-                "relayer_unavailable",
-                "the relayer does not answer, so nothing is known of this request's fate: read the order by its id "
-                f"before sending it again ({type(error).__name__})",
+                f"{self._name}_unavailable",
+                f"the {self._name} does not answer, so nothing is known of this request's fate: {self._advice} "
+                f"({type(error).__name__})",
             ) from error
         kept = {name: answer.headers[name] for name in _DOWN if name in answer.headers}
         return Response(answer.content, answer.status_code, {**kept, "Cache-Control": "no-store"})

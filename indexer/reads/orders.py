@@ -18,7 +18,9 @@ SHORT_TERM, CONDITIONAL, LONG_TERM, TWAP = "0", "32", "64", "128"
 
 @dataclass(frozen=True)
 class OrderFilter:
-    """Which orders; an empty sequence asks for all. Expiries in seconds: until and after (exclusive)."""
+    """Which orders; an empty sequence asks for all. Expiries in seconds: until and after (exclusive). `private`: those
+    that were never live, too.
+    """
 
     owner: str
     subaccounts: Sequence[int]
@@ -29,6 +31,8 @@ class OrderFilter:
     excluded_types: Sequence[str] = ()
     expiry_until_s: int | None = None
     expiry_after_s: int | None = None
+    client_id: str | None = None
+    private: bool = False
     limit: int = 1_000
 
 
@@ -85,14 +89,17 @@ def _flags(row: Mapping[str, Any]) -> str:
 
 
 def orders(connection: Connection, catalog: Catalog, wanted: OrderFilter) -> list[dict[str, Any]]:
-    """Orders of an account, newest first, but those that were never live: they are for their owner alone."""
+    """Orders of an account, newest first. Those that were never live are for their owner alone."""
     table = order_table
     conditions = [
         table.c.owner == wanted.owner,
         table.c.subaccount.in_(wanted.subaccounts),
-        table.c.private.is_(False),
         table.c.market.in_(wanted.tickers or list(catalog.by_ticker)),
     ]
+    if not wanted.private:
+        conditions.append(table.c.private.is_(False))
+    if wanted.client_id is not None:
+        conditions.append(table.c.client_id == wanted.client_id)
     for column, values in (
         (table.c.side, wanted.sides),
         (table.c.status, wanted.statuses),
@@ -110,13 +117,9 @@ def orders(connection: Connection, catalog: Catalog, wanted: OrderFilter) -> lis
     return [order(row, catalog.by_ticker[row["market"]]) for row in rows(connection, query)]
 
 
-def order_by_id(connection: Connection, catalog: Catalog, id_: str) -> dict[str, Any] | None:
-    """One order, None when the relayer's log has none of that id."""
-    query = select(order_table).where(order_table.c.id == id_, order_table.c.private.is_(False))
-    row = first_row(connection, query)
-    if row is None or row["market"] not in catalog.by_ticker:
-        return None
-    return order(row, catalog.by_ticker[row["market"]])
+def order_row(connection: Connection, id_: str) -> Mapping[str, Any] | None:
+    """One order's row, whoever may see it; None when the relayer's log has none of that id."""
+    return first_row(connection, select(order_table).where(order_table.c.id == id_))
 
 
 def match(row: Mapping[str, Any], listing: Listing) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from indexer import metrics
+from indexer.reads.owners import Reader
 from indexer.stream.filters import TradeFilter
 
 Key = tuple[str, str]
@@ -45,25 +46,29 @@ class Stamp:
 
 @dataclass(frozen=True)
 class Update:
-    """One message for everyone who listens to a channel and id."""
+    """One message for everyone who listens to a channel and id. Who has proven to be the account's owner gets
+    `owners_contents` in place of `contents`, if there are any; where `contents` are None the others get nothing.
+    """
 
     channel: str
     id: str
     contents: Any
     stamp: Stamp
     extra: Mapping[str, Any] = field(default_factory=dict)
+    owners_contents: Any = None
 
 
 @dataclass
 class Subscription:
     """One client's interest. Until the snapshot is there updates wait in `waiting`; batched ones collect in `batch`.
-    `filter` leaves out trades that are not wanted.
+    `filter` leaves out trades that are not wanted; `reader` has proven that the account is his.
     """
 
     batched: bool
     waiting: list[Update] | None = field(default_factory=list)
     batch: list[msgspec.Raw] = field(default_factory=list)
     filter: TradeFilter | None = None
+    reader: Reader | None = None
 
 
 class Session:
@@ -106,6 +111,10 @@ class Session:
         subscription = self.subscriptions[key]
         if subscription.waiting is not None:
             subscription.waiting.append(update)
+            return
+        if subscription.reader is not None and update.owners_contents is not None:
+            contents = msgspec.Raw(_encoder.encode(update.owners_contents))
+        elif update.contents is None:
             return
         if subscription.filter is not None:
             wanted = subscription.filter.update(update.contents)
@@ -154,11 +163,21 @@ class Hub:
         session.subscriptions[key] = Subscription(batched, filter=wanted)
         self._listeners.setdefault(key, set()).add(session)
 
-    def started(self, session: Session, key: Key, contents: Any, positions: Mapping[str, int]) -> None:
-        """The snapshot is here: send it, then what happened after it. `positions` is how far each source was."""
+    def started(
+        self,
+        session: Session,
+        key: Key,
+        contents: Any,
+        positions: Mapping[str, int],
+        reader: Reader | None = None,
+    ) -> None:
+        """The snapshot is here: send it, then what happened after it. `positions` is how far each source was; `reader`
+        is who has proven that the account is his.
+        """
         subscription = session.subscriptions.get(key)
         if subscription is None:
             return
+        subscription.reader = reader
         if subscription.filter is not None:
             contents = subscription.filter.snapshot(contents)
         session.say("subscribed", *key, contents=contents)
@@ -174,6 +193,21 @@ class Hub:
             listeners.discard(session)
             if not listeners:
                 del self._listeners[key]
+
+    def readers(self) -> list[tuple[Session, Key, Reader]]:
+        """The subscriptions of those who have proven that an account is theirs."""
+        return [
+            (session, key, subscription.reader)
+            for session in self._sessions
+            for key, subscription in session.subscriptions.items()
+            if subscription.reader is not None
+        ]
+
+    def lapse(self, session: Session, key: Key, message: str) -> None:
+        """A proof holds no longer: say so, and end the subscription that it was for."""
+        if key in session.subscriptions:
+            self.unsubscribe(session, key)
+            session.say("error", *key, message=message)
 
     def wanted(self, channel: str) -> frozenset[str]:
         """The ids of a channel that somebody listens to. Safe from any thread."""

@@ -20,6 +20,7 @@ from indexer.stream.snapshots import snapshot
 
 _LIMITS = {"v4_subaccounts": 256, "v4_parent_subaccounts": 256, "v4_markets": 1, "v4_block_height": 1}
 _LIMIT = 32
+_OF_ACCOUNTS = ("v4_subaccounts", "v4_parent_subaccounts")
 _INVALID_PER_SECOND = 2
 _SNAPSHOTS = 16
 """Snapshots in the making for one client; its further requests wait."""
@@ -35,6 +36,7 @@ class _Request(msgspec.Struct):
     id: str | int | None = None
     batched: bool = False
     filter: TradeFilter | None = None
+    auth: str | None = None
 
 
 _decoder = msgspec.json.Decoder(_Request)
@@ -112,7 +114,7 @@ class _Connection:
         if request.type == "ping":
             self.session.say("pong", id_="" if request.id is None else request.id)
         elif request.type == "subscribe":
-            self._subscribe((request.channel, id_), request.batched, request.filter)
+            self._subscribe((request.channel, id_), request)
         elif request.type == "unsubscribe":
             key = _normal((request.channel, id_))
             self._hub.unsubscribe(self.session, key)
@@ -120,31 +122,33 @@ class _Connection:
         else:
             self._refuse(f"type is subscribe, unsubscribe or ping, not {request.type!r}")
 
-    def _subscribe(self, asked: Key, batched: bool, wanted: TradeFilter | None) -> None:
+    def _subscribe(self, asked: Key, request: _Request) -> None:
         key = _normal(asked)
         channel = key[0]
         if channel not in VERSIONS:
             self._refuse(f"no channel is called {channel!r}; there are {', '.join(VERSIONS)}", asked)
-        elif wanted is not None and channel != "v4_trades":
+        elif request.filter is not None and channel != "v4_trades":
             self._refuse("only v4_trades takes a filter", asked)
+        elif request.auth is not None and channel not in _OF_ACCOUNTS:
+            self._refuse(f"only {' and '.join(_OF_ACCOUNTS)} take auth", asked)
         elif key in self.session.subscriptions:
             self._refuse("already subscribed", asked)
         elif sum(name == channel for name, _ in self.session.subscriptions) >= _LIMITS.get(channel, _LIMIT):
             self._refuse(f"too many subscriptions to {channel} on this connection", asked)
         else:
-            self._hub.subscribe(self.session, key, batched=batched, wanted=wanted)
-            task = asyncio.create_task(self._start(key))
+            self._hub.subscribe(self.session, key, batched=request.batched, wanted=request.filter)
+            task = asyncio.create_task(self._start(key, request.auth))
             self.snapshots.add(task)
             task.add_done_callback(self.snapshots.discard)
 
-    async def _start(self, key: Key) -> None:
+    async def _start(self, key: Key, auth: str | None) -> None:
         try:
-            contents, positions = await snapshot(self._context, key)
+            found = await snapshot(self._context, key, auth)
         except ApiError as error:
             self._hub.unsubscribe(self.session, key)
             self._refuse(error.message, key)
             return
-        self._hub.started(self.session, key, contents, positions)
+        self._hub.started(self.session, key, found.contents, found.positions, found.reader)
 
     def _refuse(self, message: str, key: Key = ("", "")) -> None:
         self.session.say("error", *key, message=message)

@@ -147,26 +147,45 @@ def of_records(connection: Connection, records: Sequence[OrderRecord | FillRecor
         keys = wanted.account_keys(owner, subaccount)
         if not keys:
             continue
+        told, waiting = _orders(connection, known, list(changed.get("orders", ())))
         contents: dict[str, Any] = {}
-        if "orders" in changed:
-            contents["orders"] = _rows(connection, known, order_schema.orders, "id", list(changed["orders"]))
+        if told:
+            contents["orders"] = told
         if "matches" in changed:
-            contents["matches"] = _rows(connection, known, order_schema.matches, "fill_id", list(changed["matches"]))
+            contents["matches"] = _matches(connection, known, list(changed["matches"]))
         seq = max(seq for ids in changed.values() for seq in ids.values())
-        contents |= {"blockHeight": str(known.height), "seq": str(seq), "epoch": str(known.epoch)}
+        where = {"blockHeight": str(known.height), "seq": str(seq), "epoch": str(known.epoch)}
         stamp = Stamp("relayer", seq)
-        updates.extend(Update(channel, id_, contents, stamp, extra) for channel, id_, extra in keys)
+        public = contents | where if contents else None
+        owners = contents | where | {"orders": _by_seq([*told, *waiting])} if waiting else None
+        if public is not None or owners is not None:
+            updates.extend(Update(channel, id_, public, stamp, extra, owners) for channel, id_, extra in keys)
     return updates
 
 
-def _rows(connection: Connection, known: Catalog, table: Any, key: str, ids: list[str]) -> list[dict[str, Any]]:
-    shape = orders.order if table is order_schema.orders else orders.match
-    query = select(table).where(table.c[key].in_(ids)).order_by(table.c.updated_seq)
-    return [
-        shape(row, known.by_ticker[row["market"]])
-        for row in rows(connection, query)
-        if row["market"] in known.by_ticker and not row.get("private")
-    ]
+def _orders(
+    connection: Connection, known: Catalog, ids: list[str]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Orders as they are now: what everybody may see, and what is for owners alone."""
+    told: list[dict[str, Any]] = []
+    waiting: list[dict[str, Any]] = []
+    for row in _rows(connection, known, order_schema.orders, order_schema.orders.c.id.in_(ids)):
+        (waiting if row["private"] else told).append(orders.order(row, known.by_ticker[row["market"]]))
+    return told, waiting
+
+
+def _matches(connection: Connection, known: Catalog, ids: list[str]) -> list[dict[str, Any]]:
+    found = _rows(connection, known, order_schema.matches, order_schema.matches.c.fill_id.in_(ids))
+    return [orders.match(row, known.by_ticker[row["market"]]) for row in found]
+
+
+def _rows(connection: Connection, known: Catalog, table: Any, wanted: Any) -> list[Row]:
+    query = select(table).where(wanted).order_by(table.c.updated_seq)
+    return [row for row in rows(connection, query) if row["market"] in known.by_ticker]
+
+
+def _by_seq(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(found, key=lambda order: int(order["seq"]))
 
 
 def _markets(connection: Connection, known: Catalog, unit: BlockUnit, stamp: Stamp) -> list[Update]:

@@ -25,13 +25,14 @@ Query: TypeAlias = Mapping[str, str | int | bool | Decimal | datetime | Sequence
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
-    """One request: method, path below the base URL, query, JSON body, and the type its answer has."""
+    """One request: method, path below the base URL, query, JSON body, headers, and the type its answer has."""
 
     method: str
     path: str
     answer: type[T]
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def parse(self, status: int, content: bytes, retry_after: str | None = None) -> T:
         """The typed answer. Raises `RefusedError` for a status from 400 up, `UnreachableError` for foreign content."""

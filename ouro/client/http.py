@@ -130,6 +130,7 @@ class OuroClient(_Client):
     subaccounts = _blocking(reads.subaccounts)
     positions = _blocking(reads.positions)
     orders = _blocking(reads.orders)
+    read_proof = _blocking(reads.read_proof)
     order = _blocking(reads.order)
     fills = _blocking(reads.fills)
     transfers = _blocking(reads.transfers)
@@ -225,6 +226,7 @@ class AsyncOuroClient(_Client):
     subaccounts = _awaited(reads.subaccounts)
     positions = _awaited(reads.positions)
     orders = _awaited(reads.orders)
+    read_proof = _awaited(reads.read_proof)
     order = _awaited(reads.order)
     fills = _awaited(reads.fills)
     transfers = _awaited(reads.transfers)
@@ -293,8 +295,13 @@ class AsyncOuroClient(_Client):
 
 
 def _request(base_url: str, call: Call[Any]) -> dict[str, Any]:
-    request: dict[str, Any] = {"method": call.method, "url": base_url + call.path, "params": dict(call.query)}
+    request: dict[str, Any] = {
+        "method": call.method,
+        "url": base_url + call.path,
+        "params": dict(call.query),
+        "headers": dict(call.headers),
+    }
     if call.body is not None:
         request["content"] = msgspec.json.encode(call.body)
-        request["headers"] = {"content-type": "application/json"}
+        request["headers"]["content-type"] = "application/json"
     return request

@@ -31,6 +31,7 @@ from ouro.client.models import (
     Transfer,
 )
 from ouro.client.session import Session
+from ouro.reading import HEADER
 
 
 class _Markets(Record, frozen=True):
@@ -185,27 +186,53 @@ def orders(
     market: str | None = None,
     status: str | Sequence[str] | None = None,
     side: str | None = None,
+    client_id: str | None = None,
     limit: int | None = None,
     at_seq: int | None = None,
 ) -> Flow[list[OrderRecord]]:
-    """Orders of a subaccount, newest first; `status` is one or more of OPEN, FILLED, CANCELED, UNTRIGGERED."""
+    """Orders of a subaccount, newest first; `status` is one or more of OPEN, FILLED, CANCELED, UNTRIGGERED.
+
+    Of the client's own account these are all of them, also those that wait and were never live; of another account only
+    what everybody may see.
+    """
+    whose = session.address_or(address)
     parameters = query(
         {
-            "address": session.address_or(address),
+            "address": whose,
             "subaccountNumber": subaccount,
             "ticker": market.upper() if market else None,
             "status": status,
             "side": side.upper() if side else None,
+            "clientId": client_id,
             "limit": limit,
             "atSeq": at_seq,
         }
     )
-    return (yield from one(Call("GET", "/v4/orders", list[OrderRecord], parameters)))
+    headers = yield from _proven(session, whose)
+    return (yield from one(Call("GET", "/v4/orders", list[OrderRecord], parameters, headers=headers)))
 
 
-def order(_session: Session, order_id: str, *, at_seq: int | None = None) -> Flow[OrderRecord]:
-    """One order by its id. Raises `NotFoundError`."""
-    return (yield from one(Call("GET", f"/v4/orders/{order_id}", OrderRecord, query({"atSeq": at_seq}))))
+def order(session: Session, order_id: str, *, at_seq: int | None = None) -> Flow[OrderRecord]:
+    """One order by its id, if everybody may see it or it is the client's own. Raises `NotFoundError`."""
+    headers = yield from _proven(session, None)
+    path = f"/v4/orders/{order_id}"
+    return (yield from one(Call("GET", path, OrderRecord, query({"atSeq": at_seq}), headers=headers)))
+
+
+def read_proof(session: Session) -> Flow[str]:
+    """The account's signed proof that its owner reads, good for half an hour at least: the header `Ouro-Read` or a
+    stream's `auth`. Reads of the client's own account send it by themselves.
+    """
+    config = yield from session.config()
+    return str(session.read_proof(config.order_domain()))
+
+
+def _proven(session: Session, whose: str | None) -> Flow[dict[str, str]]:
+    """The header that shows what only the owner may see, when the account is the client's own."""
+    if session.account is None or (whose is not None and whose.lower() != session.address.lower()):
+        return {}
+    proof = yield from read_proof(session)
+    return {HEADER: proof}
 
 
 def fills(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,9 @@ from ouro.client.clock import PROCESS_CLOCK, MillisecondClock, SlotPicker
 from ouro.client.config import ClientConfig
 from ouro.client.errors import NoAccountError, UnreachableError
 from ouro.deployment import DeploymentError
+from ouro.reading import ReadProof
+
+PROOF_GOOD_FOR_S = 3_600
 
 
 @dataclass
@@ -25,6 +29,7 @@ class Session:
     known_config: ClientConfig | None = None
     slots: SlotPicker = field(default_factory=SlotPicker)
     clock: MillisecondClock = PROCESS_CLOCK
+    _proof: ReadProof | None = None
 
     def config(self) -> Generator[Call[Any], Any, ClientConfig]:
         """The exchange's configuration, asked for once."""
@@ -40,6 +45,14 @@ class Session:
     def address(self) -> str:
         """The account's checksummed address. Raises `NoAccountError` when there is none."""
         return str(self._signer().address)
+
+    def read_proof(self, domain: eip712.Domain, *, good_for_s: int = PROOF_GOOD_FOR_S) -> ReadProof:
+        """The account's proof that it is read by its owner; signed anew when half of its time has passed."""
+        now_s = int(time.time())
+        if self._proof is None or self._proof.expiry - now_s < good_for_s // 2:
+            key = bytes(self._signer().key)
+            self._proof = ReadProof.sign(domain, self.address, now_s + good_for_s, key)
+        return self._proof
 
     def address_or(self, address: str | None) -> str:
         return self.address if address is None else address

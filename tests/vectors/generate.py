@@ -56,6 +56,7 @@ FIELDS = {
     "Withdrawal": "address account,uint16 subaccount,uint64 amount,address to,uint64 nonce,uint32 deadline",
     "Price": "uint16 market,uint48 price,uint40 publishedAt",
     "Head": "uint64 seq,bytes32 head",
+    "ReadAccount": "address account,uint32 expiry",
 }
 
 Json = dict[str, Any]
@@ -286,6 +287,12 @@ def messages() -> list[Json]:
                 "nonce": nonce,
                 "deadline": 1_764_547_260,
             },
+        ),
+        (
+            "a proof for reading an account",
+            exchange,
+            "ReadAccount",
+            {"account": OWNER, "expiry": 1_764_550_800},
         ),
         ("a pushed price", oracle, "Price", {"market": 1, "price": 9_512_345, "publishedAt": 1_764_547_201}),
     ]

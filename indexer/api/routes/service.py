@@ -4,12 +4,13 @@
 import time
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
 from indexer.api.answer import HOT, NEVER, Json
 from indexer.api.context import Ctx
+from indexer.api.errors import ApiError
 from indexer.reads.text import iso, iso_ms
 from ouro import eip712
 
@@ -75,9 +76,20 @@ def config(context: Ctx) -> Response:
             "relayerUrl": context.relayer_url,
             "rpcUrl": context.rpc_url,
             "receiptSigner": context.receipt_signer,
+            "faucet": context.faucet,
         },
         cache=HOT,
     )
+
+
+@router.post("/v4/faucet")
+async def faucet(request: Request) -> Response:
+    """Test money, where `/v4/config` announces a faucet: forwarded to it, as is its answer."""
+    forward = request.app.state.faucet
+    if forward is None:
+        raise ApiError(404, "no_faucet", "there is no faucet here: /v4/config says whether there is one")
+    answer: Response = await forward(request)
+    return answer
 
 
 def _position(context: Ctx) -> dict[str, Any]:

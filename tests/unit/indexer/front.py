@@ -39,18 +39,20 @@ def context_over(engine: Engine, deployment: Any = None) -> Context:
 class Front:
     """Requests to a front door in this process."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._app = create_app(context_over(engine), Hub(), Forwarder(NOBODY))
+    def __init__(self, engine: Engine, deployment: Any = None) -> None:
+        self._app = create_app(context_over(engine, deployment), Hub(), Forwarder(NOBODY))
 
-    def answer(self, path: str, query: Mapping[str, Any] | str = "") -> httpx.Response:
+    def answer(
+        self, path: str, query: Mapping[str, Any] | str = "", headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
         """Whatever it answers; a query may be given as it stands in the URL."""
 
         async def ask() -> httpx.Response:
             transport = httpx.ASGITransport(self._app)
             async with httpx.AsyncClient(transport=transport, base_url="http://front") as client:
                 if isinstance(query, str):
-                    return await client.get(f"{path}?{query}")
-                return await client.get(path, params=dict(query))
+                    return await client.get(f"{path}?{query}", headers=headers)
+                return await client.get(path, params=dict(query), headers=headers)
 
         return asyncio.run(ask())
 

@@ -122,7 +122,7 @@ def served(engine: Engine, **wanted: Any) -> list[dict[str, Any]]:
         return reads.orders(connection, CATALOG, reads.OrderFilter(OWNER, [0], **wanted))
 
 
-def test_an_order_that_was_never_live_is_shown_to_nobody(engine: Engine) -> None:
+def test_an_order_that_was_never_live_is_for_its_owner_alone(engine: Engine) -> None:
     store = OrderStore(engine)
     lines = [
         order(1, "0xaa", status="UNTRIGGERED", private=True, **STOP),
@@ -133,9 +133,10 @@ def test_an_order_that_was_never_live_is_shown_to_nobody(engine: Engine) -> None
     cursor = store.apply([decode_record(line) for line in lines], lines[-1], store.open())
     assert [each["id"] for each in served(engine)] == ["0xcc"]
     with engine.begin() as connection:
-        assert reads.order_by_id(connection, CATALOG, "0xaa") is None
-        assert reads.order_by_id(connection, CATALOG, "0xbb") is None
-        assert updates._rows(connection, CATALOG, order_schema.orders, "id", ["0xaa", "0xbb"]) == []
+        told, waiting = updates._orders(connection, CATALOG, ["0xaa", "0xbb"])
+    assert told == []
+    assert [each["id"] for each in waiting] == ["0xaa", "0xbb"]
+    assert [each["id"] for each in served(engine, private=True)] == ["0xcc", "0xbb", "0xaa"]
 
     fired = order(5, "0xaa", status="OPEN", **STOP)
     store.apply([decode_record(fired)], fired, cursor)

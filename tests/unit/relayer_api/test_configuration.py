@@ -17,11 +17,8 @@ from tests.support.build import ROOT
 
 PAGE = (ROOT / "docs" / "relayer.md").read_text()
 OF_OTHERS = {
+    *(name for name in Settings.model_fields if name.startswith("indexer_")),
     "relayer_url",
-    "public_rpc_url",
-    "indexer_host",
-    "indexer_port",
-    "indexer_ip_weight",
     "database_url",
     "keeper_key",
 }

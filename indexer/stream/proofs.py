@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Proofs end: they expire, and session keys are revoked. Subscriptions that rest on them end with them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from indexer.api.context import Context
+from indexer.reads.owners import Reader, check_still
+from indexer.stream.hub import Hub
+from ouro.reading import ProofError
+
+EVERY_S = 2.0
+
+
+async def watch(hub: Hub, context: Context) -> None:
+    """Look after all proofs until cancelled."""
+    while True:
+        await asyncio.sleep(EVERY_S)
+        await check(hub, context)
+
+
+async def check(hub: Hub, context: Context) -> None:
+    """End the subscriptions whose proofs hold no longer."""
+    resting = hub.readers()
+    if not resting:
+        return
+    ended = await asyncio.to_thread(_ended, context, {reader for _, _, reader in resting})
+    for session, key, reader in resting:
+        if reader in ended:
+            hub.lapse(session, key, f"{ended[reader]}, and subscribe again")
+
+
+def _ended(context: Context, readers: Iterable[Reader]) -> dict[Reader, str]:
+    found: dict[Reader, str] = {}
+    with context.reading() as reading:
+        for reader in readers:
+            try:
+                check_still(reading.connection, reading.catalog, reader)
+            except ProofError as error:
+                found[reader] = str(error)
+    return found
