@@ -3,7 +3,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,8 @@ class Deployment:
     price_signer: str
     contracts: Contracts
     markets: tuple[Market, ...]
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    """Every contract of the record by its name there, those of `contracts` included; checksummed."""
 
     @classmethod
     def load(cls, path: Path | str) -> "Deployment":
@@ -66,6 +68,7 @@ class Deployment:
                     **{name: to_checksum_address(record["contracts"][name]) for name in Contracts.__slots__}
                 ),
                 markets=tuple(_market(market) for market in record["markets"]),
+                addresses={name: to_checksum_address(address) for name, address in record["contracts"].items()},
             )
         except KeyError as error:
             raise DeploymentError(f"the deployment record lacks {error}") from error

@@ -19,6 +19,8 @@ SOURCES = {
     "Exchange": ("Exchange", "ExchangeDesk", "ExchangeOffice", "ExchangeExit"),
     "Vault": ("Vault",),
     "Backstop": ("Backstop",),
+    "OracleRouter": ("OracleRouter",),
+    "Timelock": ("Timelock",),
     "PushedOracle": ("PushedOracle",),
     "TestUSDC": ("TestUSDC",),
 }

@@ -15,6 +15,7 @@ from indexer.chain.source import BlockSource
 from indexer.store.chain_store import ChainStore, Limits, Position, Reversal
 from indexer.store.unit import BlockUnit
 from indexer.views.block import Block
+from indexer.views.notes import NAMING
 from ouro.errors import OuroError
 
 _log = structlog.get_logger(__name__)
@@ -69,6 +70,7 @@ class Follower:
         self._below_since: float | None = None
         self._stop = threading.Event()
         self._position = store.open()
+        source.follow(store.named())
 
     @property
     def position(self) -> Position:
@@ -139,8 +141,10 @@ class Follower:
             for block in blocks:
                 if self._stop.is_set():
                     return
-                self._apply(block, limits)
-            self._position = self._store.advance(end, limits)
+                if self._apply(block, limits):
+                    break
+            else:
+                self._position = self._store.advance(end, limits)
             self._observer.advanced(self._position, head)
             _log.info("backfilled", block=self._position.number, of=limits.kept)
 
@@ -155,7 +159,8 @@ class Follower:
         self._observer.advanced(self._position, head)
         return True
 
-    def _apply(self, block: Block, limits: Limits) -> None:
+    def _apply(self, block: Block, limits: Limits) -> bool:
+        """Returns whether the block named another contract to follow: what was asked for beyond it lacks its events."""
         started = time.perf_counter()
         seen: list[BlockUnit] = []
         self._position = self._store.apply(block, limits, seen.append)
@@ -163,6 +168,8 @@ class Follower:
         metrics.events.inc(len(block.events))
         if block.events:
             self._observer.applied(block, seen[0], self._position)
+        names = any(isinstance(event, NAMING) for event in block.events)
+        return names and self._source.follow(self._store.named())
 
     def _changed_underneath(self) -> bool:
         """Whether the chain has another block where ours ends, as after a reorg to the same or a greater height."""
@@ -201,4 +208,5 @@ class Follower:
         metrics.reorgs.inc()
         _log.warning("reorg", depth=depth, back_to=to.number)
         self._below_since = None
+        self._source.follow(self._store.named())
         self._observer.reverted(reversal, self._position)

@@ -9,17 +9,27 @@ from typing import Any
 from indexer.chain.ranges import AdaptiveRange
 from indexer.chain.rpc import Header, Node, NodeError
 from indexer.views.block import Block
+from ouro import addresses
 from ouro.events import Event, decode_log
 
 
 class BlockSource:
-    """Blocks of one deployment's contracts."""
+    """Blocks of one deployment's contracts: `contracts`, and whatever the exchange named since (`follow`)."""
 
-    def __init__(self, node: Node, addresses: Sequence[str], range_: AdaptiveRange | None = None) -> None:
+    def __init__(self, node: Node, contracts: Sequence[str], range_: AdaptiveRange | None = None) -> None:
         self._node = node
-        self._addresses = tuple(addresses)
-        self._ours = frozenset(addresses)
+        self._known = tuple(contracts)
+        self._addresses = self._known
+        self._ours = frozenset(contracts)
         self._range = range_ or AdaptiveRange()
+
+    def follow(self, named: Iterable[str]) -> bool:
+        """Follow the known contracts and `named` from now on. Returns whether that changes anything."""
+        wanted = frozenset(self._known).union(named)
+        changed = wanted != self._ours
+        self._ours = wanted
+        self._addresses = (*self._known, *sorted(wanted.difference(self._known)))
+        return changed
 
     def backfill(self, first: int, last: int) -> tuple[list[Block], Header]:
         """Blocks with events from `first` on, as many as one adaptive range holds, and the header of the range's end.
@@ -52,7 +62,6 @@ class BlockSource:
         ordered = sorted(logs, key=lambda log: int(log["logIndex"], 16))
         if any(log["blockHash"] != header.hash for log in ordered):
             raise NodeError(f"the node answered with logs of another block than {header.number}")
-        events: list[Event] = [
-            event for event in map(decode_log, ordered) if event is not None and event.where.address in self._ours
-        ]
+        ours = [log for log in ordered if addresses.parse(log["address"]) in self._ours]
+        events: list[Event] = [event for event in map(decode_log, ours) if event is not None]
         return Block(header.number, header.hash, header.parent_hash, header.time_s, tuple(events))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -10,11 +11,23 @@ from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
 
 from indexer.chain.rpc import Header
 from indexer.store.query import rows
-from indexer.store.schema import FACT, STATE, chain_cursor, fills, recent_blocks, tables_of, trades, transfers, undo
+from indexer.store.schema import (
+    FACT,
+    STATE,
+    chain_cursor,
+    contract_events,
+    fills,
+    recent_blocks,
+    tables_of,
+    trades,
+    transfers,
+    undo,
+)
 from indexer.store.unit import BlockUnit, StateCache, forget_undo, revert
 from indexer.views.apply import apply_block
 from indexer.views.block import Block
 from indexer.views.custody import transfer_id
+from indexer.views.notes import NAMING
 from indexer.views.rows import Row
 from ouro.errors import OuroError
 
@@ -102,6 +115,14 @@ class ChainStore:
             position = self._moved(connection, header, limits.final)
             self._finish(connection, limits)
         return position
+
+    def named(self) -> list[str]:
+        """The contracts that the exchange was told to rely on since its deployment: oracles and backstops."""
+        query = select(contract_events.c.arguments).where(
+            contract_events.c.name.in_([each.__name__ for each in NAMING])
+        )
+        with self._engine.begin() as connection:
+            return sorted({address for text in connection.scalars(query) for address in json.loads(text).values()})
 
     def recent(self) -> list[Header]:
         """The blocks that can still be taken back, newest first."""

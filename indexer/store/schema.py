@@ -443,6 +443,16 @@ referrers = _state(
     Index(None, "owner"),
 )
 
+# What has no table of its own: who may do what, rules and notices, the price sources, the backstop's shares.
+
+contract_events = _fact(
+    "contract_events",
+    _text("address", Address),
+    _text("name", String(32)),
+    _text("arguments", Text()),
+    Index(None, "name", "block_number", "log_index"),
+)
+
 # Bookkeeping: not part of what a fresh sync must equal.
 
 undo = Table(

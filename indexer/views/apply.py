@@ -4,7 +4,7 @@
 from collections.abc import Iterable
 
 from indexer.store import schema
-from indexer.views import custody, fills, markets, referrals
+from indexer.views import custody, fills, markets, notes, referrals
 from indexer.views.block import Block, fact, hex_of
 from indexer.views.hours import close_hour
 from indexer.views.rows import Rows
@@ -44,6 +44,8 @@ class _Calls:
     def follow(self, found: Iterable[Event]) -> None:
         rows, block = self._rows, self._block
         for event in found:
+            if type(event) in notes.NOTED:
+                notes.noted(rows, block, event)
             match event:
                 case events.HandedOver():
                     self._handed.append(event)
@@ -117,6 +119,8 @@ def _apply(rows: Rows, block: Block, event: Event) -> None:
             markets.funding_accrued(rows, block, event)
         case events.LossSpread():
             markets.loss_spread(rows, block, event)
+        case events.OracleSet():
+            markets.oracle_set(rows, block, event)
         case events.PricePushed():
             markets.price_pushed(rows, block, event)
         case events.MarketListed():
@@ -128,7 +132,7 @@ def _apply(rows: Rows, block: Block, event: Event) -> None:
         case events.AllCancelled():
             _chain_cancel(rows, block, event, event.account, subaccount=event.subaccount)
         case _:
-            # Roles, rules and notices: who may act is read from the contracts.
+            # A note says all of it.
             return
 
 

@@ -13,6 +13,8 @@ from ouro.markets import MarketState
 from ouro.maths import funding
 from ouro.maths.funding import HOUR_S
 
+ORACLE = "oracle"
+
 
 def state_of(rows: Rows, market: int, block: Block) -> Row:
     """A changeable copy of a market's state; zeros before its first event."""
@@ -104,6 +106,11 @@ def _listed(rows: Rows, market: int) -> Mapping[str, Any]:
     return found
 
 
+def oracle_set(rows: Rows, block: Block, event: events.OracleSet) -> None:  # noqa: ARG001
+    """From now on another contract says prices; until it does, the last one counts."""
+    rows.put(schema.settings, {"name": ORACLE, "value": event.oracle})
+
+
 def price_pushed(rows: Rows, block: Block, event: events.PricePushed) -> None:
     rows.add(
         schema.oracle_prices,
@@ -111,6 +118,9 @@ def price_pushed(rows: Rows, block: Block, event: events.PricePushed) -> None:
     )
     market = rows.get(schema.markets, event.market)
     if market is not None and market["state"] == MarketState.SETTLED:
+        return
+    named = rows.get(schema.settings, ORACLE)
+    if named is not None and named["value"] != event.where.address:
         return
     state = state_of(rows, event.market, block)
     rows.put(schema.market_states, {**state, "index_price": event.price, "published_at": event.published_at})

@@ -5,12 +5,12 @@ from functools import cache
 from typing import Any
 
 from eth_abi.abi import encode
-from eth_utils.abi import event_abi_to_log_topic
+from eth_utils.abi import collapse_if_tuple, event_abi_to_log_topic
 
 from ouro import abi
 from ouro.codec import FillDetail, PositionWord
 
-CONTRACTS = ("Exchange", "Vault", "PushedOracle")
+CONTRACTS = ("Exchange", "Vault", "PushedOracle", "OracleRouter", "Backstop", "Timelock")
 EXCHANGE = "0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512"
 BLOCK_HASH, TRANSACTION_HASH = "0x" + "b1" * 32, "0x" + "7a" * 32
 
@@ -27,7 +27,7 @@ def raw_log(name: str, *, log_index: int = 0, **values: Any) -> dict[str, Any]:
     indexed = [field for field in entry["inputs"] if field["indexed"]]
     plain = [field for field in entry["inputs"] if not field["indexed"]]
     assert values.keys() == {field["name"] for field in entry["inputs"]}
-    data = encode([field["type"] for field in plain], [values[field["name"]] for field in plain])
+    data = encode([collapse_if_tuple(field) for field in plain], [values[field["name"]] for field in plain])
     topics = [event_abi_to_log_topic(entry), *(encode([field["type"]], [values[field["name"]]]) for field in indexed)]
     return {
         "address": EXCHANGE.lower(),

@@ -14,9 +14,7 @@ from ouro.codec import FillDetail, PositionWord, unpack_detail, unpack_key_marke
 from ouro.events import LogError, LogPosition
 from tests.unit.ouro.logs import BLOCK_HASH, EXCHANGE, TRANSACTION_HASH, abi_events, detail_word, position_word, raw_log
 
-# Ownership of the contracts and the price signer's key concern nobody who follows the exchange.
-NOT_FOLLOWED = {"OwnershipTransferStarted", "OwnershipTransferred", "SignerSet"}
-FOLLOWED = sorted(abi_events().keys() - NOT_FOLLOWED)
+FOLLOWED = sorted(abi_events())
 WORDS = {
     ("Fill", "detail"): unpack_detail,
     ("Fill", "taker_position"): unpack_position,
@@ -27,6 +25,7 @@ WORDS = {
     ("CloseExecuted", "position"): unpack_position,
     ("HandedOver", "position"): unpack_position,
     ("SessionKeyRegistered", "markets"): unpack_key_markets,
+    ("SourcesSet", "sources"): lambda words: tuple(events.PriceSource(*word) for word in words),
     ("FeeTiersSet", "tiers"): lambda words: tuple(map(unpack_tier, words)),
 }
 VALUES: dict[str, st.SearchStrategy[Any]] = {
@@ -36,6 +35,14 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "bytes32": st.binary(min_size=32, max_size=32),
     "address": st.binary(min_size=20, max_size=20).map(addresses.checksum),
     "bytes": st.binary(max_size=300),
+    "tuple[]": st.lists(
+        st.tuples(
+            st.binary(min_size=20, max_size=20).map(addresses.checksum),
+            st.binary(min_size=32, max_size=32),
+            st.integers(0, 2**256 - 1),
+        ),
+        max_size=3,
+    ),
     "uint256[]": st.lists(st.integers(0, 2**256 - 1), max_size=8),
     "string": st.text(st.characters(codec="utf-8"), max_size=100),
 }
