@@ -15,9 +15,10 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$(PATH):$(CURDIR)/.tools
 export PORT ANVIL_PORT
 # mamushi cannot parse an `initializes` over several lines, which three files need
 VYPER := $(filter-out contracts/Exchange.vy contracts/ExchangeDesk.vy contracts/ExchangeExit.vy,$(wildcard contracts/*.vy contracts/*/*.vy contracts/*/*.vyi))
+BIOME := .tools/biome/node_modules/.bin/biome
 COMPILE := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header $(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup up demo test check format compiled bench fuzz chaos crash coverage mutation lock clean distclean
+.PHONY: help setup web up demo test check format compiled bench fuzz chaos crash coverage mutation lock clean distclean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -27,8 +28,11 @@ help: ## this list
 	@echo
 	@echo "Variables: PORT (exchange, default 8000), ANVIL_PORT (chain, default 8545), PYTHON (interpreter to build on)."
 
-setup: ## .venv with the hashed lock, and anvil in .tools (all other targets do this themselves)
+setup: ## .venv with the hashed lock, anvil in .tools, the trading app (all other targets do this themselves)
 	@$(PYTHON) stack/bootstrap.py
+
+web: setup ## the trading app from web/ into indexer/app anew (the set-up does it when web/ has changed)
+	@exec python -m stack.webbuild --force
 
 up: setup ## run the whole exchange here: chain, contracts, services, price feed, bots; Ctrl-C stops it
 	@exec ouro up --port $(PORT) --anvil-port $(ANVIL_PORT)
@@ -39,20 +43,23 @@ demo: setup ## play deposits to liquidation without a person and prove that the 
 test: setup ## every test; ARGS="tests/unit -k book" for some
 	@exec pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
-check: setup ## format, lint, types, imports, Vyper format, committed ABIs
-	@$(PYTHON) stack/bootstrap.py --mamushi
+check: setup ## format, lint and types of Python and of the app, imports, Vyper format, committed ABIs
+	@$(PYTHON) stack/bootstrap.py --tools
 	ruff format --check .
 	ruff check .
 	mypy
 	lint-imports
 	python scripts/export_abi.py --check
 	.tools/mamushi/bin/mamushi --check -l 110 $(VYPER)
+	cd web && ../$(BIOME) ci .
+	cd web && node_modules/.bin/tsc --noEmit
 
-format: setup ## put Python and Vyper sources in the project's format
-	@$(PYTHON) stack/bootstrap.py --mamushi
+format: setup ## put Python, Vyper and web sources in the project's format
+	@$(PYTHON) stack/bootstrap.py --tools
 	ruff format .
 	ruff check --fix .
 	.tools/mamushi/bin/mamushi -l 110 $(VYPER)
+	cd web && ../$(BIOME) check --write .
 
 compiled: setup ## the matching core as extension modules in .build/compiled, out of the sources; needs a C compiler
 	@exec python -m scripts.compile_core
@@ -83,7 +90,7 @@ lock: setup ## write requirements/*.txt anew from pyproject.toml; UPGRADE=1 take
 
 clean: ## forget the local chain and all state and caches (keeps the set-up)
 	rm -rf .ouro .build .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build *.egg-info
-	find . -name __pycache__ -not -path './.venv/*' -not -path './.tools/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './.venv/*' -not -path './.tools/*' -not -path './web/*' -prune -exec rm -rf {} +
 
 distclean: clean ## clean, and the set-up as well
-	rm -rf .venv .tools
+	rm -rf .venv .tools web/node_modules indexer/app

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Set this checkout up: `.venv` with the hashed lock, the project itself, and anvil in `.tools/bin`.
+"""Set this checkout up: `.venv` with the hashed lock, the project itself, anvil in `.tools/bin`, the trading app.
 
 Needs nothing but a Python (any: it looks for a 3.11 or 3.12 itself) and the package registries. Runs again for
 nothing: a stamp keyed by the locks says whether there is work. Everything it makes is in `.venv` and `.tools`.
@@ -27,6 +27,7 @@ BOOTSTRAP_LOCK = os.path.join(ROOT, "requirements", "bootstrap.txt")
 SUPPORTED = ((3, 12), (3, 11))
 
 ANVIL_VERSION = "1.7.1"
+BIOME_VERSION = "2.6.8"
 #: Digest of the binary itself. On platforms that are not listed the download rests on npm's own integrity check.
 ANVIL_SHA256 = {"linux-amd64": "10c1c727d6c1de973aeb160e59875b9a9a23464d6e74149ee8abb30b3500311b"}
 
@@ -227,16 +228,8 @@ def install_anvil() -> None:
     where = anvil_platform()
     package = "@foundry-rs/anvil-%s" % where
     say("Fetching anvil %s (%s)" % (ANVIL_VERSION, package))
-    npm = (find_all("npm") or [bin_of(VENV, "npm")])[0]
     prefix = os.path.join(TOOLS, "npm")
-    shutil.rmtree(prefix, ignore_errors=True)
-    os.makedirs(prefix)
-    run(
-        *(npm, "install", "--ignore-scripts", "--no-save", "--no-package-lock", "--no-audit", "--no-fund"),
-        *("--loglevel=error", "--prefix", prefix, "%s@%s" % (package, ANVIL_VERSION)),
-        # npm from the environment needs the node beside it; npm of the machine finds its own first.
-        extra_env={"PATH": os.pathsep.join([os.path.dirname(npm), *search_path(), bin_of(VENV, "")])},
-    )
+    npm_install(prefix, "%s@%s" % (package, ANVIL_VERSION))
     source = os.path.join(prefix, "node_modules", *package.split("/"), "bin", "anvil")
     check_anvil_digest(source, where)
     shutil.copyfile(source, target)
@@ -246,6 +239,19 @@ def install_anvil() -> None:
         raise SetupError(
             "The fetched anvil does not run here. Install Foundry so that `anvil` is on PATH, and run again."
         )
+
+
+def npm_install(prefix: str, package: str) -> None:
+    """One exact npm package into the folder `prefix`, new, without running any script. Raises SetupError."""
+    npm = (find_all("npm") or [bin_of(VENV, "npm")])[0]
+    shutil.rmtree(prefix, ignore_errors=True)
+    os.makedirs(prefix)
+    run(
+        *(npm, "install", "--ignore-scripts", "--no-save", "--no-package-lock", "--no-audit", "--no-fund"),
+        *("--loglevel=error", "--prefix", prefix, package),
+        # npm from the environment needs the node beside it; npm of the machine finds its own first.
+        extra_env={"PATH": os.pathsep.join([os.path.dirname(npm), *search_path(), bin_of(VENV, "")])},
+    )
 
 
 def check_anvil_digest(path: str, where: str) -> None:
@@ -328,6 +334,13 @@ def set_up_project() -> None:
     say("Ready")
 
 
+def set_up_app() -> None:
+    """The trading app in `indexer/app`, by a program that runs in the environment; it says itself what it does."""
+    command = (bin_of(VENV, "python"), "-m", "stack.webbuild")
+    if subprocess.run(command, cwd=ROOT).returncode != 0:
+        raise SetupError("Everything but the trading app is set up.")
+
+
 def set_up_mamushi() -> None:
     """The Vyper formatter in an environment of its own, because its click conflicts with ape's."""
     home = os.path.join(TOOLS, "mamushi")
@@ -339,17 +352,30 @@ def set_up_mamushi() -> None:
     write_stamp(home, fingerprint(lock))
 
 
+def set_up_biome() -> None:
+    """The app's formatter and linter, out of its lock: that would have to hold the packages of all platforms."""
+    home = os.path.join(TOOLS, "biome")
+    wanted = "@biomejs/biome@%s" % BIOME_VERSION
+    if read_stamp(home) == wanted:
+        return
+    say("Installing the web formatter into .tools/biome")
+    npm_install(home, wanted)
+    write_stamp(home, wanted)
+
+
 def main() -> int:
     """Do what is missing; 0 when everything stands."""
     parser = argparse.ArgumentParser(description="Set up .venv and .tools of this checkout.")
-    parser.add_argument("--mamushi", action="store_true", help="also the Vyper formatter, which `make check` needs")
+    parser.add_argument("--tools", action="store_true", help="also the formatters, which `make check` needs")
     options = parser.parse_args()
     try:
         ensure_python()
         with one_at_a_time():
             set_up_project()
-            if options.mamushi:
+            if options.tools:
                 set_up_mamushi()
+                set_up_biome()
+            set_up_app()
     except SetupError as error:
         print("\nSet-up failed. %s" % error, file=sys.stderr)
         return 1

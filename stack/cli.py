@@ -119,9 +119,11 @@ class Stack:
         contracts = Deployment.load(self.state.deployment).contracts
         ouro = _shown(Path(sys.executable).with_name("ouro"))
         return f"""
-Ouro is up.
+Ouro is up. Open it in a browser:
 
-  exchange    {plan.base_url}   reads under /v4, orders at /v4/orders, stream at /v4/ws
+  {plan.base_url}
+
+  API         {plan.base_url}/v4   reads, orders at /v4/orders, stream at /v4/ws
   relayer     {plan.relayer_url}   the same orders, directly
   chain       {self.node.url}   anvil, chain id {CHAIN_ID}, a block per second
   Exchange    {contracts.exchange}
@@ -151,7 +153,7 @@ def _shown(path: Path) -> str:
 
 def up(
     port: Annotated[
-        int, typer.Option(min=1, max=65_534, help="The exchange's port; the relayer's is the next.")
+        int, typer.Option(min=1, max=65_533, help="The exchange's port; the two after it are taken too.")
     ] = 8000,
     anvil_port: Annotated[int, typer.Option(min=1, max=65_535, help="The chain's port.")] = 8545,
     state: Annotated[Path | None, typer.Option(help="Folder of the state.", show_default=".ouro")] = None,

@@ -42,6 +42,14 @@ def free_port() -> int:
         return port
 
 
+def free_ports(count: int) -> int:
+    """The first of `count` neighbouring ports that nobody listens on now."""
+    while True:
+        port = free_port()
+        if port + count <= 65_536 and not any(port_in_use(port + more) for more in range(1, count)):
+            return port
+
+
 def port_in_use(port: int) -> bool:
     """Whether something listens on this machine's `port` already."""
     with socket.socket() as probe:

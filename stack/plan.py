@@ -21,7 +21,7 @@ QUOTED = ("BTC-USD", "ETH-USD")
 
 @dataclass(frozen=True)
 class Ports:
-    """Where everything listens on this machine. The relayer's own port follows the exchange's."""
+    """Where everything listens on this machine. Relayer and faucet have the two ports after the exchange's."""
 
     exchange: int
     chain: int
@@ -31,8 +31,17 @@ class Ports:
         return self.exchange + 1
 
     @property
+    def faucet(self) -> int:
+        return self.exchange + 2
+
+    @property
     def all(self) -> dict[str, int]:
-        return {"the exchange": self.exchange, "the relayer": self.relayer, "the chain": self.chain}
+        return {
+            "the exchange": self.exchange,
+            "the relayer": self.relayer,
+            "the faucet": self.faucet,
+            "the chain": self.chain,
+        }
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,10 @@ class Plan:
     def relayer_url(self) -> str:
         return f"http://{HOST}:{self.ports.relayer}"
 
+    @property
+    def faucet_url(self) -> str:
+        return f"http://{HOST}:{self.ports.faucet}"
+
     def environment(self) -> dict[str, str]:
         """What every service reads; the keys go only to those that use them."""
         return {
@@ -64,6 +77,7 @@ class Plan:
             "OURO_RELAYER_URL": self.relayer_url,
             "OURO_INDEXER_HOST": HOST,
             "OURO_INDEXER_PORT": str(self.ports.exchange),
+            "OURO_INDEXER_FAUCET_URL": self.faucet_url,
             "OURO_URL": self.base_url,
             # Logs are files: no colours, and no line held back.
             "NO_COLOR": "1",
@@ -87,13 +101,14 @@ class Plan:
         )
 
     def services(self) -> list[Program]:
-        """Relayer and its follower, indexer and keeper, in the order in which they need one another."""
+        """Relayer and its follower, faucet, indexer and keeper, in the order in which they need one another."""
         shared = {"OURO_EVENTS_TOKEN": self.events_token}
         return [
             self._service(
                 "relayer", {"OURO_OPERATOR_KEY": key_hex(Role.OPERATOR), **shared}, _serves(self.relayer_url)
             ),
             self._follower(),
+            self._faucet(),
             self._service("indexer", shared, _serves(self.base_url)),
             self._service("keeper", {"OURO_KEEPER_KEY": key_hex(Role.KEEPER), "OURO_KEEPER_FAUCET": KEEPER_USDC}, None),
         ]
@@ -127,6 +142,12 @@ class Plan:
     def _service(self, name: str, keys: dict[str, str], ready: Callable[[], bool] | None) -> Program:
         command = [str(Path(sys.executable).with_name("ouro")), name, "run"]
         return Program(name, command, {**self.environment(), **keys}, ready, READY_WITHIN_S)
+
+    def _faucet(self) -> Program:
+        chain = ("--rpc-url", self.node.url, "--deployment", str(self.state.deployment))
+        return self._module(
+            *("faucet", "stack.faucet", *chain, "--port", str(self.ports.faucet)), ready=_serves(self.faucet_url)
+        )
 
     def _follower(self) -> Program:
         command = [str(Path(sys.executable).with_name("ouro")), "relayer", "follow"]

@@ -21,6 +21,7 @@ class Role(IntEnum):
     PRICE_SIGNER = 2
     KEEPER = 3
     EXAMPLE_TRADER = 4
+    FAUCET = 5
     MAKER_BTC = 10
     MAKER_ETH = 11
     TRADER_ONE = 12

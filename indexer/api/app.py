@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from pathlib import Path
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -19,14 +20,24 @@ from indexer.api.limits import LIMIT, REMAINING, RESET, Allowance, Limited
 from indexer.api.observe import HEIGHT_HEADER, SEQ_HEADER, Observed
 from indexer.api.rankings import Rankings
 from indexer.api.routes import accounts, history, markets, orders, query, service, venue
+from indexer.api.site import BUILD, Site
 from indexer.stream import socket
 from indexer.stream.hub import Hub
 
 
 def create_app(
-    context: Context, hub: Hub, forward: Forwarder, faucet: Forwarder | None = None, *, ip_weight: int = 0
+    context: Context,
+    hub: Hub,
+    forward: Forwarder,
+    faucet: Forwarder | None = None,
+    *,
+    ip_weight: int = 0,
+    site: Path = BUILD,
 ) -> FastAPI:
-    """The ASGI application. Whoever runs it closes `forward` and `faucet`. `ip_weight` limits reads; 0: it does not."""
+    """The ASGI application. Whoever runs it closes `forward` and `faucet`.
+
+    `ip_weight` limits reads (0: it does not); `site` is the build of the trading app, which may be missing.
+    """
     app = FastAPI(
         title="Ouro",
         description="Reads in the shapes of the dYdX v4 indexer; writes are EIP-712 messages for the relayer.",
@@ -41,6 +52,7 @@ def create_app(
     for router in (part.router for part in parts):
         app.include_router(router)
     app.add_api_websocket_route("/v4/ws", socket.serve)
+    app.router.default = Site(site, context.rpc_url)
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)

@@ -16,7 +16,7 @@ from ouro.deployment import Deployment
 from stack.cli import Stack
 from stack.demo.oracle import Oracle
 from stack.demo.story import DemoError, Story
-from stack.node import Node, free_port, port_in_use, project_root
+from stack.node import Node, free_ports, project_root
 from stack.plan import Plan, Ports
 from stack.state import StateFolder
 from stack.wallets import Role, wallet
@@ -41,8 +41,9 @@ class Venue:
 
     def __init__(self, folder: Path, story: Story) -> None:
         self.story = story
-        chain_port = free_port()
-        ports = Ports(_free_pair(), chain_port)
+        first = free_ports(4)
+        chain_port = first + 3
+        ports = Ports(first, chain_port)
         self.plan = Plan(ports, Node(chain_port), StateFolder(folder, project_root()), candle_seconds=1)
         self.stack = _ToldStack(self.plan, story)
         self.node = self.plan.node
@@ -169,11 +170,3 @@ class Venue:
                 key = f"fill {record['fillId']}" if record["type"] == "fill" else f"record {record['seq']}"
                 last[key] = record
             at = records[-1]["seq"] + 1
-
-
-def _free_pair() -> int:
-    """A free port whose successor is free, too."""
-    while True:
-        port = free_port()
-        if port < 65_535 and not port_in_use(port + 1):
-            return port

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SUFFIXES = {".py", ".vy", ".vyi"}
+SUFFIXES = {".py", ".vy", ".vyi", ".ts", ".tsx", ".mjs", ".js", ".css"}
 
 
 def sources() -> list[Path]:
     """Source files of the folders that hold code."""
     folders = ("ouro", "relayer", "indexer", "keeper", "stack", "contracts", "scripts", "bench", "tests")
+    folders += ("web/src", "web/test", "web/tools", "web/public")
     return [path for name in folders for path in sorted((ROOT / name).rglob("*")) if path.suffix in SUFFIXES]
 
 
@@ -24,9 +25,7 @@ def test_every_source_file_names_its_licence() -> None:
     wrong = []
     for path in sources():
         head = path.read_text().splitlines()[:3]
-        if path.stat().st_size and not any(
-            line.endswith(f"SPDX-License-Identifier: {expected(path)}") for line in head
-        ):
+        if path.stat().st_size and not any(f"SPDX-License-Identifier: {expected(path)}" in line for line in head):
             wrong.append(str(path.relative_to(ROOT)))
     assert wrong == []
 

@@ -114,8 +114,10 @@ def test_the_command_line_says_what_a_service_command_needs(plain: Path) -> None
     assert "Traceback" not in refused.stderr
 
 
-def test_the_wheel_holds_the_abis_and_no_tests(wheel: Path) -> None:
+def test_the_wheel_holds_abis_and_app_and_no_tests(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {"ouro/abi/Exchange.json", "ouro/abi/Vault.json", "ouro/abi/PushedOracle.json"} <= set(names)
+    assert {"indexer/app/index.html", "indexer/app/index.html.br"} <= set(names)
+    assert any(name.startswith("indexer/app/assets/") for name in names)
     assert not [name for name in names if name.startswith(("tests/", "scripts/", "bench/"))]
     assert any(name.endswith("licenses/ouro/LICENSE") for name in names)

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from stack.node import free_port, port_in_use
+from stack.node import free_ports, port_in_use
 
 OURO = str(Path(sys.executable).with_name("ouro"))
 READY_WITHIN_S = 120
@@ -88,10 +88,8 @@ def wait_for(condition: Callable[[], Any], seconds: float) -> Any:
 
 @pytest.fixture
 def ports() -> tuple[int, int]:
-    while True:
-        port, anvil_port = free_port(), free_port()
-        if anvil_port not in (port, port + 1) and not port_in_use(port + 1):
-            return port, anvil_port
+    first = free_ports(4)
+    return first, first + 3
 
 
 @pytest.mark.timeout(420)
@@ -100,6 +98,13 @@ def test_a_person_can_trade_and_come_back(tmp_path: Path, ports: tuple[int, int]
     try:
         first.wait_until_up()
         trade_through(first)
+        assert first.printed.index(f"\n  {first.url}\n") < first.printed.index("/v4")
+        page = httpx.get(first.url, timeout=10)
+        assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8"), page.text
+        owner = "0x" + "5" * 40
+        given = httpx.post(f"{first.url}/v4/faucet", json={"address": owner}, timeout=60)
+        assert given.status_code == 200, given.text
+        assert first.get("/v4/config")["faucet"] is True
 
         refused = subprocess.run(
             [OURO, "up", "--state", str(tmp_path / "state")], capture_output=True, text=True, timeout=60
@@ -113,7 +118,7 @@ def test_a_person_can_trade_and_come_back(tmp_path: Path, ports: tuple[int, int]
         assert first.stop(signal.SIGINT) == 0, first.printed
     finally:
         first.stop(signal.SIGTERM)
-    assert not any(port_in_use(port) for port in (ports[0], ports[0] + 1, ports[1]))
+    assert not any(port_in_use(port) for port in (*range(ports[0], ports[0] + 3), ports[1]))
 
     second = Up(tmp_path / "state", *ports)
     try:

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 // Sets the theme before the first paint.
-(function () {
-  var root = document.documentElement;
+(() => {
+  const root = document.documentElement;
   try {
-    var saved = JSON.parse(localStorage.getItem("ouro.settings") || "{}");
-    var theme = saved.theme || "dark";
+    const saved = JSON.parse(localStorage.getItem("ouro.settings") || "{}");
+    let theme = saved.theme || "dark";
     if (theme === "system") theme = matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark";
     root.dataset.theme = theme;
     if (saved.palette) root.dataset.palette = saved.palette;
