@@ -14,7 +14,9 @@ def sources() -> list[Path]:
     """Source files of the folders that hold code."""
     folders = ("ouro", "relayer", "indexer", "keeper", "stack", "contracts", "scripts", "bench", "tests")
     folders += ("web/src", "web/test", "web/tools", "web/public")
-    return [path for name in folders for path in sorted((ROOT / name).rglob("*")) if path.suffix in SUFFIXES]
+    built = ROOT / "indexer" / "app"
+    found = [path for name in folders for path in sorted((ROOT / name).rglob("*")) if path.suffix in SUFFIXES]
+    return [path for path in found if built not in path.parents]
 
 
 def expected(path: Path) -> str:
