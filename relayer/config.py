@@ -11,20 +11,22 @@ from pydantic import Field
 
 from ouro.deployment import Deployment
 from ouro.settings import Settings
-from ouro.units import MAX_BATCH_FILLS
+from ouro.units import MAX_AHEAD_MS, MAX_BATCH_FILLS
 from relayer.api.limits import LimitSettings
 from relayer.core import CoreConfig
 from relayer.settlement import SettlerConfig
 
 GWEI = 10**9
 _DEVELOPMENT_CHAIN_ID = 31_337
+_MAX_AHEAD_S = 60
 
 
 class RelayerSettings(Settings):
     """The services' configuration with what only the relayer reads: `OURO_RELAYER_...` in the environment.
 
     `receipt_key` signs journal heads, in the forms of `operator_key` and with the same password; empty: that key does.
-    The journal is published `publish_delay_s` after it was written, never if that is negative.
+    The journal is published `publish_delay_s` after it was written, never if that is negative; new orders that were
+    signed more than `max_order_age_s` ago are refused (0: none are).
     Fees are ppm of notional, `min_notional` is the micro-USDC that an order must be worth; both are part of the
     journal's identity: with others it goes on in a new segment. `poll_s` is the pause between looks at the chain, after
     `stale_s` without an answer orders are refused; `tick_s` is the longest the core goes without being told the time.
@@ -50,6 +52,7 @@ class RelayerSettings(Settings):
     relayer_max_ahead_s: int = 0
     relayer_verify_threads: int = 2
     relayer_publish_delay_s: int = 300
+    relayer_max_order_age_s: int = Field(default=180, ge=0)
     relayer_batch_delay_ms: int = 250
     relayer_batch_max_delay_ms: int = 2_000
     relayer_delay_gwei: int = 10_000
@@ -89,6 +92,25 @@ class RelayerConfig:
     settings: RelayerSettings
     deployment: Deployment
 
+    def __post_init__(self) -> None:
+        """Raises ValueError where what the journal shows could be sent again."""
+        age, delay = self.settings.relayer_max_order_age_s, self.settings.relayer_publish_delay_s
+        if delay < 0:
+            return
+        # A signer's clock may be ahead by what the core allows, and the core's by what a block may be.
+        ahead = min(self.max_ahead_s, _MAX_AHEAD_S) + MAX_AHEAD_MS // 2_000
+        if age == 0 and self.deployment.chain_id != _DEVELOPMENT_CHAIN_ID:
+            raise ValueError(
+                "OURO_RELAYER_MAX_ORDER_AGE_S is 0 and the journal is published: anybody could send refused orders "
+                f"again. Set it to at most {max(0, delay - ahead)} s, or OURO_RELAYER_PUBLISH_DELAY_S to -1"
+            )
+        if age and age + ahead > delay:
+            raise ValueError(
+                f"OURO_RELAYER_MAX_ORDER_AGE_S is {age}, and what is refused is published after {delay} s: anybody "
+                f"could send it again. The age must be {ahead} s below the delay: set OURO_RELAYER_PUBLISH_DELAY_S to "
+                f"{age + ahead} or more, or the age to {max(1, delay - ahead)}"
+            )
+
     @classmethod
     def load(cls, settings: RelayerSettings) -> RelayerConfig:
         """Reads the deployment record. Raises what that raises."""
@@ -119,7 +141,7 @@ class RelayerConfig:
         """Seconds that a block's time may be ahead of the clock: as configured, else a minute; on a development chain,
         whose time people move, thirty days.
         """
-        fallback = 30 * 86_400 if self.deployment.chain_id == _DEVELOPMENT_CHAIN_ID else 60
+        fallback = 30 * 86_400 if self.deployment.chain_id == _DEVELOPMENT_CHAIN_ID else _MAX_AHEAD_S
         return self.settings.relayer_max_ahead_s or fallback
 
     def core(self) -> CoreConfig:
@@ -138,6 +160,7 @@ class RelayerConfig:
             credit_confirmations=self.settings.confirmations,
             settle_window_s=self.deployment.settle_window,
             backlog_age_ms=self.deployment.settle_window * 500,
+            max_order_age_ms=self.settings.relayer_max_order_age_s * 1000,
         )
 
     def limits(self) -> LimitSettings:

@@ -138,7 +138,7 @@ class Engine:
         try:
             now_ms = self.now_ms()
             if now_ms > self.core.now_ms:
-                tick = Tick(now_ms)
+                tick = Tick(now_ms, self._ahead_ms)
                 records.append(inputs.encode(tick))
                 decided.append(self.core.apply(tick))
             ticks = len(records)

@@ -48,7 +48,9 @@ def submit_batch(session: Session, orders: Sequence[SignedOrder]) -> Flow[tuple[
 
 
 def place_all(session: Session, orders: Sequence[SignedOrder]) -> Flow[tuple[Outcome, ...]]:
-    """Send orders that do not name one another. Those whose slot is in use are signed again for another one."""
+    """Send orders that do not name one another. Those whose slot is in use are signed again for another one, those that
+    were signed too long ago (many may wait for their turn) anew.
+    """
     config = yield from session.config()
     waiting = dict(enumerate(orders))
     outcomes: dict[int, Outcome] = {}
@@ -57,8 +59,11 @@ def place_all(session: Session, orders: Sequence[SignedOrder]) -> Flow[tuple[Out
         taken: dict[int, SignedOrder] = {}
         for (place, signed), outcome in zip(waiting.items(), answers, strict=True):
             outcomes[place] = outcome
+            slot = signed.order.slot
             if isinstance(outcome, SlotTakenError):
-                order = anew(signed.order, session.slots.draw(outcome.free_slots), session.clock.next())
+                slot = session.slots.draw(outcome.free_slots)
+            if slot != signed.order.slot or _is_too_old(outcome):
+                order = anew(signed.order, slot, session.clock.next())
                 taken[place] = sign_message(session, config.order_domain(), order, signed.client_id, signed.conditions)
         waiting = taken
         if not waiting:
@@ -81,6 +86,10 @@ def anew(order: Order, slot: int, generation: int) -> Order:
     """The same order signed at another time for another slot; it expires as much later."""
     later_s = generation // 1000 - order.generation // 1000
     return msgspec.structs.replace(order, slot=slot, generation=generation, expiry=order.expiry + later_s)
+
+
+def _is_too_old(outcome: Outcome) -> bool:
+    return isinstance(outcome, RefusedError) and outcome.error_code == "signed_too_long_ago"
 
 
 def _outcome(item: BatchItem) -> Outcome:

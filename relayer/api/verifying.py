@@ -137,7 +137,8 @@ class Verifier:
         """The input, and the digest to co-sign. Raises ApiError 400 or 401."""
         fields = read_message("Withdrawal", message)
         digest = eip712.digest(self.vault_domain, "Withdrawal", fields)
-        signer = _signer(digest, signature_bytes(signature), fields["account"])
+        raw = signature_bytes(signature)
+        signer = _signer(digest, raw, fields["account"])
         item = ReserveWithdrawal(
             account=fields["account"],
             subaccount=fields["subaccount"],
@@ -146,6 +147,7 @@ class Verifier:
             nonce=fields["nonce"],
             deadline=fields["deadline"],
             signer=signer,
+            signature=raw,
         )
         return item, digest
 

@@ -24,7 +24,7 @@ from relayer.audit.settled import Settlement
 from relayer.audit.source import Damage, ReadGroup, Source
 from relayer.core import CoreConfig
 from relayer.core import inputs as core_inputs
-from relayer.core.inputs import AnyCancel, BatchBuilt, ChainBlock, ChainRevert, Place
+from relayer.core.inputs import AnyCancel, BatchBuilt, ChainBlock, ChainRevert, Place, ReserveWithdrawal
 from relayer.journal import Snapshots
 from relayer.journal.format import Identity, Mark, SegmentHeader
 
@@ -130,6 +130,7 @@ class Auditor:
         self._parts = _Parts(
             operator,
             domain,
+            Domain(identity.chain_id, addresses[1]),
             Observations(self.report, self._node, addresses, start_block),
             settlement,
             Batches(self.report, settlement, operator=operator, domain=domain, tickers=self._tickers),
@@ -194,6 +195,8 @@ class Auditor:
             self._signatures.check(seq, item, parts.domain, self._tickers)
         elif isinstance(item, AnyCancel):
             self._signatures.check_cancel(seq, item, parts.domain)
+        elif isinstance(item, ReserveWithdrawal):
+            self._signatures.check_withdrawal(seq, item, parts.vault_domain)
         elif isinstance(item, ChainBlock):
             parts.observations.block(seq, item)
             decoded = self._decoded(seq, item)
@@ -242,6 +245,7 @@ class Auditor:
         proven.append(f"{report.groups} groups in {self._history.segments} segments form one chain of heads")
         proven.append(f"{self._signatures.orders} orders are signed by whom they name, with the terms they have")
         proven.append(f"{self._signatures.cancels} cancels are signed by whom they name")
+        proven.append(f"{self._signatures.withdrawals} withdrawals are signed by whom they pay from")
         proven.append(
             f"{observed.blocks} blocks are as the chain has them, with all {observed.logs} logs of the contracts"
         )
@@ -288,6 +292,7 @@ class _Parts:
         self,
         operator: str,
         domain: Domain,
+        vault_domain: Domain,
         observations: Observations,
         settlement: Settlement,
         batches: Batches,
@@ -295,6 +300,7 @@ class _Parts:
     ) -> None:
         self.operator = operator
         self.domain = domain
+        self.vault_domain = vault_domain
         self.observations = observations
         self.settlement = settlement
         self.batches = batches

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Did the one who is named as its signer sign each order and each cancel, with just these terms?"""
+"""Did the one who is named as its signer sign each order, cancel and withdrawal, with just these terms?"""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from ouro import codec, eip712
 from ouro.eip712 import Domain
 from relayer.audit.replay import kind_of
 from relayer.audit.report import Report
-from relayer.core.inputs import AnyCancel, Cancel, CancelAll, CancelByClientId, Place
+from relayer.core.inputs import AnyCancel, Cancel, CancelAll, CancelByClientId, Place, ReserveWithdrawal
 
 
 class Signatures:
-    """Recovers the signer of every order and cancel anew."""
+    """Recovers the signer of every order, cancel and withdrawal anew."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
         self.orders = 0
         self.cancels = 0
+        self.withdrawals = 0
 
     def check(self, seq: int, item: Place, domain: Domain, tickers: Mapping[int, str]) -> None:
         """`tickers` are the markets' names by id: a signature is over the name."""
@@ -45,7 +46,20 @@ class Signatures:
         primary_type, message = _message(item)
         self._signed(seq, item, eip712.digest(domain, primary_type, message), item.signature)
 
-    def _signed(self, seq: int, item: Place | AnyCancel, digest: bytes, signature: bytes) -> None:
+    def check_withdrawal(self, seq: int, item: ReserveWithdrawal, vault_domain: Domain) -> None:
+        """Whether the owner asked for just this payment: it is signed under the Vault's domain."""
+        self.withdrawals += 1
+        message = {
+            "account": item.account,
+            "subaccount": item.subaccount,
+            "amount": item.amount,
+            "to": item.to,
+            "nonce": item.nonce,
+            "deadline": item.deadline,
+        }
+        self._signed(seq, item, eip712.digest(vault_domain, "Withdrawal", message), item.signature)
+
+    def _signed(self, seq: int, item: Place | AnyCancel | ReserveWithdrawal, digest: bytes, signature: bytes) -> None:
         try:
             signer = eip712.recover(digest, signature)
         except eip712.SignatureError as error:

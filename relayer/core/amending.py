@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ouro.orders import Order
 from relayer.core import condition_rules, conditional, rules
 from relayer.core.errors import RefusedError
+from relayer.core.inputs import Place
 from relayer.core.orders import LiveOrder, Status
 from relayer.core.state import State
 from relayer.core.waiting import Stage
@@ -119,9 +121,39 @@ def find(state: State, new: LiveOrder) -> LiveOrder:
     return old
 
 
+def use_up(state: State, item: Place, order: Order) -> None:
+    """A refused amend has used up its revision: the journal shows it with its signature in time, and nobody may send it
+    again. One that came before the order which it amends does so for when that one comes. Until it may be published the
+    very same amend gets another chance.
+    """
+    if not state.config.max_order_age_ms or item.order_id in state.orders or order.is_one_shot:
+        return
+    if not rules.may_sign(order, state, item.signer):
+        return
+    state.refused_amends.setdefault(item.order_id, state.signing_ms)
+    name = (item.signer, order.slot)
+    use = state.slots.get(name)
+    if use is None or order.generation > use.generation:
+        early = state.early_amends.get(name, (0, 0))
+        state.early_amends[name] = max(early, (order.generation, order.revision))
+    elif order.generation == use.generation:
+        use.revision = max(use.revision, order.revision)
+
+
+def forget_refused(state: State) -> None:
+    """Amends that were refused so long ago that they may be published soon get no other chance."""
+    refused, most = state.refused_amends, state.config.max_order_age_ms
+    while refused and state.signing_ms - refused[first := next(iter(refused))] > most:
+        del refused[first]
+
+
 def _check_revision(state: State, old: LiveOrder, new: LiveOrder) -> None:
-    """Above that of the order, and above those of amends that have ended: whoever has seen one could send it again."""
-    newest = max(old.revision, state.slots[old.signer, old.slot].revision)
+    """Above that of the order, and above those of amends that have ended or were refused: whoever has seen one could
+    send it again.
+    """
+    newest = old.revision
+    if new.id not in state.refused_amends:
+        newest = max(newest, state.slots[old.signer, old.slot].revision)
     if new.revision <= newest:
         raise RefusedError(
             409,

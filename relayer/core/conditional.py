@@ -55,15 +55,17 @@ def advance(state: State, order: LiveOrder) -> None:
 
 
 def on_prices(state: State) -> None:
-    """After the chain moved: triggered orders whose trigger does not hold any more leave the book."""
+    """After the chain moved: triggers may hold, or hold no more."""
     waiting = state.waiting
-    for market_id, watch in sorted(waiting.leaving.items()):
-        index_price = state.venues[market_id].index_price
-        while (order := watch.reached(index_price)) is not None:
-            state.leave_book(order)
-            wait(state, order)
-    if waiting.watches:
+    if waiting.watches or waiting.leaving:
         waiting.mark(waiting.watches)
+        waiting.mark(waiting.leaving)
+
+
+def leave(state: State, order: LiveOrder) -> None:
+    """A resting order whose trigger does not hold any more leaves the book and waits anew."""
+    state.leave_book(order)
+    wait(state, order)
 
 
 def on_time(state: State) -> None:

@@ -8,7 +8,7 @@ import msgspec
 from ouro.markets import Market
 from ouro.units import SETTLE_WINDOW_S
 
-CORE_VERSION = 3
+CORE_VERSION = 4
 
 
 class CoreConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +21,8 @@ class CoreConfig(msgspec.Struct, frozen=True, kw_only=True):
     bounds how often a fill refused for a market or batch reason is sent. `backlog_age_ms` is how old the oldest
     unconfirmed fill may be before nothing new may open risk (half a window). Closed orders in slots are forgotten after
     `closed_retention_s`, others at their expiry. `min_notional` (micro-USDC) is what an order must be worth at its
-    limit price, unless it closes a whole position.
+    limit price, unless it closes a whole position. New orders that were signed more than `max_order_age_ms` ago (0: any
+    age) are refused: the journal shows refused ones, and nobody may send them again.
     """
 
     chain_id: int
@@ -41,6 +42,7 @@ class CoreConfig(msgspec.Struct, frozen=True, kw_only=True):
     closed_retention_s: int = 3_600
     settle_window_s: int = SETTLE_WINDOW_S
     backlog_age_ms: int = SETTLE_WINDOW_S * 500
+    max_order_age_ms: int = 180_000
 
     def __post_init__(self) -> None:
         """Raises ValueError for fees that the contract would refuse."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ouro.ledger import Ledger
 from ouro.units import MAX_BATCH_FILLS
-from relayer.core import cancelling, firing, placing, settling, withdrawing
+from relayer.core import amending, cancelling, firing, placing, settling, withdrawing
 from relayer.core.accounts import AccountEntry
 from relayer.core.config import CoreConfig
 from relayer.core.errors import InputRefusedError, RefusedError
@@ -96,6 +96,8 @@ class Core:
 
     def _tick(self, item: Tick) -> None:
         state = self._state
+        state.signing_ms = max(state.signing_ms, item.now_ms - item.ahead_ms)
+        amending.forget_refused(state)
         if item.now_ms <= state.now_ms:
             return
         state.now_ms = item.now_ms

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Orders whose conditions hold enter the book, by the ordinary path and at the end of an input.
+"""Orders whose conditions hold enter the book, by the ordinary path and at the end of an input; those whose trigger
+holds no more leave it.
 
-An input lets at most `MAX_FIRED` of a market go; the others follow with the next ones. So a price move costs as much as
-it fires, and no single input long.
+An input lets at most `MAX_FIRED` of a market go and takes as many back; the others follow with the next ones. So a
+price move costs as much as it moves, and no single input long. Orders that are still to leave match nothing meanwhile,
+and until they have left, none of that market goes.
 """
 
 from __future__ import annotations
@@ -29,7 +31,14 @@ def run(state: State) -> None:
 
 
 def _fire_in(state: State, market_id: int) -> None:
-    venue, watches = state.venues[market_id], state.waiting.watches
+    venue, watches, leaving = state.venues[market_id], state.waiting.watches, state.waiting.leaving
+    for _ in range(MAX_FIRED):
+        order = leaving[market_id].reached(venue.index_price) if market_id in leaving else None
+        if order is None:
+            break
+        conditional.leave(state, order)
+    else:
+        return
     if conditional.is_trading(state, venue):
         for _ in range(MAX_FIRED):
             order = watches[market_id].reached(venue.index_price) if market_id in watches else None

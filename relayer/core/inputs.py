@@ -16,9 +16,14 @@ ZERO_HASH = bytes(32)
 
 
 class Tick(msgspec.Struct, frozen=True, array_like=True, tag="tick"):
-    """The clock: milliseconds since 1970. Never goes back; an earlier time than the last is ignored."""
+    """The clock: milliseconds since 1970. Never goes back; an earlier time than the last is ignored.
+
+    `ahead_ms` of it are there since the chain's clock was ahead of the relayer's. The age of signatures is told by what
+    is left, as those who sign do not know the chain's clock.
+    """
 
     now_ms: int
+    ahead_ms: int = 0
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True, tag="place"):
@@ -105,7 +110,10 @@ AnyCancel = Cancel | CancelByClientId | CancelAll | CancelAllAfter
 
 
 class ReserveWithdrawal(msgspec.Struct, frozen=True, array_like=True, tag="reserve_withdrawal"):
-    """An instant withdrawal to be co-signed: `amount` (micro-USDC) leaves free collateral until it lands or lapses."""
+    """An instant withdrawal to be co-signed: `amount` (micro-USDC) leaves free collateral until it lands or lapses.
+
+    `signature` is the owner's under the message `Withdrawal`, 65 bytes as in cancels.
+    """
 
     account: str
     subaccount: int
@@ -114,6 +122,7 @@ class ReserveWithdrawal(msgspec.Struct, frozen=True, array_like=True, tag="reser
     nonce: int
     deadline: int
     signer: str
+    signature: bytes = b""
 
 
 class Log(msgspec.Struct, frozen=True, array_like=True):

@@ -20,6 +20,9 @@ from relayer.core.shadow import Shadow, ShadowAccount
 from relayer.core.waiting import GroupKey, group_of
 
 SELF_TRADE = "self_trade"
+TRIGGERS_LEAVING = "triggers_leaving"
+MAX_LEAVING = 64
+"""Orders whose trigger holds no more, that an order may meet on its way."""
 
 
 class PlannedFill:
@@ -42,6 +45,7 @@ class Plan:
     `groups` are those of which an order has a fill in it, and whether one is filled whole.
     `dropped` are resting orders met on the way that can fill no more once `fills` are done, with the reason.
     `withheld` are resting orders of the same owner with the lots that a DECREMENT takes off them, and off this order.
+    `leaving` are those met on the way whose trigger holds no more.
     """
 
     __slots__ = (
@@ -50,6 +54,7 @@ class Plan:
         "dropped",
         "fills",
         "groups",
+        "leaving",
         "open_interest_delta",
         "remaining",
         "stop",
@@ -62,6 +67,7 @@ class Plan:
         self.fills: list[PlannedFill] = []
         self.dropped: list[tuple[LiveOrder, str]] = []
         self.withheld: list[tuple[LiveOrder, int]] = []
+        self.leaving: list[LiveOrder] = []
         self.accounts: dict[tuple[str, int], tuple[AccountEntry, ShadowAccount]] = {}
         self.groups: dict[GroupKey, bool] = {}
         self.open_interest_delta = 0
@@ -86,6 +92,12 @@ class Matcher:
         for maker in opposite(taker):
             if plan.remaining == 0:
                 break
+            if maker.trigger_price and maker.must_leave:
+                if len(plan.leaving) == MAX_LEAVING:
+                    plan.stop = TRIGGERS_LEAVING
+                    break
+                plan.leaving.append(maker)
+                continue
             stop = self._stop(taker, maker, plan, limit)
             if stop:
                 plan.stop = stop

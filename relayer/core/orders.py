@@ -184,6 +184,11 @@ class LiveOrder:
         return index_price <= self.trigger_price
 
     @property
+    def must_leave(self) -> bool:
+        """Whether the trigger of an order that rests holds no more: it matches nothing, and leaves the book soon."""
+        return self.trigger_price != 0 and not self.is_triggered(self.venue.index_price)
+
+    @property
     def awaited_price(self) -> tuple[bool, int]:
         """The index price that it waits for, and whether from below: an amend's arm price, else its trigger. Without
         either, one that is always reached.

@@ -20,9 +20,15 @@ from relayer.core.venue import Venue
 def place(state: State, item: Place) -> Ack:
     """Accepts or refuses an order; an accepted one is matched at once and what remains rests if it may."""
     order, venue = _unpack(state, int.from_bytes(item.terms), int.from_bytes(item.amounts))
-    repeated = _repeated(state, item, order)
-    if repeated is not None:
-        return _answer(repeated)
+    try:
+        return _answer(_repeated(state, item, order) or _accept(state, item, order, venue))
+    except RefusedError:
+        if item.replaces:
+            amending.use_up(state, item, order)
+        raise
+
+
+def _accept(state: State, item: Place, order: Order, venue: Venue) -> LiveOrder:
     rules.check_signer(order, state, item.signer)
     rules.check_revision(order, item)
     rules.check_form(order, venue.market, state.fees.of(order.account), item.client_id)
@@ -32,9 +38,10 @@ def place(state: State, item: Place) -> Ack:
     if item.replaces:
         amending.amend(state, live, item.expected_filled, enter)
     else:
+        rules.check_age(order, state)
         _place_new(state, live)
     live.first_answer = (live.status.value, live.filled, live.reason)
-    return _answer(live)
+    return live
 
 
 def _place_new(state: State, live: LiveOrder) -> None:
@@ -76,6 +83,8 @@ def enter(state: State, order: LiveOrder) -> None:
     for maker, lots in plan.withheld:
         order.withheld += lots
         _withhold(state, maker, lots)
+    for maker in plan.leaving:
+        conditional.leave(state, maker)
     if order.remaining == 0 and plan.stop != SELF_TRADE:
         state.close(order, Status.FILLED, "")
     elif plan.stop:

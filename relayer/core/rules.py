@@ -37,9 +37,14 @@ _ONE_SHOT_LIFE_S = 3_600
 """An order that found nobody costs its owner nothing, and memory until it expires."""
 
 
+def may_sign(order: Order, state: State, signer: str) -> bool:
+    """Whether the signer is the account, or a session key that was ever registered for it."""
+    return signer == order.account or (order.account, signer) in state.chain.head.keys
+
+
 def check_signer(order: Order, state: State, signer: str) -> None:
     """Whether the signer may sign for the account at all."""
-    if signer != order.account and (order.account, signer) not in state.chain.head.keys:
+    if not may_sign(order, state, signer):
         raise RefusedError(
             401,
             "bad_signature",
@@ -175,6 +180,22 @@ def check_times(order: Order, state: State) -> None:
             f"matching stops {window} s before the signed expiry, so that the fill can still settle: "
             f"sign an expiry after {time_s + window} s",
             "expiry",
+        )
+
+
+def check_age(order: Order, state: State) -> None:
+    """Whether a new order was signed just now; an amend has the signing time of the order that it amends. A refused
+    order is published in time with its signature, and whoever reads it there must not be able to send it again.
+    """
+    most = state.config.max_order_age_ms
+    age = state.signing_ms - order.generation
+    if most and age > most:
+        raise RefusedError(
+            400,
+            "signed_too_long_ago",
+            f"generation {order.generation} says that the order was signed {age // 1000} s ago, new orders must come "
+            f"within {most // 1000} s: sign again with a generation of about {state.signing_ms}",
+            "generation",
         )
 
 

@@ -228,7 +228,10 @@ def refit(state: State) -> None:
             if state.shadow.fits(entry):
                 break
             if order.status is Status.OPEN and not order.reduce_only and _opens(state, entry, order):
-                state.cancel(order, "insufficient_margin")
+                if order.must_leave:
+                    conditional.leave(state, order)
+                else:
+                    state.cancel(order, "insufficient_margin")
 
 
 def _fit_to_positions(state: State, entry: AccountEntry, oldest_first: Iterable[LiveOrder]) -> None:
@@ -238,7 +241,7 @@ def _fit_to_positions(state: State, entry: AccountEntry, oldest_first: Iterable[
     taken: dict[tuple[int, bool], int] = {}
     groups: dict[tuple[int, bool, str], int] = {}
     for order in oldest_first:
-        if not order.reduce_only:
+        if not order.reduce_only or order.must_leave:
             continue
         side = (order.venue.id, order.sell)
         # What others of its OCO group offer, this one offers in their stead.
@@ -265,7 +268,10 @@ def _cancel_beyond_band(state: State) -> None:
             while (best := side.best) is not None and not venue.in_band(best) and (best < venue.index_price) == sell:
                 stranded = next(iter(side)).first
                 assert stranded is not None
-                state.cancel(stranded, "price_band")
+                if stranded.must_leave:
+                    conditional.leave(state, stranded)
+                else:
+                    state.cancel(stranded, "price_band")
 
 
 def _cancel_off_tick(state: State) -> None:

@@ -148,6 +148,7 @@ FIELDS: dict[type, Fields] = {
     State: Fields(
         written=(
             "now_ms",
+            "signing_ms",
             "chain",
             "venues",
             "shadow",
@@ -155,6 +156,8 @@ FIELDS: dict[type, Fields] = {
             "accounts",
             "orders",
             "slots",
+            "early_amends",
+            "refused_amends",
             "nonces",
             "fills",
             "queue",
@@ -245,14 +248,14 @@ class _Section(NamedTuple):
 def _write_clock(state: State, _: _Links) -> object:
     recorder = state.recorder
     return (
-        (state.now_ms, recorder.input_seq, recorder.seq, recorder.trail),
+        (state.now_ms, state.signing_ms, recorder.input_seq, recorder.seq, recorder.trail),
         (state.placed, state.last_fill_id, state.last_batch, state.max_unsettled_fills),
     )
 
 
 def _read_clock(state: State, _: _Links, data: Row) -> None:
     recorder = state.recorder
-    (state.now_ms, recorder.input_seq, recorder.seq, recorder.trail), counters = data
+    (state.now_ms, state.signing_ms, recorder.input_seq, recorder.seq, recorder.trail), counters = data
     state.placed, state.last_fill_id, last_batch, state.max_unsettled_fills = counters
     state.last_batch = (last_batch[0], last_batch[1])
 
@@ -398,11 +401,15 @@ def _read_books(state: State, links: _Links, data: Row) -> None:
 def _write_slots(state: State, _: _Links) -> object:
     places: dict[str, int] = {}
     signers = [places.setdefault(signer, len(places)) for signer, _ in state.slots]
-    return list(places), signers, [slot for _, slot in state.slots], SLOTS.dump(list(state.slots.values()), {})
+    uses = SLOTS.dump(list(state.slots.values()), {})
+    refused = list(state.refused_amends.items())
+    return list(places), signers, [slot for _, slot in state.slots], uses, sorted(state.early_amends.items()), refused
 
 
 def _read_slots(state: State, _: _Links, data: Row) -> None:
-    names, signers, slots, uses = data
+    names, signers, slots, uses, early, refused = data
+    state.early_amends = {(signer, slot): (generation, revision) for (signer, slot), (generation, revision) in early}
+    state.refused_amends = dict(refused)
     state.slots = dict(zip(zip(map(names.__getitem__, signers), slots, strict=True), SLOTS.load(uses, {}), strict=True))
 
 

@@ -27,7 +27,9 @@ _HEADS_KEPT = 4_096
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class SlotUse:
-    """The newest order that was accepted for a slot of a signing key. Amends up to `revision` have ended."""
+    """The newest order that was accepted for a slot of a signing key. Amends up to `revision` have ended, or were
+    refused.
+    """
 
     __slots__ = ("generation", "order_id", "revision")
 
@@ -43,6 +45,7 @@ class State:
     def __init__(self, config: CoreConfig) -> None:
         self.config = config
         self.now_ms = 0
+        self.signing_ms = 0
         self.chain = Chain(config.markets, config.operator, (config.exchange, config.vault, config.oracle))
         self.venues: dict[int, Venue] = {market.id: Venue(market) for market in config.markets}
         self.fees = FeeSchedule((config.taker_fee_ppm, config.maker_fee_ppm), self.chain.head)
@@ -52,6 +55,8 @@ class State:
         self.accounts: dict[AccountKey, AccountEntry] = {}
         self.orders: dict[bytes, LiveOrder] = {}
         self.slots: dict[tuple[str, int], SlotUse] = {}
+        self.early_amends: dict[tuple[str, int], tuple[int, int]] = {}
+        self.refused_amends: dict[bytes, int] = {}
         self.nonces: dict[str, int] = {}
         self.fills: dict[int, MatchedFill] = {}
         self.queue = FillQueue()
@@ -97,9 +102,15 @@ class State:
         if order.client_id:
             order.account.client_ids[order.client_id] = order
         if not order.one_shot and not order.amend_waits:
-            use = self.slots.get((order.signer, order.slot))
+            name = (order.signer, order.slot)
+            use = self.slots.get(name)
             ended = use.revision if use is not None and use.generation == order.generation else -1
-            self.slots[order.signer, order.slot] = SlotUse(order.generation, order.id, ended)
+            early = self.early_amends.get(name)
+            if early is not None and early[0] <= order.generation:
+                del self.early_amends[name]
+                if early[0] == order.generation:
+                    ended = max(ended, early[1])
+            self.slots[name] = SlotUse(order.generation, order.id, ended)
 
     def rest(self, order: LiveOrder) -> None:
         """Puts what remains of an order into the book."""

@@ -69,6 +69,7 @@ class Waiting:
                 above, price = order.awaited_price
                 # The first price on the other side of the trigger.
                 _watch(self.leaving, order).add(order, not above, price - 1 if above else price + 1)
+                self.dirty[order.venue.id] = None
             case Stage.BACKLOG:
                 self.backlog[order.id] = order
             case _:

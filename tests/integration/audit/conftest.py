@@ -63,6 +63,8 @@ def play(exchange: World, relayer: RelayerProcess, receipts: Path) -> int:
                 post(relayer, exchange.signed(taker, "BUY", 40, price, time_in_force="FOK"))
                 fills += 1
             _settled(exchange, relayer, fills)
+        asked = relayer.http.post("/v4/withdrawals", json=exchange.withdrawal(maker, 25 * 10**6))
+        assert asked.status_code == 200, asked.text
         # What is open, refused and cancelled at the end.
         client.place_limit_order("BTC-USD", "SELL", "0.05", "25000")
         assert relayer.http.post("/v4/orders", json=exchange.signed(taker, "BUY", 10**9)).status_code == 422

@@ -32,7 +32,7 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def relayer(exchange: World) -> Iterator[RelayerProcess]:
-    with exchange.relayer(OURO_RELAYER_PUBLISH_DELAY_S="0") as process:
+    with exchange.relayer(OURO_RELAYER_PUBLISH_DELAY_S="0", OURO_RELAYER_MAX_ORDER_AGE_S="0") as process:
         play(exchange, process, process.state / "receipts")
         yield process
 
@@ -123,7 +123,7 @@ def test_segments_that_do_not_exist(relayer: RelayerProcess) -> None:
 
 def test_nothing_is_published_before_its_time(tmp_path: Path) -> None:
     with world(tmp_path) as fresh:
-        with fresh.relayer("late", OURO_RELAYER_PUBLISH_DELAY_S="3") as late:
+        with fresh.relayer("late", OURO_RELAYER_PUBLISH_DELAY_S="3", OURO_RELAYER_MAX_ORDER_AGE_S="0") as late:
             first = late.http.get("/v4/journal/segments").json()
             assert first["segments"] == []
             assert late.http.get("/v4/journal/segments/1").status_code == 404

@@ -24,7 +24,7 @@ from relayer.audit.node import Node
 from relayer.audit.replay import CORES, Cores
 from relayer.audit.source import DiskJournal
 from relayer.core import inputs
-from relayer.core.inputs import BatchBuilt, Cancel, CancelAll, ChainBlock, Place, Tick
+from relayer.core.inputs import BatchBuilt, Cancel, CancelAll, ChainBlock, Place, ReserveWithdrawal, Tick
 from relayer.journal.format import Identity
 from tests.integration.audit.conftest import Run
 from tests.integration.audit.forger import Forged
@@ -123,6 +123,22 @@ def test_a_cancel_that_is_invented(run: Run, true: Forged, tmp_path: Path) -> No
         report = audit(run, true.with_more(seq, cancel).write(tmp_path / str(len(made_up))))
         signed = [each for each in report.findings if each.check == "who signed it?"]
         assert [(each.first, each.last, each.kind) for each in signed] == [(seq + 1, seq + 1, "cancel")]
+
+
+def test_a_withdrawal_that_nobody_asked_for(run: Run, true: Forged, tmp_path: Path) -> None:
+    [seq] = true.numbers(ReserveWithdrawal)
+    item = true.get(seq, ReserveWithdrawal)
+    forged = (
+        true.with_more(seq, msgspec.structs.replace(item, nonce=item.nonce + 1)),  # a second one
+        true.with_item(seq, msgspec.structs.replace(item, amount=item.amount + 1)),
+        true.with_item(seq, msgspec.structs.replace(item, signature=b"")),
+        true.with_item(seq, msgspec.structs.replace(item, signer=OPERATOR.address, account=OPERATOR.address)),
+    )
+    for number, journal in enumerate(forged):
+        report = audit(run, journal.write(tmp_path / str(number)))
+        signed = [each for each in report.findings if each.check == "who signed it?"]
+        at = seq + (number == 0)
+        assert [(each.first, each.last, each.kind) for each in signed] == [(at, at, "reserve_withdrawal")]
 
 
 def test_a_cancel_of_all_that_is_invented(run: Run, true: Forged, tmp_path: Path) -> None:

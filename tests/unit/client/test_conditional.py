@@ -240,6 +240,16 @@ class TestParts:
         assert [len(call.body["orders"]) for call in calls] == [50, 50, 20]
         assert len(outcomes) == 120
 
+    def test_those_that_waited_too_long_for_their_turn_are_signed_again(self, session, run_flow):
+        late = 200, {"results": [{"status": 201, "body": OK}, refused("signed_too_long_ago", 400)]}
+        outcomes, [first, second] = run_flow(
+            composed.place_scaled(session, "BTC-USD", "BUY", "1", "19000", "20000", parts=2), [late, took("OPEN")]
+        )
+        old, [again] = first.body["orders"][1]["order"], second.body["orders"]
+        assert again["order"]["generation"] > old["generation"]
+        assert again["order"]["slot"] == old["slot"]
+        assert [outcome.status for outcome in outcomes] == ["UNTRIGGERED", "OPEN"]
+
     def test_only_those_with_a_taken_slot_are_signed_again(self, session, run_flow):
         first = 200, {"results": [{"status": 201, "body": OK}, refused("slot_taken", freeSlots=[9])]}
         outcomes, [_, again] = run_flow(

@@ -72,3 +72,27 @@ def test_secrets_do_not_show() -> None:
         operator_key="0xsecret", events_token="secret", operator_password="secret", receipt_key="secret"
     )
     assert "secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("age", "delay", "chain", "sentence"),
+    [
+        (180, 300, 1, ""),
+        (235, 300, 1, ""),
+        (236, 300, 1, "to 301 or more, or the age to 235"),
+        (180, 60, 1, "to 245 or more"),
+        (0, 300, 1, "to at most 235 s"),
+        (0, -1, 1, ""),
+        (10_000, -1, 1, ""),
+        (0, 0, 31_337, ""),
+        (180, 3, 31_337, "anybody could send it again"),
+    ],
+)
+def test_what_is_published_must_be_dead_by_then(age: int, delay: int, chain: int, sentence: str) -> None:
+    settings = RelayerSettings(relayer_max_order_age_s=age, relayer_publish_delay_s=delay)
+    deployment = Deployment.from_record({**DEPLOYMENT, "chainId": chain})
+    if not sentence:
+        assert RelayerConfig(settings, deployment).core().max_order_age_ms == age * 1000
+        return
+    with pytest.raises(ValueError, match=sentence):
+        RelayerConfig(settings, deployment)

@@ -127,6 +127,7 @@ class Venue:
         self.fork = 0
         self._nonce = 0
         self._slots: dict[str, int] = {}
+        self._refused: dict[tuple[str, int, int], int] = {}
         self.signed: dict[bytes, Signed] = {}
         self.tick(0)
         for terms in (BTC, ETH):
@@ -366,11 +367,13 @@ class Venue:
     def amend(
         self, order_id: str, *, client_id: str = "", expected_filled: int = -1, replaces: str = "", **changes: Any
     ) -> Ack:
-        """Signs the next revision of an order with what changes and sends it as its amend."""
+        """Signs the next revision of an order with what changes and sends it as its amend. Refused ones are used up."""
         signed = self.signed[bytes.fromhex(order_id[2:])]
         asked = {name: changes.pop(name) for name in ASKED if name in changes}
-        order = signed.order.but(**({"revision": signed.order.revision + 1} | changes))
-        return self.command(
+        name = (signed.signer, signed.order.slot, signed.order.generation)
+        newest = max(signed.order.revision, self._refused.get(name, 0))
+        order = signed.order.but(**({"revision": newest + 1} | changes))
+        ack = self.command(
             self.place_input(
                 order,
                 client_id,
@@ -380,6 +383,9 @@ class Venue:
                 **asked,
             )
         )
+        if not ack.ok:
+            self._refused[name] = max(self._refused.get(name, 0), order.revision)
+        return ack
 
     def place_input(self, order: Order, client_id: str = "", signer: str = "", **asked: Any) -> Place:
         """The input for an order; its signature words are never looked at by a core."""

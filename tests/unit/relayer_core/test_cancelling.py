@@ -111,6 +111,17 @@ def test_closed_orders_are_forgotten_after_a_while_and_stay_refused(venue: Venue
     venue.push(1, P)
     venue.mine()
     assert venue.core.order(bytes.fromhex(ack.order_id[2:])) is None
+    assert venue.place_order(order, "9").error_code == "signed_too_long_ago"
+
+
+def test_closed_orders_are_forgotten_and_stay_refused_whatever_their_age() -> None:
+    venue = Venue(max_order_age_ms=0)
+    venue.deposit("maker")
+    order = venue.order("maker", "SELL", 5, P, expiry=venue.now_ms // 1000 + 86_400)
+    venue.cancel("maker", venue.place_order(order, "9").order_id)
+    venue.tick(3_700_000)
+    venue.push(1, P)
+    venue.mine()
     assert venue.place_order(order, "9").error_code == "stale_generation"
 
 

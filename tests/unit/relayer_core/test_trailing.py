@@ -128,7 +128,7 @@ def test_the_slot_stays_with_the_live_one(venue: Venue) -> None:
 def test_what_cannot_be(venue: Venue) -> None:
     chain = trail(venue, revisions=2)
     known = venue.place_input(
-        venue.signed[raw(chain[2])].order.but(revision=3),
+        venue.signed[raw(chain[2])].order.but(revision=11),
         replaces=raw(chain[2]),
         arm_price=P + 5_000,
         expected_filled=0,
