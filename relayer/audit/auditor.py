@@ -267,6 +267,11 @@ class Auditor:
             unproven.append(f"records {report.proven_up_to + 1} to {last}: no anchor or receipt vouches for them yet")
         if replay.stopped:
             unproven.append(f"results and fills of {replay.stopped}")
+        elif replay.core is None:
+            first = report.first_seq
+            unproven.append(
+                f"results and fills of records from {first} on: no good snapshot is of a state in this journal"
+            )
         if self._hidden:
             unproven.append(f"{self._hidden} records are open conditional orders, of which only the hash is shown")
         if observed.reverted:
