@@ -1,4 +1,27 @@
 // SPDX-License-Identifier: AGPL-3.0-only
+import "./styles/tokens.css";
+import "./styles/base.css";
+import "./styles/controls.css";
+import "./styles/shell.css";
+import "./styles/trade.css";
+import "./styles/tables.css";
+import { effect } from "@preact/signals";
 import { render } from "preact";
+import { App } from "./ui/App";
+import { config, start } from "./state/venue";
+import { reconnect } from "./state/wallet";
+import { discover } from "./wallet/discovery";
 
-render(<main>Ouro</main>, document.getElementById("app")!);
+discover();
+void start();
+// Wallets announce themselves within a moment of the page's start; the exchange's chain must be known first.
+const stop = effect(() => {
+  if (!config.value) return;
+  queueMicrotask(() => stop());
+  setTimeout(() => void reconnect().catch(() => {}), 50);
+});
+render(<App />, document.getElementById("app")!);
+
+if ("serviceWorker" in navigator && import.meta.env.PROD) {
+  addEventListener("load", () => void navigator.serviceWorker.register("/sw.js").catch(() => {}));
+}

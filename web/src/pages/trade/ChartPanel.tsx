@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+import { effect, signal } from "@preact/signals";
+import { useEffect, useRef, useState } from "preact/hooks";
+import * as reads from "../../api/reads";
+import type { Candle } from "../../api/types";
+import { RESOLUTIONS, type Resolution, bar, bars, secondsOf } from "../../chart/bars";
+import { type Hover, type Indicator, PriceChart } from "../../chart/PriceChart";
+import { openOrders, positions } from "../../state/account";
+import { kept, settings, shownTheme } from "../../state/settings";
+import { market, stream } from "../../state/venue";
+import { pick } from "../../state/view";
+import { Empty } from "../../ui/bits";
+import { Segmented } from "../../ui/Choice";
+import { chartLines, chartMarks } from "./chartLines";
+import { DepthChart } from "./DepthChart";
+
+const INDICATORS: readonly (readonly [Indicator, string, string])[] = [
+  ["volume", "Vol", "Volume"],
+  ["ema", "EMA", "Exponential moving averages, 9 and 21"],
+  ["bb", "BB", "Bollinger bands, 20 and 2"],
+  ["rsi", "RSI", "Relative strength, 14"],
+  ["macd", "MACD", "12, 26, 9"],
+];
+
+const chosen = kept<{ resolution: Resolution; indicators: Indicator[] }>("ouro.chart", { resolution: "1MIN", indicators: ["volume", "ema"] });
+const hover = signal<Hover | null>(null);
+
+function Legend({ digits }: { digits: number }) {
+  const at = hover.value;
+  if (!at) return null;
+  const show = (value: number) => value.toFixed(digits);
+  const kind = at.change < 0 ? "down" : "up";
+  return (
+    <div class="chart-legend num" aria-hidden="true">
+      O <b class={kind}>{show(at.bar.open)}</b> H <b class={kind}>{show(at.bar.high)}</b> L <b class={kind}>{show(at.bar.low)}</b> C{" "}
+      <b class={kind}>{show(at.bar.close)}</b> <b class={kind}>{((at.change / at.bar.open) * 100).toFixed(2)}%</b> Vol {at.bar.volume.toFixed(3)}
+    </div>
+  );
+}
+
+function Candles({ resolution, indicators }: { resolution: Resolution; indicators: readonly Indicator[] }) {
+  const box = useRef<HTMLDivElement>(null);
+  const chart = useRef<PriceChart | null>(null);
+  const [state, setState] = useState<"loading" | "empty" | "error" | "ready">("loading");
+  const m = market.value;
+
+  useEffect(() => {
+    if (!box.current || !m) return;
+    const made = new PriceChart(box.current, m.tickDigits, (at) => (hover.value = at), (price) => pick(price.toFixed(m.tickDigits)));
+    chart.current = made;
+    made.show(indicators);
+    const stops = [
+      effect(() => made.setLines(chartLines(m, positions.value, openOrders.value))),
+      effect(() => {
+        shownTheme.value;
+        settings.value.palette;
+        made.paint();
+      }),
+    ];
+    return () => {
+      stops.forEach((stop) => stop());
+      made.destroy();
+      chart.current = null;
+      hover.value = null;
+    };
+  }, [m]);
+
+  useEffect(() => {
+    chart.current?.show(indicators);
+  }, [indicators.join()]);
+
+  useEffect(() => {
+    if (!m) return;
+    const made = chart.current!;
+    setState("loading");
+    let live = false;
+    let stopMarks = () => {};
+    const leave = stream.follow({
+      channel: "v4_candles",
+      id: `${m.ticker}/${resolution}`,
+      snapshot(contents: { candles: Candle[] }) {
+        void take(contents.candles);
+      },
+      update(candle: Candle) {
+        if (!live) return void take([candle]);
+        made.update(bar(candle));
+      },
+    });
+    async function take(first: Candle[]) {
+      // The snapshot of the stream is short; the rest of the screen is read once.
+      const more = first.length < 300 ? await reads.candles(m!.ticker, resolution).catch(() => first) : first;
+      if (chart.current !== made) return;
+      const shown = bars(more, resolution);
+      made.setBars(shown, !live);
+      if (shown.length) live = true;
+      setState(shown.length ? "ready" : "empty");
+      if (shown.length) performance.mark("chart-ready");
+      stopMarks();
+      stopMarks = chartMarks(m!, secondsOf(resolution), (marks) => chart.current === made && made.setMarks(marks));
+    }
+    return () => {
+      leave();
+      stopMarks();
+    };
+  }, [m, resolution]);
+
+  return (
+    <div class="chart-box">
+      <div class="chart-canvas" ref={box} role="region" aria-label={`Candles of ${m?.ticker ?? "the market"}; double-click takes a price into the ticket`} />
+      {m && <Legend digits={m.tickDigits} />}
+      {state === "loading" && <div class="chart-wait over skeleton" aria-hidden="true" />}
+      {state === "empty" && <div class="chart-wait over"><Empty icon="chart" text="No trades yet. The first one makes the first candle." /></div>}
+    </div>
+  );
+}
+
+export function ChartPanel() {
+  const [view, setView] = useState<"price" | "depth">("price");
+  const { resolution, indicators } = chosen.value;
+  const toggle = (one: Indicator) =>
+    (chosen.value = { resolution, indicators: indicators.includes(one) ? indicators.filter((other) => other !== one) : [...indicators, one] });
+  return (
+    <div class="chart-panel">
+      <div class="panel-head chart-tools">
+        <div class="intervals" role="radiogroup" aria-label="Interval">
+          {view === "price" && RESOLUTIONS.map(([key, text]) => (
+            <button type="button" key={key} role="radio" class="tool" aria-checked={key === resolution}
+              onClick={() => (chosen.value = { resolution: key, indicators })}>{text}</button>
+          ))}
+        </div>
+        <div class="intervals" role="group" aria-label="Indicators">
+          {view === "price" && INDICATORS.map(([key, text, title]) => (
+            <button type="button" key={key} class="tool" title={title} aria-pressed={indicators.includes(key)} onClick={() => toggle(key)}>{text}</button>
+          ))}
+        </div>
+        <span class="grow" />
+        <Segmented label="Chart" value={view} onValue={setView} options={[["price", "Price"], ["depth", "Depth"]]} class="compact" />
+      </div>
+      {view === "price" ? <Candles resolution={resolution} indicators={indicators} /> : <DepthChart />}
+    </div>
+  );
+}

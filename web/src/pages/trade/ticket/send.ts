@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+/** Signs and sends what the ticket means, and says what came of it. */
+
+import { signal } from "@preact/signals";
+import type { Outcome } from "../../../orders/submit";
+import { price as priceOf, usd } from "../../../money/format";
+import { baseOf, sizeText } from "../../../money/market";
+import { refresh } from "../../../state/account";
+import { reason } from "../../../state/events";
+import { notify } from "../../../state/notices";
+import { proof, prove } from "../../../state/proof";
+import { oneClick } from "../../../state/session-key";
+import { settings } from "../../../state/settings";
+import { dialog, ticketOpen } from "../../../state/view";
+import { wallet } from "../../../state/wallet";
+import type { Plan } from "./plan";
+import * as ticket from "./state";
+
+export const busy = signal<string | null>(null);
+export const refusal = signal<string | null>(null);
+
+export function ask(plan: Plan): void {
+  refusal.value = null;
+  if (!settings.value.confirmOrders) return void send(plan);
+  const first = plan.asks[0]!;
+  dialog.value = {
+    kind: "confirm",
+    title: `${plan.buy ? "Buy" : "Sell"} ${sizeText(plan.market, plan.lots)} ${baseOf(plan.market.ticker)}?`,
+    lines: [
+      ["Orders to sign", String(plan.asks.length)],
+      [first.timeInForce === "GTT" ? "Price" : "Worst price", priceOf(plan.market, first.price)],
+      ...(plan.preview ? ([["Value", usd(plan.preview.notional)], ["Fee, estimated", usd(plan.preview.fee, 4)]] as [string, string][]) : []),
+    ],
+    action: "Sign and send",
+    run: () => void send(plan),
+  };
+}
+
+async function send(plan: Plan): Promise<void> {
+  if (busy.value) return;
+  const silent = oneClick.value || wallet.value?.development;
+  busy.value = silent ? "Sending" : "Sign in your wallet";
+  try {
+    const { place } = await import("../../../orders/submit");
+    const outcomes = await place(plan.asks, (done, of) => {
+      if (!silent) busy.value = done === of ? "Sending" : of > 1 ? `Sign ${done + 1} of ${of} in your wallet` : "Sign in your wallet";
+    });
+    tell(plan, outcomes);
+    ticket.size.value = "";
+    ticketOpen.value = false;
+    refresh();
+    // Waiting orders are shown only to who proves to be the owner; without a prompt, that is done right away.
+    if (silent && !proof.value && outcomes.some((one) => one.placed?.status === "UNTRIGGERED")) await prove().catch(() => {});
+  } catch (error) {
+    refusal.value = (error as Error).message;
+    notify("order", "bad", "Order not placed", (error as Error).message);
+  } finally {
+    busy.value = null;
+  }
+}
+
+function tell(plan: Plan, outcomes: readonly Outcome[]): void {
+  const refused = outcomes.filter((one) => one.error);
+  const what = `${plan.buy ? "Buy" : "Sell"} ${sizeText(plan.market, plan.lots)} ${baseOf(plan.market.ticker)}`;
+  if (refused.length) {
+    notify("order", "bad", `${refused.length} of ${outcomes.length} orders refused`, refused[0]!.error!.message);
+    return;
+  }
+  const { placed } = outcomes[0]!;
+  const filled = BigInt(placed!.filled);
+  if (outcomes.length > 1) notify("order", "good", `${outcomes.length} orders placed`, what);
+  else if (placed!.status === "UNTRIGGERED") notify("order", "good", "Waiting for its trigger", what);
+  else if (filled > 0n) notify("order", "good", filled === plan.lots ? "Filled" : `Filled ${sizeText(plan.market, filled)}`, what);
+  else if (placed!.status === "OPEN" || placed!.status === "BEST_EFFORT_OPENED") notify("order", "good", "Order placed", what);
+  else notify("order", "bad", "Nothing filled", reason(placed!.reason) || "No order in the book at that price.");
+}

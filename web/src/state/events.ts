@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+/** Turns what the stream tells about the account into notices. */
+
+import type { Fill, Match, Order, Transfer } from "../api/types";
+import { signedUsd, usd } from "../money/format";
+import { baseOf, usdc } from "../money/market";
+import { notify } from "./notices";
+
+const WORDS: Record<string, string> = {
+  LIMIT: "Limit",
+  MARKET: "Market",
+  STOP_LIMIT: "Stop limit",
+  STOP_MARKET: "Stop",
+  TAKE_PROFIT: "Take-profit limit",
+  TAKE_PROFIT_MARKET: "Take-profit",
+  TRAILING_STOP: "Trailing stop",
+  TWAP_SUBORDER: "TWAP part",
+};
+
+export const kindOf = (order: Order): string =>
+  WORDS[order.type] ?? order.type;
+
+export const describe = (order: Pick<Order, "side" | "size" | "ticker">): string =>
+  `${order.side === "BUY" ? "Buy" : "Sell"} ${order.size} ${baseOf(order.ticker)}`;
+
+/** Reasons as people say them; anything else is shown as the exchange said it. */
+const REASONS: Record<string, string> = {
+  oco: "the other order of the pair was filled",
+  parent_ended: "its entry ended without a fill",
+  immediate_remainder: "nothing more to match at once",
+  insufficient_margin: "not enough margin",
+  price_band: "too far from the index price",
+  reduce_only_no_position: "no position to reduce",
+};
+
+export const reason = (code: string | null | undefined): string => (code ? (REASONS[code] ?? code.replaceAll("_", " ")) : "");
+
+/** Orders that this page ended itself need no notice. */
+const quiet = new Set<string>();
+
+export function expectEnd(ids: readonly string[]): void {
+  for (const id of ids) quiet.add(id);
+}
+
+export function tellOrders(orders: readonly Order[], before: ReadonlyMap<string, Order>): void {
+  for (const order of orders) {
+    const known = before.get(order.id);
+    if (order.status === "CANCELED" && known && !quiet.has(order.id)) {
+      notify("order", "plain", `${kindOf(order)} cancelled`, [describe(order), reason(order.removalReason)].filter(Boolean).join(": "));
+    } else if (known?.status === "UNTRIGGERED" && order.status === "OPEN") {
+      notify("order", "plain", `${kindOf(order)} triggered`, describe(order));
+    }
+    if (order.status === "CANCELED" || order.status === "FILLED") quiet.delete(order.id);
+  }
+}
+
+const told = new Set<string>();
+
+export function tellMatches(matches: readonly Match[], whose: string): void {
+  for (const match of matches) {
+    if (match.status === "rejected") {
+      notify("fill", "bad", "A match was undone", `${match.size} ${baseOf(match.ticker)} at ${match.price}: ${match.reason || "the chain refused it"}`);
+    } else if (match.status === "matched" && !told.has(match.id)) {
+      told.add(match.id);
+      const bought = (match.takerSide === "BUY") === (match.taker.toLowerCase() === whose.toLowerCase());
+      notify("fill", "good", `${bought ? "Bought" : "Sold"} ${match.size} ${baseOf(match.ticker)}`, `at ${match.price}, settling on chain`);
+    }
+  }
+}
+
+export function tellFills(fills: readonly Fill[]): void {
+  for (const fill of fills) {
+    if (fill.type === "LIQUIDATED" || fill.type === "DELEVERAGED") {
+      const loss = fill.realizedPnl ? ` Result ${signedUsd(usdc(fill.realizedPnl))}.` : "";
+      const what = fill.type === "LIQUIDATED" ? "Liquidated" : "Deleveraged";
+      notify("liquidation", "bad", `${what}: ${fill.size} ${baseOf(fill.market)}`, `at ${fill.price}.${loss}`);
+    }
+  }
+}
+
+export function tellTransfer(transfer: Transfer): void {
+  const out = transfer.type === "WITHDRAWAL" || transfer.type === "TRANSFER_OUT";
+  notify("transfer", "good", out ? "Withdrawal paid" : "Deposit credited", usd(usdc(transfer.size)));
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+/** The owner's proof: a signature that lets this browser read orders that wait, for a day. Kept for this tab only. */
+
+import { effect, signal } from "@preact/signals";
+import { config } from "./venue";
+import { address } from "./wallet";
+
+const PLACE = "ouro.read-proof";
+const LIFETIME_S = 86_000;
+
+export const proof = signal<string | undefined>(undefined);
+
+interface Saved {
+  account: string;
+  exchange: string;
+  expiry: number;
+  proof: string;
+}
+
+effect(() => {
+  const account = address.value;
+  const exchange = config.value?.domain.verifyingContract;
+  const saved = JSON.parse(sessionStorage.getItem(PLACE) ?? "null") as Saved | null;
+  const good =
+    saved && saved.account === account && saved.exchange === exchange && saved.expiry > Date.now() / 1000 + 60;
+  proof.value = good ? saved.proof : undefined;
+});
+
+/** Signs the proof: with a session key in silence, else by the wallet. */
+export async function prove(): Promise<void> {
+  const account = address.value;
+  const exchange = config.value?.domain.verifyingContract;
+  if (!account || !exchange) return;
+  const { sign } = await import("./signer");
+  const expiry = Math.floor(Date.now() / 1000) + LIFETIME_S;
+  const { signature } = await sign("ReadAccount", { account, expiry });
+  const made = `${expiry}:${signature}`;
+  sessionStorage.setItem(PLACE, JSON.stringify({ account, exchange, expiry, proof: made } satisfies Saved));
+  proof.value = made;
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+/** Which dialog is open, and what other parts of the page ask of the ticket. */
+
+import { signal } from "@preact/signals";
+
+export type Dialog =
+  | { kind: "connect" }
+  | { kind: "deposit" }
+  | { kind: "withdraw" }
+  | { kind: "palette" }
+  | { kind: "closePosition"; market: string }
+  | { kind: "exits"; market: string }
+  | { kind: "confirm"; title: string; lines: [string, string][]; action: string; run: () => void };
+
+export const dialog = signal<Dialog | null>(null);
+
+/** A price that was clicked in the book or on the chart; `nonce` makes the same price count twice. */
+export const pickedPrice = signal<{ text: string; nonce: number } | null>(null);
+/** The side that a key or the phone's bar asks for. */
+export const askedSide = signal<{ buy: boolean; nonce: number } | null>(null);
+export const ticketOpen = signal(false);
+
+let nonce = 0;
+
+export function pick(text: string): void {
+  pickedPrice.value = { text, nonce: ++nonce };
+}
+
+export function askSide(buy: boolean): void {
+  askedSide.value = { buy, nonce: ++nonce };
+  ticketOpen.value = true;
+}

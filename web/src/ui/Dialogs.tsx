@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+import { dialog } from "../state/view";
+import { Confirm } from "./Confirm";
+import { lazily } from "./lazy";
+
+const Connect = lazily(() => import("./dialogs/Connect").then((module) => module.Connect));
+const Deposit = lazily(() => import("./dialogs/Deposit").then((module) => module.Deposit));
+const Withdraw = lazily(() => import("./dialogs/Withdraw").then((module) => module.Withdraw));
+const Palette = lazily(() => import("./dialogs/Palette").then((module) => module.Palette));
+const ClosePosition = lazily(() => import("./dialogs/ClosePosition").then((module) => module.ClosePosition));
+const ExitOrders = lazily(() => import("./dialogs/ExitOrders").then((module) => module.ExitOrders));
+
+export function Dialogs() {
+  const open = dialog.value;
+  switch (open?.kind) {
+    case "connect":
+      return <Connect />;
+    case "deposit":
+      return <Deposit />;
+    case "withdraw":
+      return <Withdraw />;
+    case "palette":
+      return <Palette />;
+    case "closePosition":
+      return <ClosePosition key={open.market} market={open.market} />;
+    case "exits":
+      return <ExitOrders key={open.market} market={open.market} />;
+    case "confirm":
+      return <Confirm {...open} />;
+    default:
+      return null;
+  }
+}
