@@ -10,6 +10,7 @@ SAMPLE ?= 800
 SEED ?= 1
 DEATHS ?= 1000
 KILLS ?= 20
+REORGS ?= 500
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$(PATH):$(CURDIR)/.tools/uv/bin
 export PORT ANVIL_PORT
@@ -18,7 +19,7 @@ VYPER := $(filter-out contracts/Exchange.vy contracts/ExchangeDesk.vy contracts/
 BIOME := .tools/biome/node_modules/.bin/biome
 COMPILE := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header $(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup web up demo test check format compiled bench fuzz chaos crash coverage mutation lock clean distclean
+.PHONY: help setup web up demo test check format compiled bench fuzz chaos crash reorgs coverage mutation lock clean distclean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -75,6 +76,9 @@ chaos: setup ## 10,000 fills (FILLS=) through a lying node, reorganisations and 
 
 crash: setup ## DEATHS=1000 deaths of the relayer on a disk that forgets, KILLS=20 of real processes
 	@exec python -m tests.crash --deaths $(DEATHS) --kills $(KILLS) --seed $(SEED) $(ARGS)
+
+reorgs: setup ## REORGS=500 random reorganisations under indexes on SQLite and PostgreSQL; SEED=1
+	@exec python -m tests.reorgs --reorgs $(REORGS) --seed $(SEED) $(ARGS)
 
 coverage: setup ## which contract lines the tests execute; fails below the threshold
 	@exec python -m tests.coverage $(ARGS)

@@ -11,6 +11,7 @@ from indexer.chain.follower import Follower
 from indexer.chain.rpc import Node
 from indexer.chain.source import BlockSource
 from indexer.service import addresses_of, chain_store
+from indexer.store import dump
 from indexer.store.chain_store import Position, Reversal
 from indexer.store.engine import open_engine
 from indexer.store.query import rows
@@ -52,6 +53,11 @@ class Index:
         """Follow until there is nothing left to do."""
         while self.follower.step():
             pass
+
+    def dump(self) -> str:
+        """Every chain table as text."""
+        with self.engine.begin() as connection:
+            return "".join(dump.lines(connection))
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
         """Every chain table, in the order of its key."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
@@ -25,6 +26,17 @@ PRICE = {1: 2_300_000, 2: 1_600_000}
 IDS = {BTC.ticker: BTC.id, ETH.ticker: ETH.id}
 
 
+@dataclass(frozen=True)
+class Mark:
+    """A moment of a chain: its height and what the venue knew then."""
+
+    block: int
+    snapshot: str
+    head: bytes
+    batches: int
+    prices: dict[int, int]
+
+
 class ChainVenue:
     """A deployed exchange. Traders start with 100,000 USDC."""
 
@@ -42,6 +54,16 @@ class ChainVenue:
         for key in TRADERS:
             if funds:
                 self.system.fund(key.address, funds)
+
+    def mark(self) -> Mark:
+        """Where the chain stands, to come back to once."""
+        kept = (self.system.head, self.system.batches, dict(self.prices))
+        return Mark(self.block, self.rpc.request("evm_snapshot"), *kept)
+
+    def back(self, to: Mark) -> None:
+        """Take back every block since. Marks made later are gone too."""
+        assert self.rpc.request("evm_revert", to.snapshot)
+        self.system.head, self.system.batches, self.prices = to.head, to.batches, dict(to.prices)
 
     def record(self) -> dict[str, Any]:
         """The deployment record."""
