@@ -6,6 +6,7 @@ import json
 import tempfile
 from pathlib import Path
 
+from indexer import logs
 from tests.reorgs.campaign import run
 from tests.support.build import ROOT
 from tests.support.databases import PostgresDatabases, SqliteFiles
@@ -20,6 +21,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, default=RESULTS, help="where the report goes")
     asked = parser.parse_args()
+    logs.configure("error")
     with tempfile.TemporaryDirectory(prefix="ouro-reorgs-") as folder, postgres() as server:
         kinds = [SqliteFiles(Path(folder)), PostgresDatabases(server)]
         report = run(kinds, reorgs=asked.reorgs, seed=asked.seed, say=lambda line: print(line, flush=True))

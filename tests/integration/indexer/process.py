@@ -21,9 +21,9 @@ Json = dict[str, Any]
 
 
 class IndexerProcess:
-    """`python -m indexer run` with a state folder of its own."""
+    """`python -m indexer run` with a state folder of its own; `settings` are more of its environment."""
 
-    def __init__(self, rpc_url: str, relayer_url: str, deployment: Path, state: Path) -> None:
+    def __init__(self, rpc_url: str, relayer_url: str, deployment: Path, state: Path, **settings: str) -> None:
         self._state = state
         state.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
@@ -35,12 +35,18 @@ class IndexerProcess:
             "OURO_DEPLOYMENT_PATH": str(deployment),
             "OURO_STATE_DIR": str(state),
             "OURO_INDEXER_PORT": str(self.port),
+            **settings,
         }
         self._process: subprocess.Popen[bytes] | None = None
         self.http = httpx.Client(base_url=self.url, timeout=30)
 
     def start(self, path: str = "/ready") -> None:
         """Start it and wait until `path` answers with 200."""
+        self.launch()
+        eventually(lambda: self._answers(path), 60, f"{path} of the indexer")
+
+    def launch(self) -> None:
+        """Start it."""
         with (self._state / "indexer.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "indexer", "run"],
@@ -49,7 +55,6 @@ class IndexerProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        eventually(lambda: self._answers(path), 30, f"{path} of the indexer")
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End it, and return its exit status."""
