@@ -62,6 +62,28 @@ def rebuild(
     typer.echo(f"rebuilt up to block {height}")
 
 
+@app.command()
+def reconcile(
+    rpc_url: RpcUrl = None,
+    database_url: DatabaseUrl = None,
+    deployment: DeploymentPath = None,
+) -> None:
+    """Compare balances, positions, open interest and funds with the contracts' storage at the block of the tables.
+
+    Exit status 0: all equal; 1: differences, one line each; 2: nothing could be compared. The indexer may be running.
+    """
+    settings = _settings(rpc_url, None, database_url, deployment)
+    logs.configure(settings.log_level)
+    try:
+        result = service.reconcile(_options(settings))
+    except OuroError as error:
+        _fail(error, 2)
+    for difference in result.differences:
+        typer.echo(str(difference))
+    typer.echo(f"{len(result.differences)} of {result.compared} values differ at block {result.block}")
+    raise typer.Exit(1 if result.differences else 0)
+
+
 def _settings(
     rpc_url: str | None, relayer_url: str | None, database_url: str | None, deployment: Path | None, **more: Any
 ) -> Settings:
@@ -92,6 +114,6 @@ def _options(settings: Settings) -> service.Options:
     )
 
 
-def _fail(error: OuroError) -> NoReturn:
+def _fail(error: OuroError, status: int = 1) -> NoReturn:
     Console(stderr=True).print(str(error), style="red", markup=False, highlight=False)
-    raise typer.Exit(1)
+    raise typer.Exit(status)

@@ -30,6 +30,8 @@ from indexer.orders.consumer import RelayerFollower
 from indexer.orders.records import BookRecord, FillRecord, OrderRecord
 from indexer.progress import Progress
 from indexer.reads.catalog import Listing, catalog
+from indexer.reconcile import Result
+from indexer.reconcile import reconcile as compare
 from indexer.store import schema
 from indexer.store.chain_store import ChainStore, Position, Reversal
 from indexer.store.engine import open_engine
@@ -323,6 +325,19 @@ def rebuild(options: Options) -> int:
         while follower.step():
             pass
         return follower.position.number
+    finally:
+        node.close()
+        engine.dispose()
+
+
+def reconcile(options: Options) -> Result:
+    """Compare the tables with the contracts' storage. Raises `ReconcileError`, `NodeError` or `DeploymentError`."""
+    deployment = Deployment.load(options.deployment_path)
+    engine = open_engine(options.database_url, writes=False)
+    node = Node(options.rpc_url)
+    try:
+        migrate(engine)
+        return compare(engine, node, deployment)
     finally:
         node.close()
         engine.dispose()

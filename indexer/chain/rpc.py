@@ -82,6 +82,11 @@ class Node:
         """Raw logs of exactly one block. Raises `NodeError` when it is not on the chain (any more)."""
         return list(self._call("eth_getLogs", {"address": list(addresses), "blockHash": block_hash}))
 
+    def calls(self, to: str, datas: Sequence[bytes], block: int) -> list[bytes]:
+        """What a contract answers to each call at the end of a block. Raises `NodeError` when one fails."""
+        answers = self._calls([("eth_call", ({"to": to, "data": "0x" + data.hex()}, hex(block))) for data in datas])
+        return [bytes.fromhex(answer[2:]) for answer in answers]
+
     def _call(self, method: str, *parameters: Any) -> Any:
         return self._calls([(method, parameters)])[0]
 
