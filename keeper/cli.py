@@ -20,10 +20,9 @@ from keeper.liquidator import Liquidator, Settings
 from keeper.metrics import Metrics
 from keeper.ports import ChainError, SystemClock
 from keeper.rpc_chain import RpcChain
-from ouro.chain import Chain as Wallet
-from ouro.chain import TransactionError
+from ouro.client import OuroClient
 from ouro.client.config import ClientConfig
-from ouro.client.errors import UnreachableError
+from ouro.client.errors import TransactionError, UnreachableError
 from ouro.deployment import Deployment, DeploymentError
 from ouro.settings import Settings as ServiceSettings
 from ouro.units import from_micro, plain, usdc
@@ -71,14 +70,14 @@ class _Keeper:
     def top_up(self, target: str) -> None:
         """Deposit test USDC from the local faucet until the subaccount's cash reaches `target` USDC."""
         config = ClientConfig.from_record(json.loads(self.path.read_text()))
-        wallet = Wallet(config, self.account, rpc_url=self.rpc_url)
-        held = wallet.exchange.functions.cash(self.account.address, self.subaccount).call()
-        missing = usdc(Decimal(target)) - int(held)
-        if missing > 0:
-            amount = from_micro(missing)
-            wallet.faucet(amount)
-            wallet.deposit(amount, subaccount=self.subaccount)
-            log.info("deposited %s USDC of test money", plain(amount))
+        with OuroClient(signer=self.account, config=config, rpc_url=self.rpc_url) as client:
+            held = client.chain.call("Exchange", "cash", self.account.address, self.subaccount)
+            missing = usdc(Decimal(target)) - int(held)
+            if missing > 0:
+                amount = from_micro(missing)
+                client.chain.faucet(amount)
+                client.chain.deposit(amount, subaccount=self.subaccount)
+                log.info("deposited %s USDC of test money", plain(amount))
 
 
 def _account(config: ServiceSettings) -> LocalAccount:

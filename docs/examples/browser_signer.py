@@ -21,9 +21,9 @@ from ouro.orders import Order
 
 def main() -> None:
     wallet = Account.create()
-    with OuroClient(account=wallet) as client:
+    with OuroClient(signer=wallet) as client:
         config = client.config()
-        prepared = client.build_limit_order("BTC-USD", "SELL", "0.002", "30000")
+        prepared = client.orders.build_limit_order("BTC-USD", "SELL", "0.002", "30000")
         typed = eip712.typed_data(config.order_domain(), "Order", prepared.order.message())
         text = json.dumps(typed, indent=2)
         print(text)
@@ -31,7 +31,7 @@ def main() -> None:
         seen_by_wallet = json.loads(text)
         signature = "0x" + wallet.sign_typed_data(full_message=seen_by_wallet).signature.hex()
         order = Order.from_message(seen_by_wallet["message"])
-        verdict = client.verify_order(SignedOrder(order, signature, prepared.id, prepared.client_id))
+        verdict = client.orders.verify(SignedOrder(order, signature, prepared.id, prepared.client_id))
         print(f"valid: {verdict.valid}, recovered {verdict.recovered}, digest {verdict.digest}")
 
 

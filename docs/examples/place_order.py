@@ -11,30 +11,28 @@ from decimal import Decimal
 
 from eth_account import Account
 
-from ouro.chain import Chain
 from ouro.client import NotFoundError, OuroClient
 
 
 def main() -> None:
     account = Account.create()
-    with OuroClient(account=account) as client:
-        chain = Chain(client.config(), account)
-        chain.faucet("10000")
-        deposited = chain.deposit("5000")
+    with OuroClient(signer=account) as client:
+        client.chain.faucet("10000")
+        deposited = client.chain.deposit("5000")
         print(f"{account.address} deposited 5000 USDC in block {deposited.block_number}")
         wait_for_deposit(client)
 
-        market = client.market("BTC-USD")
+        market = client.markets.get("BTC-USD")
         assert market.oracle_price is not None
         price = (market.oracle_price * Decimal("0.95")).quantize(market.tick_size)
-        signed = client.build_limit_order("BTC-USD", "BUY", "0.01", price, post_only=True)
+        signed = client.orders.build_limit_order("BTC-USD", "BUY", "0.01", price, post_only=True)
         print(f"order {signed.id} is signed; nothing is sent yet")
 
-        placed = client.submit(signed)
+        placed = client.orders.submit(signed)
         print(f"status {placed.status}, record {placed.seq}")
-        print(f"the exchange shows it as {client.order(placed.id, at_seq=placed.seq).status}")
+        print(f"the exchange shows it as {client.orders.get(placed.id, at_seq=placed.seq).status}")
 
-        client.cancel(placed.id)
+        client.orders.cancel(placed.id)
         print("cancelled")
 
 
@@ -43,7 +41,7 @@ def wait_for_deposit(client: OuroClient, seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
-            if client.subaccount().free_collateral > 0:
+            if client.account.subaccount().free_collateral > 0:
                 return
         except NotFoundError:
             pass

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,10 +11,10 @@ from ouro.cli.options import Subaccount
 from ouro.cli.orders import Address
 from ouro.cli.output import View
 from ouro.cli.run import Cli, RpcUrl, UsageError, command
-from ouro.units import from_micro, plain
+from ouro.units import plain
 
 if TYPE_CHECKING:
-    from ouro.chain import Sent
+    from ouro.client import Sent
 
 SEEN_WITHIN_S = 15.0
 
@@ -68,21 +67,20 @@ def register(app: typer.Typer) -> None:
         assert amount is not None
         if delayed:
             request = cli.chain(rpc_url).request_withdrawal(amount, subaccount=subaccount, to=recipient)
-            amount = plain(from_micro(request.amount))
+            amount = plain(request.amount)
             return View(
                 {"id": request.id, "amount": amount, "to": request.to, "readyAt": request.ready_at},
                 pairs={"id": request.id, "amount": amount, "ready at": request.ready_at},
                 note=f"Pay it out after that time: ouro withdraw --execute {request.id}",
             )
-        signed = cli.trader.sign_withdrawal(amount, to=recipient, subaccount=subaccount)
-        cosignature = cli.trader.request_cosignature(signed).cosignature
-        sent = cli.chain(rpc_url).withdraw_signed(signed, cosignature)
-        return _transaction(sent, f"Withdrew {amount} USDC to {signed.to}.{_await_block(cli, sent)}")
+        sent = cli.chain(rpc_url).withdraw(amount, to=recipient, subaccount=subaccount)
+        paid_to = recipient or cli.account.address
+        return _transaction(sent, f"Withdrew {amount} USDC to {paid_to}.{_await_block(cli, sent)}")
 
     @command(app, "balance")
     def balance(cli: Cli, address: Address = None, subaccount: Subaccount = 0) -> View:
         """Show equity, free collateral and collateral of a subaccount."""
-        found = cli.reader.subaccount(subaccount, address=cli.address(address))
+        found = cli.reader.account.subaccount(subaccount, address=cli.address(address))
         collateral = {asset.symbol: asset.size for asset in found.asset_positions.values()}
         return View(
             found,
@@ -105,7 +103,7 @@ def register(app: typer.Typer) -> None:
     ) -> View:
         """List open positions."""
         status = None if closed else "OPEN"
-        found = cli.reader.positions(address=cli.address(address), subaccount=subaccount, status=status)
+        found = cli.reader.account.positions(address=cli.address(address), subaccount=subaccount, status=status)
         return View(
             found,
             columns=("market", "status", "side", "size", "entry price", "unrealized", "realized", "funding"),
@@ -131,24 +129,19 @@ def register(app: typer.Typer) -> None:
 
         Also gives the wallet coin for gas.
         """
-        chain = cli.chain(rpc_url)
-        sent = chain.faucet(amount)
-        return _transaction(sent, f"Minted {amount} test USDC to {chain.account.address}.")
+        sent = cli.chain(rpc_url).faucet(amount)
+        return _transaction(sent, f"Minted {amount} test USDC to {cli.account.address}.")
 
 
 def _await_block(cli: Cli, sent: Sent) -> str:
     """Wait until the exchange shows the block, so that the next command builds on it; a remark when it does not."""
     from ouro.client import ClientError
 
-    deadline = time.monotonic() + SEEN_WITHIN_S
-    while time.monotonic() < deadline:
-        try:
-            if cli.reader.height().height >= sent.block_number:
-                return ""
-        except ClientError:
-            break  # the money has moved; only the wait is over
-        time.sleep(0.2)
-    return " The exchange does not show it yet."
+    try:
+        cli.reader.chain.wait_until_seen(sent, timeout_seconds=SEEN_WITHIN_S)
+    except ClientError:
+        return " The exchange does not show it yet."  # the money has moved; only the wait is over
+    return ""
 
 
 def _transaction(sent: Sent, note: str) -> View:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ouro.cli.market_data import Market
-from ouro.cli.options import ClientId, Expires, MaxFee, Oco, ReduceOnly, Side, Size, Subaccount
+from ouro.cli.options import ClientId, Expires, MaxFee, Oco, ReduceOnly, Side, Size, Subaccount, order_options
 from ouro.cli.output import View, short
 from ouro.cli.run import Cli, UsageError, command
 
 if TYPE_CHECKING:
-    from ouro.client.batches import Outcome
+    from ouro.client import Outcome
     from ouro.client.models import PlacedOrder
 
 TriggerPrice = Annotated[str, typer.Argument(help="Index price, in USDC, at which it becomes live.", metavar="TRIGGER")]
@@ -47,18 +47,18 @@ def register(order_app: typer.Typer) -> None:
         subaccount: Subaccount = 0,
     ) -> View:
         """Place a stop: a sell goes live at or below the trigger, a buy at or above."""
-        common: dict[str, Any] = {
-            "reduce_only": reduce_only,
-            "oco": oco,
-            "subaccount": subaccount,
-            "expires_in_seconds": expires,
-            "client_id": client_id,
-            "max_fee_ppm": max_fee_ppm,
-        }
+        options = order_options(
+            reduce_only=reduce_only,
+            oco=oco,
+            subaccount=subaccount,
+            expires_in_seconds=expires,
+            client_id=client_id,
+            max_fee_ppm=max_fee_ppm,
+        )
         if price is None:
-            placed = cli.trader.place_stop_market(market, side.value, size, trigger, slippage, **common)
+            placed = cli.trader.orders.place_stop_market(market, side.value, size, trigger, slippage, **options)
         else:
-            placed = cli.trader.place_stop_limit(market, side.value, size, trigger, price, **common)
+            placed = cli.trader.orders.place_stop_limit(market, side.value, size, trigger, price, **options)
         return view_of(placed)
 
     @command(order_app, "take-profit")
@@ -78,18 +78,18 @@ def register(order_app: typer.Typer) -> None:
         subaccount: Subaccount = 0,
     ) -> View:
         """Place a take-profit: a sell goes live at or above the trigger, a buy at or below."""
-        common: dict[str, Any] = {
-            "reduce_only": reduce_only,
-            "oco": oco,
-            "subaccount": subaccount,
-            "expires_in_seconds": expires,
-            "client_id": client_id,
-            "max_fee_ppm": max_fee_ppm,
-        }
+        options = order_options(
+            reduce_only=reduce_only,
+            oco=oco,
+            subaccount=subaccount,
+            expires_in_seconds=expires,
+            client_id=client_id,
+            max_fee_ppm=max_fee_ppm,
+        )
         if price is None:
-            placed = cli.trader.place_take_profit_market(market, side.value, size, trigger, slippage, **common)
+            placed = cli.trader.orders.place_take_profit_market(market, side.value, size, trigger, slippage, **options)
         else:
-            placed = cli.trader.place_take_profit_limit(market, side.value, size, trigger, price, **common)
+            placed = cli.trader.orders.place_take_profit_limit(market, side.value, size, trigger, price, **options)
         return view_of(placed)
 
     @command(order_app, "bracket")
@@ -119,7 +119,7 @@ def register(order_app: typer.Typer) -> None:
         """Place an entry with a take-profit and a stop that close what it fills."""
         if not take_profit or not stop_loss:
             raise UsageError("a bracket needs --take-profit and --stop-loss")
-        done = cli.trader.place_bracket(
+        done = cli.trader.orders.place_bracket(
             market,
             side.value,
             size,
@@ -128,9 +128,7 @@ def register(order_app: typer.Typer) -> None:
             stop_loss=stop_loss,
             max_slippage=slippage,
             exit_slippage=exit_slippage,
-            subaccount=subaccount,
-            expires_in_seconds=expires,
-            max_fee_ppm=max_fee_ppm,
+            **order_options(subaccount=subaccount, expires_in_seconds=expires, max_fee_ppm=max_fee_ppm),
         )
         outcomes = {"entry": done.entry, "take-profit": done.take_profit, "stop-loss": done.stop_loss}
         data = {"entry": done.entry, "takeProfit": plain(done.take_profit), "stopLoss": plain(done.stop_loss)}
@@ -154,7 +152,7 @@ def register(order_app: typer.Typer) -> None:
         subaccount: Subaccount = 0,
     ) -> View:
         """Place a trailing stop (reduce-only): it follows the index price in steps signed in advance."""
-        done = cli.trader.place_trailing_stop(
+        done = cli.trader.orders.place_trailing_stop(
             market,
             side.value,
             size,
@@ -162,10 +160,9 @@ def register(order_app: typer.Typer) -> None:
             step=step,
             revisions=revisions,
             max_slippage=slippage,
-            subaccount=subaccount,
-            expires_in_seconds=expires,
-            client_id=client_id,
-            max_fee_ppm=max_fee_ppm,
+            **order_options(
+                subaccount=subaccount, expires_in_seconds=expires, client_id=client_id, max_fee_ppm=max_fee_ppm
+            ),
         )
         outcomes: dict[str, Outcome] = {"stop": done.stop}
         outcomes |= {f"move {number}": each for number, each in enumerate(done.revisions, 1)}
@@ -200,7 +197,7 @@ def register(order_app: typer.Typer) -> None:
         subaccount: Subaccount = 0,
     ) -> View:
         """Trade in nearly equal parts over some time."""
-        outcomes = cli.trader.place_twap(
+        outcomes = cli.trader.orders.place_twap(
             market,
             side.value,
             size,
@@ -230,7 +227,7 @@ def register(order_app: typer.Typer) -> None:
         subaccount: Subaccount = 0,
     ) -> View:
         """Place limit orders evenly between two prices."""
-        outcomes = cli.trader.place_scaled(
+        outcomes = cli.trader.orders.place_scaled(
             market,
             side.value,
             size,
@@ -238,10 +235,9 @@ def register(order_app: typer.Typer) -> None:
             last_price,
             parts=parts,
             post_only=post_only,
-            reduce_only=reduce_only,
-            subaccount=subaccount,
-            expires_in_seconds=expires,
-            max_fee_ppm=max_fee_ppm,
+            **order_options(
+                reduce_only=reduce_only, subaccount=subaccount, expires_in_seconds=expires, max_fee_ppm=max_fee_ppm
+            ),
         )
         return _several(outcomes)
 
@@ -267,7 +263,7 @@ def plain(outcome: Outcome) -> Any:
     from ouro.client import RefusedError
 
     if isinstance(outcome, RefusedError):
-        return {"errors": outcome.errors, "errorCode": outcome.error_code}
+        return {"errors": outcome.errors, "errorCode": outcome.code}
     return outcome
 
 
@@ -284,7 +280,7 @@ def _table(outcomes: Mapping[str, Outcome], triggers: Sequence[Decimal] = ()) ->
     for place, (name, each) in enumerate(outcomes.items()):
         trigger = (triggers[place],) if triggers else ()
         if isinstance(each, RefusedError):
-            rows.append((name, *trigger, "REFUSED", None, each.error_code, ""))
+            rows.append((name, *trigger, "REFUSED", None, each.code, ""))
         else:
             rows.append((name, *trigger, each.status, each.filled, each.reason, short(each.id)))
     trigger_column = ("trigger",) if triggers else ()

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
     @command(app, "markets")
     def markets(cli: Cli) -> View:
         """List the markets with their index prices."""
-        found = cli.reader.markets()
+        found = cli.reader.markets.list()
         return View(
             found,
             columns=("market", "status", "index price", "tick", "lot", "open interest", "volume 24h", "funding 1h"),
@@ -46,7 +46,7 @@ def register(app: typer.Typer) -> None:
         depth: Annotated[int, typer.Option("--depth", min=1, max=100, help="Levels a side.")] = 10,
     ) -> View:
         """Show the order book of a market, best prices in the middle."""
-        levels = cli.reader.book(market)
+        levels = cli.reader.markets.book(market)
         asks, bids = levels.asks[:depth], levels.bids[:depth]
         rows = [("ask", level.price, level.size) for level in reversed(asks)]
         rows += [("bid", level.price, level.size) for level in bids]

@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+
+if TYPE_CHECKING:
+    from ouro.client import OrderOptions
 
 
 class SideChoice(StrEnum):
@@ -28,3 +31,8 @@ MaxFee = Annotated[
     int, typer.Option("--max-fee-ppm", min=0, max=65_535, help="Highest fee to accept, in ppm of notional.")
 ]
 Oco = Annotated[str, typer.Option("--oco", help="Orders with one name cancel each other.", show_default="none")]
+
+
+def order_options(**given: Any) -> OrderOptions:
+    """What was said on the command line; what was left out is left to the SDK."""
+    return cast("OrderOptions", {name: value for name, value in given.items() if value is not None})

@@ -11,7 +11,7 @@ import typer
 from ouro.cli import conditional
 from ouro.cli.conditional import view_of
 from ouro.cli.market_data import Market
-from ouro.cli.options import ClientId, Expires, MaxFee, Oco, ReduceOnly, Side, Size, Subaccount
+from ouro.cli.options import ClientId, Expires, MaxFee, Oco, ReduceOnly, Side, Size, Subaccount, order_options
 from ouro.cli.output import View, short
 from ouro.cli.run import Cli, UsageError, command
 
@@ -65,40 +65,28 @@ def register(app: typer.Typer) -> None:
 
         Ends with 1 when the order neither rests nor filled anything.
         """
+        options = order_options(
+            reduce_only=reduce_only,
+            subaccount=subaccount,
+            expires_in_seconds=expires,
+            oco=oco,
+            client_id=client_id,
+            max_fee_ppm=max_fee_ppm,
+        )
         if price is None:
             if post_only or tif is not LifeChoice.GTT or expires is not None or oco:
                 raise UsageError("--post-only, --tif, --expires and --oco belong to limit orders: give a price")
-            placed = cli.trader.place_market_order(
-                market,
-                side.value,
-                size,
-                slippage,
-                reduce_only=reduce_only,
-                subaccount=subaccount,
-                client_id=client_id,
-                max_fee_ppm=max_fee_ppm,
-            )
+            placed = cli.trader.orders.place_market_order(market, side.value, size, slippage, **options)
         else:
-            placed = cli.trader.place_limit_order(
-                market,
-                side.value,
-                size,
-                price,
-                time_in_force=tif.value,
-                post_only=post_only,
-                reduce_only=reduce_only,
-                subaccount=subaccount,
-                expires_in_seconds=expires,
-                oco=oco,
-                client_id=client_id,
-                max_fee_ppm=max_fee_ppm,
+            placed = cli.trader.orders.place_limit_order(
+                market, side.value, size, price, time_in_force=tif.value, post_only=post_only, **options
             )
         return view_of(placed)
 
     @command(order_app, "show")
     def show(cli: Cli, order_id: OrderId) -> View:
         """Show one order."""
-        found = cli.reader.order(order_id)
+        found = cli.reader.orders.get(order_id)
         return View(
             found,
             pairs={
@@ -133,7 +121,7 @@ def register(app: typer.Typer) -> None:
         subaccount: Subaccount = 0,
     ) -> View:
         """List orders, the open ones unless --status says otherwise."""
-        found = cli.reader.orders(
+        found = cli.reader.orders.list(
             address=cli.address(address),
             subaccount=subaccount,
             market=market,
@@ -166,10 +154,10 @@ def register(app: typer.Typer) -> None:
         if everything == (order_id is not None) or (market is not None and not everything):
             raise UsageError("name one order id, or say --all (with --market for one market)")
         if order_id is None:
-            done = cli.trader.cancel_all(market, subaccount=subaccount)
+            done = cli.trader.orders.cancel_all(market, subaccount=subaccount)
             count = len(done.cancelled)
             return View(done, note=f"Cancelled {count} order{'' if count == 1 else 's'} (seq {done.seq}).")
-        done = cli.trader.cancel(order_id, subaccount=subaccount)
+        done = cli.trader.orders.cancel(order_id, subaccount=subaccount)
         return View(done, note=f"Cancelled {short(order_id)} (seq {done.seq}).")
 
     @command(app, "fills")
@@ -181,7 +169,8 @@ def register(app: typer.Typer) -> None:
         subaccount: Subaccount = 0,
     ) -> View:
         """List settled fills, newest first."""
-        found = cli.reader.fills(address=cli.address(address), subaccount=subaccount, market=market, limit=limit)
+        whose = cli.address(address)
+        found = cli.reader.account.fills(address=whose, subaccount=subaccount, market=market, limit=limit)
         return View(
             found,
             columns=("time", "market", "side", "price", "size", "fee", "liquidity", "fill"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from enum import IntEnum
 from functools import cached_property
 from pathlib import Path
@@ -24,8 +25,8 @@ from ouro.errors import OuroError
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
 
-    from ouro.chain import Chain
     from ouro.client import OuroClient
+    from ouro.client.namespaces import Blocking, Chain
 
 
 class ExitCode(IntEnum):
@@ -65,16 +66,15 @@ class Cli:
 
     @cached_property
     def trader(self) -> OuroClient:
-        """A client that signs with the account."""
+        """A client that signs with the account. It is strict: who types a price means that price."""
         from ouro.client import OuroClient
 
-        return OuroClient(self.url, self.account)
+        return OuroClient(self.url, self.account, strict=True)
 
-    def chain(self, rpc_url: str | None) -> Chain:
+    def chain(self, rpc_url: str | None) -> Chain[Blocking]:
         """The account's own transactions, through `rpc_url` or the node the exchange announces."""
-        from ouro.chain import Chain
-
-        return Chain(self.trader.config(), self.account, rpc_url=rpc_url)
+        self.trader.session.network = replace(self.trader.session.network, rpc_url=rpc_url or "")
+        return self.trader.chain
 
     def address(self, given: str | None) -> str:
         """`given` in checksummed form, or the account's own address."""
@@ -152,7 +152,7 @@ def fail(message: str, code: ExitCode, *, as_json: bool = False, details: BaseEx
     if as_json:
         body = {
             "errors": getattr(details, "errors", None) or [{"msg": message}],
-            "errorCode": getattr(details, "error_code", "") or code.name.lower(),
+            "errorCode": getattr(details, "code", "") or code.name.lower(),
         }
         typer.echo(msgspec.json.encode(body).decode(), err=True)
     else:

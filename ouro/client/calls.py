@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One HTTP exchange without the HTTP: what to send, and how to read the answer.
+"""What a client does, without doing it: requests, signatures and pauses.
 
-A *flow* is a generator that yields `Call`s, receives their parsed answers and returns its result. It does no I/O, so
-one flow serves the blocking and the asynchronous client alike.
+A *flow* is a generator that yields such effects, receives their results and returns its own. It does no I/O, so one
+flow serves the blocking and the asynchronous client alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -25,7 +25,7 @@ Query: TypeAlias = Mapping[str, str | int | bool | Decimal | datetime | Sequence
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
-    """One request: method, path below the base URL, query, JSON body, headers, and the type its answer has."""
+    """One request: method, path below the base URL (or a whole URL), query, body, headers, type of the answer."""
 
     method: str
     path: str
@@ -50,10 +50,26 @@ class Call(Generic[T]):
             raise UnreachableError(f"the answer to {self.method} {self.path} has another shape: {error}") from None
 
 
-Flow: TypeAlias = Generator[Call[Any], Any, R]
+@dataclass(frozen=True)
+class Pause:
+    """Wait so many seconds."""
+
+    seconds: float
 
 
-def one(call: Call[T]) -> Generator[Call[Any], Any, T]:
+@dataclass(frozen=True)
+class Work(Generic[T]):
+    """A signature. One that is not `quick` asks a device or a service; an event loop must not wait for that."""
+
+    carry_out: Callable[[], T]
+    quick: bool
+
+
+Effect: TypeAlias = Call[Any] | Pause | Work[Any]
+Flow: TypeAlias = Generator[Effect, Any, R]
+
+
+def one(call: Call[T]) -> Generator[Effect, Any, T]:
     """The flow of a single call."""
     answer: T = yield call
     return answer

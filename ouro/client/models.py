@@ -173,6 +173,7 @@ class OrderRecord(Record, frozen=True):
     price: Decimal
     status: str
     ticker: str
+    subaccount_id: str = ""
     total_filled: Decimal = Decimal(0)
     client_id: str = ""
     type: str = "LIMIT"
@@ -267,3 +268,72 @@ class Transfer(Record, frozen=True):
     created_at: datetime
     type: str
     transaction_hash: str = ""
+
+
+class FundingPayment(Record, frozen=True):
+    """Funding of one position for an hour or what was left of it; `payment` in USDC, negative when the account pays."""
+
+    ticker: str
+    payment: Decimal
+    size: Decimal
+    side: str
+    rate: Decimal
+    oracle_price: Decimal
+    created_at: datetime
+    created_at_height: int | None = None
+
+
+class Profit(Record, frozen=True):
+    """An account at the end of an hour, in USDC; `total_pnl` is equity less all transfers ever."""
+
+    equity: Decimal
+    total_pnl: Decimal
+    net_transfers: Decimal
+    created_at: datetime
+
+
+class SessionKey(Record, frozen=True):
+    """A key that may sign orders for `address` in `markets` (none: all), for `budget` USDC of notional in all; ACTIVE,
+    REVOKED or EXPIRED. `chain.session_key_scope` tells what is left of the budget.
+    """
+
+    address: str
+    key: str
+    markets: tuple[str, ...]
+    budget: Decimal
+    expires_at: datetime
+    status: str
+    revoked_at: datetime | None = None
+
+
+class Referrer(Record, frozen=True):
+    """A referrer's number, and what it may claim in USDC."""
+
+    number: int
+    address: str
+    subaccount_number: int
+    claimable: Decimal
+
+
+class CloseRequest(Record, frozen=True):
+    """A close without the operator; from `ready_at` on, for an hour, anybody may execute it."""
+
+    market: str
+    side: str
+    size: Decimal
+    remaining_size: Decimal
+    ready_at: datetime
+    status: str
+    subaccount_number: int = 0
+
+
+class QueuedWithdrawal(Record, frozen=True):
+    """A delayed withdrawal as the indexer shows it: PENDING, PAID or CANCELLED; `size` in USDC."""
+
+    id: int
+    size: Decimal
+    recipient: str
+    ready_at: datetime
+    status: str
+    subaccount_number: int = 0
+    paid: Decimal | None = None

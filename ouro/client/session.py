@@ -1,70 +1,109 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a client knows between calls: its account, the exchange's configuration, the slots it drew."""
+"""What a client knows between calls: who signs, for which account, where, and the slots it drew."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Generator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
-from ouro import eip712
-from ouro.client.calls import Call
+from ouro import addresses, eip712
+from ouro.client.calls import Call, Flow, Work
 from ouro.client.clock import PROCESS_CLOCK, MillisecondClock, SlotPicker
 from ouro.client.config import ClientConfig
-from ouro.client.errors import NoAccountError, UnreachableError
+from ouro.client.errors import NoAccountError, UnreachableError, WrongNetworkError
+from ouro.client.networks import LOCAL, Network
+from ouro.client.signers import LocalSigner, Signer, TypedMessage, checked_message, checked_transaction
 from ouro.deployment import DeploymentError
+from ouro.orders import Order
 from ouro.reading import ReadProof
 
-PROOF_GOOD_FOR_S = 3_600
+
+def signer_of(signer: Signer | LocalAccount | None) -> Signer | None:
+    """An account of eth-account as the local key that it is."""
+    return LocalSigner(signer) if isinstance(signer, LocalAccount) else signer
 
 
 @dataclass
 class Session:
-    """State shared by the flows of one client."""
+    """State shared by the flows of one client. `owner` is whose account it trades: the signer's own, or that which has
+    made the signer a session key.
+    """
 
-    account: LocalAccount | None = None
+    signer: Signer | None = None
+    owner: str | None = None
+    network: Network = LOCAL
     known_config: ClientConfig | None = None
+    strict: bool = False
     slots: SlotPicker = field(default_factory=SlotPicker)
     clock: MillisecondClock = PROCESS_CLOCK
-    _proof: ReadProof | None = None
+    node_checked: bool = False
+    proof: ReadProof | None = None
 
-    def config(self) -> Generator[Call[Any], Any, ClientConfig]:
-        """The exchange's configuration, asked for once."""
+    def __post_init__(self) -> None:
+        if self.owner is not None:
+            try:
+                self.owner = addresses.parse(self.owner)
+            except ValueError as error:
+                raise ValueError(f"owner {error}") from None
+
+    def config(self) -> Flow[ClientConfig]:
+        """The exchange's configuration, asked for once. Raises `WrongNetworkError` when it is not the preset's."""
         if self.known_config is None:
             record: dict[str, Any] = yield Call("GET", "/v4/config", dict[str, Any])
             try:
-                self.known_config = ClientConfig.from_record(record)
+                config = ClientConfig.from_record(record)
             except DeploymentError as error:
                 raise UnreachableError(f"the configuration that the exchange announces is unusable: {error}") from error
+            _check(self.network, config)
+            self.known_config = config
         return self.known_config
 
     @property
     def address(self) -> str:
         """The account's checksummed address. Raises `NoAccountError` when there is none."""
-        return str(self._signer().address)
-
-    def read_proof(self, domain: eip712.Domain, *, good_for_s: int = PROOF_GOOD_FOR_S) -> ReadProof:
-        """The account's proof that it is read by its owner; signed anew when half of its time has passed."""
-        now_s = int(time.time())
-        if self._proof is None or self._proof.expiry - now_s < good_for_s // 2:
-            key = bytes(self._signer().key)
-            self._proof = ReadProof.sign(domain, self.address, now_s + good_for_s, key)
-        return self._proof
+        return self.owner if self.owner is not None else self.require_signer().address
 
     def address_or(self, address: str | None) -> str:
         return self.address if address is None else address
 
-    def sign(self, domain: eip712.Domain, primary_type: str, message: dict[str, Any]) -> str:
-        """The account's 65-byte EIP-712 signature of `message` as 0x hex."""
-        return self.sign_digest(eip712.digest(domain, primary_type, message))
+    def require_signer(self) -> Signer:
+        """Raises `NoAccountError` when there is none."""
+        if self.signer is None:
+            raise NoAccountError("this call needs a signer: pass signer= to the client")
+        return self.signer
 
-    def sign_digest(self, digest: bytes) -> str:
-        return "0x" + eip712.sign(digest, bytes(self._signer().key)).hex()
+    def sign(self, domain: eip712.Domain, primary_type: str, message: Mapping[str, Any]) -> Flow[str]:
+        """The 65-byte EIP-712 signature of `message` as 0x hex. Raises `SignerError`."""
+        return (yield from self._sign(TypedMessage.of(domain, primary_type, message)))
 
-    def _signer(self) -> LocalAccount:
-        if self.account is None:
-            raise NoAccountError("this call needs an account: pass account= to the client")
-        return self.account
+    def sign_order(self, domain: eip712.Domain, order: Order) -> Flow[tuple[str, str]]:
+        """The order's signature and its id, both 0x hex. Raises `SignerError`."""
+        digest = eip712.order_digest(domain, order)
+        signature = yield from self._sign(TypedMessage(domain, "Order", order.message(), digest))
+        return signature, "0x" + digest.hex()
+
+    def sign_transaction(self, transaction: Mapping[str, Any]) -> Flow[bytes]:
+        """The raw signed transaction. Raises `SignerError`."""
+        signer = self.require_signer()
+        raw: bytes = yield Work(lambda: checked_transaction(signer, transaction), isinstance(signer, LocalSigner))
+        return raw
+
+    def _sign(self, message: TypedMessage) -> Flow[str]:
+        signer = self.require_signer()
+        signature: str = yield Work(lambda: checked_message(signer, message), isinstance(signer, LocalSigner))
+        return signature
+
+
+def _check(network: Network, config: ClientConfig) -> None:
+    if network.chain_id is not None and network.chain_id != config.chain_id:
+        raise WrongNetworkError(
+            f"the exchange at {network.url} is on chain {config.chain_id}, not on {network.chain_id}: nothing is signed"
+        )
+    if network.exchange and network.exchange.lower() != config.contracts.exchange.lower():
+        raise WrongNetworkError(
+            f"the exchange at {network.url} announces the contract {config.contracts.exchange}, not "
+            f"{network.exchange}: nothing is signed"
+        )

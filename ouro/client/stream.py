@@ -24,7 +24,7 @@ import websockets.sync.client as sockets
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
 from ouro.client.errors import StreamGapError, UnreachableError
-from ouro.client.http import default_url
+from ouro.client.networks import network
 from ouro.client.stream_core import LocalBook, StreamCore, StreamEvent, backoff, stream_url
 
 __all__ = ["AsyncStream", "LocalBook", "Stream", "StreamEvent"]
@@ -38,7 +38,7 @@ class Stream:
     """Blocking stream; iterate over it. With `reconnect=False` a lost connection raises `UnreachableError`."""
 
     def __init__(self, base_url: str | None = None, *, reconnect: bool = True) -> None:
-        self.url = stream_url(base_url or default_url())
+        self.url = stream_url(network(base_url).url)
         self._core = StreamCore()
         self._reconnect = reconnect
         self._socket: sockets.ClientConnection | None = None
@@ -99,7 +99,7 @@ class AsyncStream:
     """Asynchronous stream; `async for` over it. Otherwise as `Stream`."""
 
     def __init__(self, base_url: str | None = None, *, reconnect: bool = True) -> None:
-        self.url = stream_url(base_url or default_url())
+        self.url = stream_url(network(base_url).url)
         self._core = StreamCore()
         self._reconnect = reconnect
         self._socket: async_sockets.ClientConnection | None = None

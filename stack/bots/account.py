@@ -4,7 +4,6 @@
 import logging
 from decimal import Decimal
 
-from ouro.chain import Chain
 from ouro.client import NotFoundError, OuroClient
 from ouro.client.config import ClientConfig
 from ouro.markets import Market
@@ -20,27 +19,26 @@ class BotAccount:
         self.account = wallet(role)
         self.client = OuroClient(base_url, self.account)
         self.config: ClientConfig = self.client.config()
-        self.chain = Chain(self.config, self.account)
 
     def market(self, ticker: str) -> Market:
         return self.config.market(ticker)
 
     def index(self, ticker: str) -> int | None:
         """The index price in price units; None before the first one is known."""
-        price = self.client.market(ticker).oracle_price
+        price = self.client.markets.get(ticker).oracle_price
         return None if price is None else self.market(ticker).price_units(price)
 
     def equity(self) -> Decimal:
         """Equity in USDC, 0 before the first deposit."""
         try:
-            return self.client.subaccount().equity
+            return self.client.account.subaccount().equity
         except NotFoundError:
             return Decimal(0)
 
     def position(self, ticker: str) -> int:
         """Signed lots held in a market."""
         try:
-            held = self.client.subaccount().open_perpetual_positions.get(ticker)
+            held = self.client.account.subaccount().open_perpetual_positions.get(ticker)
         except NotFoundError:
             return 0
         return 0 if held is None else self.market(ticker).lots(held.size)
@@ -51,7 +49,7 @@ class BotAccount:
         if missing * 2 <= target:
             return False
         amount = missing.quantize(Decimal(1))
-        self.chain.faucet(amount)
-        sent = self.chain.deposit(amount)
+        self.client.chain.faucet(amount)
+        sent = self.client.chain.deposit(amount)
         log.info("deposited %s USDC in block %d", amount, sent.block_number)
         return True

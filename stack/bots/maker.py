@@ -76,8 +76,8 @@ class Maker:
         index = self.bot.index(self.market.ticker)
         if index is None:
             return
-        self.bot.client.cancel_all_after(SWITCH_S)
-        resting = {order.id for order in self.bot.client.orders(market=self.market.ticker, status="OPEN")}
+        self.bot.client.orders.cancel_all_after(SWITCH_S)
+        resting = {order.id for order in self.bot.client.orders.list(market=self.market.ticker, status="OPEN")}
         self.live = {place: live for place, live in self.live.items() if live.id in resting}
         position = self.bot.position(self.market.ticker)
         wanted = {(q.side, q.level): q for q in ladder(self.market, index, position, shape_at(index))}
@@ -93,7 +93,7 @@ class Maker:
 
     def _take_back(self, place: tuple[Side, int]) -> None:
         try:
-            self.bot.client.cancel(self.live.pop(place).id)
+            self.bot.client.orders.cancel(self.live.pop(place).id)
         except RefusedError as error:
             log.info("not taken back, it was filled in the meantime: %s", error)
 
@@ -101,7 +101,7 @@ class Maker:
         try:
             placed = self._order(quote, post_only=True)
         except RefusedError as error:
-            if error.error_code != WOULD_CROSS:
+            if error.code != WOULD_CROSS:
                 log.info("%s %s at %s was refused: %s", quote.side, quote.lots, quote.price, error)
                 return
             # Somebody rests at a better price than the maker wants to trade at: take that, rest with what is left.
@@ -110,7 +110,7 @@ class Maker:
             self.live[quote.side, quote.level] = Live(placed.id, quote)
 
     def _order(self, quote: Quote, *, post_only: bool) -> PlacedOrder:
-        return self.bot.client.place_limit_order(
+        return self.bot.client.orders.place_limit_order(
             self.market.ticker,
             quote.side,
             self.market.size(quote.lots),
@@ -121,7 +121,7 @@ class Maker:
 
     def leave(self) -> None:
         """Take the quotes out of the book."""
-        self.bot.client.cancel_all(self.market.ticker)
+        self.bot.client.orders.cancel_all(self.market.ticker)
 
 
 def main(

@@ -61,11 +61,11 @@ class Trader:
         side = Side.BUY if chance > PPM // 2 + lean else Side.SELL
         size = market.size(max(1, value * MICRO // index))
         if not resting:
-            placed = self.bot.client.place_market_order(ticker, side, size, SLIPPAGE)
+            placed = self.bot.client.orders.place_market_order(ticker, side, size, SLIPPAGE)
         else:
             away = index * AWAY_PPM // PPM
             units = market.floor_to_tick(index - away) if side is Side.BUY else market.ceil_to_tick(index + away)
-            placed = self.bot.client.place_limit_order(
+            placed = self.bot.client.orders.place_limit_order(
                 ticker, side, size, market.price(units), expires_in_seconds=RESTING_LIFETIME_S
             )
         log.info("%s %s %s: %s, filled %s", side, size, ticker, placed.status, placed.filled)
@@ -88,7 +88,7 @@ class Gambler:
             if lots and equity > 2 * STAKE:
                 side = Side.SELL if lots > 0 else Side.BUY
                 size = self.bot.market(ticker).size(abs(lots))
-                self.bot.client.place_market_order(ticker, side, size, TIGHT_SLIPPAGE, reduce_only=True)
+                self.bot.client.orders.place_market_order(ticker, side, size, TIGHT_SLIPPAGE, reduce_only=True)
                 log.info("took the gain on %s at equity %s", ticker, equity)
         if any(held.values()) or self.bot.fund(STAKE):
             return
@@ -100,7 +100,7 @@ class Gambler:
         market = self.bot.market(ticker)
         stake = min(equity, 2 * STAKE)
         size = market.size(int(stake * self.leverage * MICRO) // index)
-        placed = self.bot.client.place_market_order(ticker, side, size, TIGHT_SLIPPAGE)
+        placed = self.bot.client.orders.place_market_order(ticker, side, size, TIGHT_SLIPPAGE)
         log.info("%s %s %s at %d times: %s, filled %s", side, size, ticker, self.leverage, placed.status, placed.filled)
 
 

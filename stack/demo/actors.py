@@ -11,8 +11,8 @@ import httpx
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from ouro.chain import Chain
 from ouro.client import OuroClient, SignedOrder
+from ouro.client.contracts import rpc
 from ouro.markets import Market
 from stack.demo.story import DemoError
 from stack.node import Node
@@ -45,7 +45,6 @@ class Actor:
         self.account: LocalAccount = Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{int(part)}")
         self.client = OuroClient(base_url, self.account, receipts=receipts)
         self.config = self.client.config()
-        self.chain = Chain(self.config, self.account)
         self._acknowledged = acknowledged
 
     @property
@@ -54,8 +53,8 @@ class Actor:
 
     def deposit(self, usdc: int) -> None:
         """Take test money from the faucet and deposit it."""
-        self.chain.faucet(usdc)
-        self.chain.deposit(usdc)
+        self.client.chain.faucet(usdc)
+        self.client.chain.deposit(usdc)
 
     def market(self, ticker: str) -> Market:
         return self.config.market(ticker)
@@ -66,7 +65,7 @@ class Actor:
         """An order in lots and price units; the price is put on the tick, never worse than asked."""
         market = self.market(ticker)
         on_tick = market.floor_to_tick(price) if side == "BUY" else market.ceil_to_tick(price)
-        return self.client.build_limit_order(
+        return self.client.orders.build_limit_order(
             ticker,
             side,
             market.size(lots),
@@ -79,11 +78,12 @@ class Actor:
 
     def _skipped_s(self) -> int:
         """How far the demo has moved the chain's clock ahead of the wallet's."""
-        return max(0, int(self.chain.web3.eth.get_block("latest")["timestamp"]) - int(time.time()))
+        block = self.client.run(rpc(self.client.session, "eth_getBlockByNumber", "latest", False))
+        return max(0, int(block["timestamp"], 16) - int(time.time()))
 
     def submit(self, signed: SignedOrder) -> str:
         """Send a signed order; its id, once it is acknowledged."""
-        placed = self.client.submit(signed)
+        placed = self.client.orders.submit(signed)
         self._acknowledged.append(placed.id)
         return placed.id
 
@@ -95,7 +95,7 @@ class Actor:
 
     def equity(self) -> Decimal:
         """As the front door shows it."""
-        return self.client.subaccount().equity
+        return self.client.account.subaccount().equity
 
 
 class BrowserActor:

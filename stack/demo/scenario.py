@@ -12,8 +12,7 @@ from keeper.liquidator import Liquidator, Settings
 from keeper.outcome import Outcome, Result
 from keeper.ports import SystemClock
 from keeper.rpc_chain import RpcChain
-from ouro.chain import Chain
-from ouro.client import ClientError
+from ouro.client import ClientError, OuroClient
 from ouro.maths.funding import HOUR_S
 from stack.demo.actors import LIFETIME_S, Actor, BrowserActor, Part
 from stack.demo.oracle import AFTER_THE_DIP, MORNING
@@ -57,7 +56,7 @@ class Scenario:
         browser_address = self.actors[Part.BROWSER_TRADER].account.address
         self.browser = BrowserActor(browser_address, url, venue.node, self.acknowledged)
         account = wallet(Role.KEEPER)
-        self.keeper_wallet = Chain(self.maker.config, account)
+        self.keeper_client = OuroClient(url, account, config=self.maker.config)
         self.node = RpcChain(venue.node.url)
         self.keeper = Liquidator(self.node, SystemClock(), venue.deployment, account, Settings())
         self.poker = FundingPoker(self.node, venue.deployment, account, self.keeper.sender)
@@ -82,6 +81,7 @@ class Scenario:
     def close(self) -> None:
         """Let go of the connections."""
         self.node.close()
+        self.keeper_client.close()
         for actor in self.actors.values():
             actor.client.close()
 
@@ -184,7 +184,7 @@ class Scenario:
         self.story.chapter("Relayer killed")
         index = self._index(BTC)
         offer = index + 10 * self.maker.market(BTC).tick
-        gone = sum(len(maker.client.cancel_all(BTC).cancelled) for maker in (self.maker, self.second_maker))
+        gone = sum(len(maker.client.orders.cancel_all(BTC).cancelled) for maker in (self.maker, self.second_maker))
         self.story.note(f"first the makers take {gone} orders back, which the new index has overtaken")
         with self.venue.standstill():
             self.maker.place(BTC, "SELL", 3_000, offer, post_only=True)
@@ -216,12 +216,10 @@ class Scenario:
 
     def instant_withdrawal(self) -> None:
         self.story.chapter("Instant withdrawal")
-        before = self.trader.chain.wallet_usdc()
+        before = self.trader.client.chain.wallet_usdc()
         ahead = max(0, self.venue.now() - int(time.time()))
-        withdrawal = self.trader.client.sign_withdrawal("1000", expires_in_seconds=ahead + 600)
-        cosigned = self.trader.client.request_cosignature(withdrawal)
-        self.trader.chain.withdraw_signed(withdrawal, cosigned.cosignature)
-        self._must(self.trader.chain.wallet_usdc() == before + 1_000, "1,000 USDC are in the wallet")
+        self.trader.client.chain.withdraw("1000", expires_in_seconds=ahead + 600)
+        self._must(self.trader.client.chain.wallet_usdc() == before + 1_000, "1,000 USDC are in the wallet")
         self.story.note("1,000 USDC paid at once, with the operator's co-signature")
 
     def price_crash(self) -> None:
@@ -273,12 +271,12 @@ class Scenario:
 
     def delayed_withdrawal(self) -> None:
         self.story.chapter("Delayed withdrawal")
-        before = self.trader.chain.wallet_usdc()
-        request = self.trader.chain.request_withdrawal("2500")
+        before = self.trader.client.chain.wallet_usdc()
+        request = self.trader.client.chain.request_withdrawal("2500")
         self.venue.warp(self.venue.deployment.withdrawal_delay + 1)
         self.venue.push(self.venue.oracle.prices)
-        self.keeper_wallet.execute_withdrawal(request.id)
-        self._must(self.trader.chain.wallet_usdc() == before + 2_500, "2,500 USDC are in the wallet")
+        self.keeper_client.chain.execute_withdrawal(request.id)
+        self._must(self.trader.client.chain.wallet_usdc() == before + 2_500, "2,500 USDC are in the wallet")
         self.story.note("2,500 USDC paid after the delay; anybody may execute it, here the keeper did")
 
     def landed_batch_again(self) -> None:
@@ -295,8 +293,8 @@ class Scenario:
     # Looking
 
     def _fund_keeper(self) -> None:
-        self.keeper_wallet.faucet(KEEPER_USDC)
-        self.keeper_wallet.deposit(KEEPER_USDC)
+        self.keeper_client.chain.faucet(KEEPER_USDC)
+        self.keeper_client.chain.deposit(KEEPER_USDC)
 
     def _until_sent(self) -> None:
         """Until a settlement waits for a block."""

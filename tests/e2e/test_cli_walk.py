@@ -23,7 +23,6 @@ import httpx
 import pytest
 from eth_account import Account
 
-from ouro.chain import Chain
 from ouro.client import NotFoundError, OuroClient
 
 ROOT = Path(__file__).parents[2]
@@ -134,29 +133,28 @@ def maker(url: str) -> Iterator[OuroClient]:
     """A maker with 50,000 USDC on the exchange."""
     account = Account.create()
     with OuroClient(url, account) as client:
-        chain = Chain(client.config(), account)
-        chain.faucet("50000")
-        chain.deposit("50000")
+        client.chain.faucet("50000")
+        client.chain.deposit("50000")
         eventually(lambda: has_money(client), "the maker's deposit is credited")
         yield client
 
 
 def has_money(client: OuroClient) -> bool:
     try:
-        return client.subaccount().free_collateral > 0
+        return client.account.subaccount().free_collateral > 0
     except NotFoundError:
         return False
 
 
 def quote(maker: OuroClient, side: str, size: str) -> Decimal:
     """Rest an order of the maker close to the index price; its price."""
-    market = maker.market("BTC-USD")
+    market = maker.markets.get("BTC-USD")
     assert market.oracle_price is not None
     away = Decimal("1.002") if side == "SELL" else Decimal("0.998")
     price = (market.oracle_price * away).quantize(market.tick_size)
-    placed = maker.place_limit_order("BTC-USD", side, size, price)
+    placed = maker.orders.place_limit_order("BTC-USD", side, size, price)
     assert placed.status == "OPEN", placed
-    eventually(lambda: maker.order(placed.id, at_seq=placed.seq), "the maker's order is shown")
+    eventually(lambda: maker.orders.get(placed.id, at_seq=placed.seq), "the maker's order is shown")
     return price
 
 
@@ -172,7 +170,7 @@ def test_walk(taker: Terminal, maker: OuroClient) -> None:
     [position] = taker.json("positions")
     assert (position["market"], position["side"], Decimal(position["size"])) == ("BTC-USD", "LONG", Decimal("0.02"))
 
-    maker.cancel_all("BTC-USD")
+    maker.orders.cancel_all("BTC-USD")
     quote(maker, "BUY", "0.05")
     sold = taker.json("order", "place", "BTC-USD", "sell", "0.02", "--reduce-only")
     assert sold["status"] == "FILLED"
@@ -185,7 +183,7 @@ def test_walk(taker: Terminal, maker: OuroClient) -> None:
 
 
 def test_resting_order_is_listed_and_cancelled(taker: Terminal, maker: OuroClient) -> None:
-    index = maker.market("BTC-USD").oracle_price
+    index = maker.markets.get("BTC-USD").oracle_price
     assert index is not None
     low = str((index * Decimal("0.95")).quantize(Decimal(1)))
     placed = taker.json("order", "place", "BTC-USD", "BUY", "0.01", low, "--post-only", "--expires", "3600")
@@ -261,14 +259,13 @@ def test_documented_examples_run(url: str, example: str, shows: str) -> None:
 def test_the_orders_page_runs(url: str, tmp_path: Path) -> None:
     """Every example of docs/orders.md, one after the other, by an account with a deposit."""
     account = Account.create()
-    with OuroClient(url, account=account) as client:
-        chain = Chain(client.config(), account)
-        chain.faucet("50000")
-        chain.deposit("40000")
+    with OuroClient(url, account) as client:
+        client.chain.faucet("50000")
+        client.chain.deposit("40000")
 
         def has_arrived() -> bool:
             try:
-                return client.subaccount().free_collateral > 0
+                return client.account.subaccount().free_collateral > 0
             except NotFoundError:
                 return False
 

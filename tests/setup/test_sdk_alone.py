@@ -87,7 +87,7 @@ def run(python: Path, code: str) -> "subprocess.CompletedProcess[str]":
 
 def test_the_sdk_imports_and_signs(plain: Path) -> None:
     code = (
-        "import ouro.client, ouro.chain, ouro.cli.main, ouro.abi, ouro.eip712, ouro.orders, ouro.codec, ouro.events\n"
+        "import ouro.client, ouro.cli.main, ouro.abi, ouro.eip712, ouro.orders, ouro.codec, ouro.events\n"
         "import ouro.ledger, ouro.maths.margin, ouro.deployment\n"
         "from eth_account import Account\n"
         "print(len(ouro.abi.load('Exchange')) > 10, Account.from_key('0x' + '11' * 32).address)"

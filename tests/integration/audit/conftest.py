@@ -50,7 +50,7 @@ def play(exchange: World, relayer: RelayerProcess, receipts: Path) -> int:
     with OuroClient(relayer.url, maker, config=config, receipts=receipts) as client:
         for turn in range(4):
             price = BTC_PRICE + turn * STEP
-            placed = client.place_limit_order("BTC-USD", "SELL", "0.01", f"{price / 100:.2f}")
+            placed = client.orders.place_limit_order("BTC-USD", "SELL", "0.01", f"{price / 100:.2f}")
             assert placed.status == "OPEN"
             post(relayer, exchange.signed(taker, "BUY", 60, price, time_in_force="IOC"))
             fills += 1
@@ -58,7 +58,7 @@ def play(exchange: World, relayer: RelayerProcess, receipts: Path) -> int:
                 exchange.push(btc=BTC_PRICE + STEP)
                 relayer.catch_up()
             if turn == 2:
-                client.cancel(placed.id)
+                client.orders.cancel(placed.id)
             else:
                 post(relayer, exchange.signed(taker, "BUY", 40, price, time_in_force="FOK"))
                 fills += 1
@@ -66,9 +66,9 @@ def play(exchange: World, relayer: RelayerProcess, receipts: Path) -> int:
         asked = relayer.http.post("/v4/withdrawals", json=exchange.withdrawal(maker, 25 * 10**6))
         assert asked.status_code == 200, asked.text
         # What is open, refused and cancelled at the end.
-        client.place_limit_order("BTC-USD", "SELL", "0.05", "25000")
+        client.orders.place_limit_order("BTC-USD", "SELL", "0.05", "25000")
         assert relayer.http.post("/v4/orders", json=exchange.signed(taker, "BUY", 10**9)).status_code == 422
-        client.cancel_all()
+        client.orders.cancel_all()
     return fills
 
 

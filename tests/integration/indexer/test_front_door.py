@@ -320,19 +320,19 @@ def test_the_sdk_understands_every_read(market: Market) -> None:
     with OuroClient(market.indexer.url, trader) as client:
         assert client.height().height > 0
         assert client.time().epoch > 0
-        assert {entry.ticker for entry in client.markets()} == {"BTC-USD", "ETH-USD"}
+        assert {entry.ticker for entry in client.markets.list()} == {"BTC-USD", "ETH-USD"}
         assert client.config().contracts.exchange == made.system.exchange.address
-        client.book("BTC-USD")
-        client.trades("BTC-USD")
-        client.candles("BTC-USD", "1HOUR")
-        client.historical_funding("BTC-USD")
-        assert client.subaccount().equity == 100_000
-        assert len(client.subaccounts()) == 1
-        assert client.positions() == []
-        placed = client.place_limit_order("BTC-USD", "buy", "0.01", 22_000)
-        assert client.order(placed.id, at_seq=placed.seq).status == "OPEN"
-        assert [entry.id for entry in client.orders(at_seq=placed.seq)] == [placed.id]
-        client.cancel(placed.id)
-        assert client.fills() == []
-        [deposit] = client.transfers()
+        client.markets.book("BTC-USD")
+        client.markets.trades("BTC-USD")
+        client.markets.candles("BTC-USD", "1HOUR")
+        client.markets.historical_funding("BTC-USD")
+        assert client.account.subaccount().equity == 100_000
+        assert len(client.account.subaccounts()) == 1
+        assert client.account.positions() == []
+        placed = client.orders.place_limit_order("BTC-USD", "buy", "0.01", 22_000)
+        assert client.orders.get(placed.id, at_seq=placed.seq).status == "OPEN"
+        assert [entry.id for entry in client.orders.list(at_seq=placed.seq)] == [placed.id]
+        client.orders.cancel(placed.id)
+        assert client.account.fills() == []
+        [deposit] = client.account.transfers()
         assert (deposit.type, deposit.size) == ("DEPOSIT", 100_000)

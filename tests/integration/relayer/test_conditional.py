@@ -68,7 +68,7 @@ def test_a_stop_fires_after_a_pushed_price_and_settles(shared: World, relayer: R
     holder = long(shared, relayer, "holder", 100)
     bids(shared, relayer, 100, P - 30_000)
     with client(shared, relayer, holder) as sdk:
-        placed = sdk.place_stop_market("BTC-USD", "SELL", "0.01", human(P - 20_000), reduce_only=True)
+        placed = sdk.orders.place_stop_market("BTC-USD", "SELL", "0.01", human(P - 20_000), reduce_only=True)
         assert placed.status == "UNTRIGGERED"
         at_price(shared, relayer, P - 19_900)
         assert last_status(relayer, placed.id) == "UNTRIGGERED"
@@ -90,7 +90,7 @@ def test_the_contract_asks_the_trigger_again(tmp_path: Path) -> None:
         holder = long(own, relayer, "holder", 100)
         bids(own, relayer, 100, P - 30_000)
         with client(own, relayer, holder) as sdk:
-            placed = sdk.place_stop_market("BTC-USD", "SELL", "0.01", human(P - 20_000), reduce_only=True)
+            placed = sdk.orders.place_stop_market("BTC-USD", "SELL", "0.01", human(P - 20_000), reduce_only=True)
         own.node.rpc.request("evm_setAutomine", False)
         push_unmined(own, P - 20_000)
         own.node.rpc.warp(1)
@@ -137,7 +137,7 @@ def test_a_bracket(shared: World, relayer: RelayerProcess) -> None:
     trader, maker = shared.trader("bracket"), shared.trader("maker")
     relayer.catch_up()
     with client(shared, relayer, trader) as sdk:
-        made = sdk.place_bracket(
+        made = sdk.orders.place_bracket(
             "BTC-USD",
             "BUY",
             "0.005",

@@ -9,10 +9,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from ouro.chain import TransactionError
 from ouro.cli.output import View
 from ouro.cli.run import Cli, UsageError, command
-from ouro.client.errors import UnreachableError, refusal
+from ouro.client.errors import TransactionError, UnreachableError, refusal
 
 KEY = "0x" + "17" * 32
 REFUSED = refusal(422, {"errors": [{"msg": "needs 10 USDC more", "param": "size"}], "errorCode": "insufficient_margin"})

@@ -11,10 +11,11 @@ import pytest
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from ouro.client.calls import Call, Flow
+from ouro.client.calls import Call, Flow, Pause, Work
 from ouro.client.config import ClientConfig
 from ouro.client.errors import ClientError
 from ouro.client.session import Session
+from ouro.client.signers import LocalSigner
 
 CONFIG = {
     "chainId": 31337,
@@ -67,27 +68,40 @@ def config() -> ClientConfig:
 
 @pytest.fixture
 def session(account: LocalAccount, config: ClientConfig) -> Session:
-    return Session(account=account, known_config=config)
+    return Session(signer=LocalSigner(account), known_config=config)
+
+
+@pytest.fixture
+def strict(account: LocalAccount, config: ClientConfig) -> Session:
+    """Refuses what is off the tick instead of rounding it."""
+    return Session(signer=LocalSigner(account), known_config=config, strict=True)
 
 
 @pytest.fixture
 def run_flow() -> RunFlow:
-    """Runs a flow; each call it makes gets the next (status, body). Returns the result and the calls."""
+    """Runs a flow; each call it makes gets the next (status, body). Returns the result and the calls. Pauses are over
+    at once.
+    """
 
     def run(flow: Flow[Any], answers: Sequence[Answer] = ()) -> tuple[Any, list[Call[Any]]]:
         calls: list[Call[Any]] = []
         waiting = list(answers)
         try:
-            call = next(flow)
+            effect = next(flow)
             while True:
-                calls.append(call)
-                status, body = waiting.pop(0)
                 try:
-                    parsed = call.parse(status, json.dumps(body).encode())
+                    if isinstance(effect, Work):
+                        result = effect.carry_out()
+                    elif isinstance(effect, Pause):
+                        result = None
+                    else:
+                        calls.append(effect)
+                        status, body = waiting.pop(0)
+                        result = effect.parse(status, json.dumps(body).encode())
                 except ClientError as error:
-                    call = flow.throw(error)
+                    effect = flow.throw(error)
                 else:
-                    call = flow.send(parsed)
+                    effect = flow.send(result)
         except StopIteration as done:
             assert not waiting, "the flow made fewer calls than expected"
             return done.value, calls

@@ -6,13 +6,13 @@ from decimal import Decimal
 import pytest
 
 from ouro import eip712
-from ouro.client import amends, trading
+from ouro.client import amends, building
 from ouro.orders import SelfTrade
 
 
 def signed_order(session, run_flow):
     fields = {"client_id": "7", "self_trade": "decrement", "referrer": 4}
-    signed, _ = run_flow(trading.build_limit_order(session, "BTC-USD", "BUY", "0.01", "20000", **fields))
+    signed, _ = run_flow(building.build_limit_order(session, "BTC-USD", "BUY", "0.01", "20000", **fields))
     return signed
 
 
@@ -46,10 +46,10 @@ def test_an_amend_is_sent_to_the_order_that_it_replaces(session, run_flow):
     assert "expectedFilled" not in call.body
 
 
-def test_an_amend_off_the_tick_is_not_signed(session, run_flow):
-    old = signed_order(session, run_flow)
+def test_an_amend_off_the_tick_is_not_signed(strict, run_flow):
+    old = signed_order(strict, run_flow)
     with pytest.raises(ValueError, match="steps of 1"):
-        run_flow(amends.build_amend(session, old, price="20000.5"))
+        run_flow(amends.build_amend(strict, old, price="20000.5"))
 
 
 def test_an_amend_may_be_given_the_revision_that_the_relayer_asked_for(session, run_flow):

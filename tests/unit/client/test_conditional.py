@@ -8,8 +8,9 @@ from decimal import Decimal
 import pytest
 
 from ouro import eip712
-from ouro.client import batches, composed, trading, triggers
+from ouro.client import building, composed, placing
 from ouro.client.errors import RefusedError, SlotTakenError
+from ouro.client.parts import place_scaled, place_twap
 from ouro.orders import SelfTrade, Side, TimeInForce, Trigger
 
 OK = {"id": "0x01", "clientId": "7", "status": "UNTRIGGERED", "filled": "0", "seq": 5}
@@ -35,14 +36,14 @@ def refused(code: str, status: int = 409, **more: object) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("build", "side", "trigger", "immediate", "limit"),
     [
-        (triggers.build_stop_limit, "SELL", Trigger.AT_OR_BELOW, False, 1_890_000),
-        (triggers.build_stop_limit, "BUY", Trigger.AT_OR_ABOVE, False, 1_890_000),
-        (triggers.build_stop_market, "SELL", Trigger.AT_OR_BELOW, True, 1_805_000),
-        (triggers.build_stop_market, "BUY", Trigger.AT_OR_ABOVE, True, 1_995_000),
-        (triggers.build_take_profit_limit, "SELL", Trigger.AT_OR_ABOVE, False, 1_890_000),
-        (triggers.build_take_profit_limit, "BUY", Trigger.AT_OR_BELOW, False, 1_890_000),
-        (triggers.build_take_profit_market, "SELL", Trigger.AT_OR_ABOVE, True, 1_805_000),
-        (triggers.build_take_profit_market, "BUY", Trigger.AT_OR_BELOW, True, 1_995_000),
+        (building.build_stop_limit, "SELL", Trigger.AT_OR_BELOW, False, 1_890_000),
+        (building.build_stop_limit, "BUY", Trigger.AT_OR_ABOVE, False, 1_890_000),
+        (building.build_stop_market, "SELL", Trigger.AT_OR_BELOW, True, 1_805_000),
+        (building.build_stop_market, "BUY", Trigger.AT_OR_ABOVE, True, 1_995_000),
+        (building.build_take_profit_limit, "SELL", Trigger.AT_OR_ABOVE, False, 1_890_000),
+        (building.build_take_profit_limit, "BUY", Trigger.AT_OR_BELOW, False, 1_890_000),
+        (building.build_take_profit_market, "SELL", Trigger.AT_OR_ABOVE, True, 1_805_000),
+        (building.build_take_profit_market, "BUY", Trigger.AT_OR_BELOW, True, 1_995_000),
     ],
 )
 def test_what_is_signed(session, run_flow, build, side, trigger, immediate, limit):
@@ -68,14 +69,14 @@ def test_what_is_signed(session, run_flow, build, side, trigger, immediate, limi
     ],
 )
 def test_a_market_stop_is_never_worse_than_asked(session, run_flow, side, at, slippage, limit):
-    signed, _ = run_flow(triggers.build_stop_market(session, "BTC-USD", side, "1", at, slippage), [])
+    signed, _ = run_flow(building.build_stop_market(session, "BTC-USD", side, "1", at, slippage), [])
     assert signed.order.limit_price == limit
 
 
 def test_verifying_sends_only_what_is_signed(session, run_flow):
-    signed, _ = run_flow(triggers.build_stop_market(session, "BTC-USD", "SELL", "1", "19000"), [])
+    signed, _ = run_flow(building.build_stop_market(session, "BTC-USD", "SELL", "1", "19000"), [])
     verdict = {"valid": True, "expectedSigner": "0x", "recovered": "0x", "digest": "0x"}
-    _, [call] = run_flow(trading.verify_order(session, signed), [(200, verdict)])
+    _, [call] = run_flow(placing.verify(session, signed), [(200, verdict)])
     assert set(call.body) == {"order", "signature", "clientId"}
 
 
@@ -88,16 +89,16 @@ def test_verifying_sends_only_what_is_signed(session, run_flow):
         ({"size": "0.00001"}, "."),
     ],
 )
-def test_impossible_stops_are_not_signed(session, run_flow, changes, complaint):
+def test_impossible_stops_are_not_signed(strict, run_flow, changes, complaint):
     wanted = {"market": "BTC-USD", "side": "SELL", "size": "1", "trigger_price": "19000", "price": "18900", **changes}
     with pytest.raises(ValueError, match=complaint):
-        run_flow(triggers.build_stop_limit(session, **wanted), [])
+        run_flow(building.build_stop_limit(strict, **wanted), [])
 
 
 def test_a_taken_slot_is_changed_and_signed_again(session, run_flow):
     taken = 409, {"errors": [{"msg": "taken"}], "errorCode": "slot_taken", "freeSlots": [41]}
     _, [first, second] = run_flow(
-        triggers.place_stop_market(session, "BTC-USD", "SELL", "1", "19000"), [taken, (201, OK)]
+        placing.place_stop_market(session, "BTC-USD", "SELL", "1", "19000"), [taken, (201, OK)]
     )
     assert second.body["order"]["slot"] == 41
     assert second.body["order"]["generation"] > first.body["order"]["generation"]
@@ -209,7 +210,7 @@ class TestTrailingStops:
 class TestParts:
     def test_a_twap(self, session, run_flow):
         outcomes, [_, call] = run_flow(
-            composed.place_twap(session, "BTC-USD", "BUY", "0.001", parts=3, duration_seconds=60),
+            place_twap(session, "BTC-USD", "BUY", "0.001", parts=3, duration_seconds=60),
             [INDEX, took("CANCELED", "UNTRIGGERED", "UNTRIGGERED")],
         )
         bodies = call.body["orders"]
@@ -225,7 +226,7 @@ class TestParts:
     @pytest.mark.parametrize(("side", "prices"), [("BUY", [19_000, 19_333, 19_666, 20_000]), ("SELL", [0] * 4)])
     def test_scaled(self, session, run_flow, side, prices):
         _, [call] = run_flow(
-            composed.place_scaled(session, "BTC-USD", side, "1", "19000", "20000", parts=4, post_only=True),
+            place_scaled(session, "BTC-USD", side, "1", "19000", "20000", parts=4, post_only=True),
             [took(*["OPEN"] * 4)],
         )
         found = [body["order"]["limitPrice"] // 100 for body in call.body["orders"]]
@@ -234,7 +235,7 @@ class TestParts:
 
     def test_more_than_fifty_go_in_several_requests(self, session, run_flow):
         outcomes, calls = run_flow(
-            composed.place_scaled(session, "BTC-USD", "BUY", "1", "19000", "20000", parts=120),
+            place_scaled(session, "BTC-USD", "BUY", "1", "19000", "20000", parts=120),
             [took(*["OPEN"] * 50), took(*["OPEN"] * 50), took(*["OPEN"] * 20)],
         )
         assert [len(call.body["orders"]) for call in calls] == [50, 50, 20]
@@ -243,7 +244,7 @@ class TestParts:
     def test_those_that_waited_too_long_for_their_turn_are_signed_again(self, session, run_flow):
         late = 200, {"results": [{"status": 201, "body": OK}, refused("signed_too_long_ago", 400)]}
         outcomes, [first, second] = run_flow(
-            composed.place_scaled(session, "BTC-USD", "BUY", "1", "19000", "20000", parts=2), [late, took("OPEN")]
+            place_scaled(session, "BTC-USD", "BUY", "1", "19000", "20000", parts=2), [late, took("OPEN")]
         )
         old, [again] = first.body["orders"][1]["order"], second.body["orders"]
         assert again["order"]["generation"] > old["generation"]
@@ -253,7 +254,7 @@ class TestParts:
     def test_only_those_with_a_taken_slot_are_signed_again(self, session, run_flow):
         first = 200, {"results": [{"status": 201, "body": OK}, refused("slot_taken", freeSlots=[9])]}
         outcomes, [_, again] = run_flow(
-            composed.place_scaled(session, "BTC-USD", "BUY", "1", "19000", "20000", parts=2),
+            place_scaled(session, "BTC-USD", "BUY", "1", "19000", "20000", parts=2),
             [first, took("OPEN")],
         )
         assert [body["order"]["slot"] for body in again.body["orders"]] == [9]
@@ -261,24 +262,22 @@ class TestParts:
 
     def test_refusals_are_answers(self, session, run_flow):
         mixed = 200, {"results": [{"status": 201, "body": OK}, refused("insufficient_margin", 422)]}
-        outcomes, _ = run_flow(
-            composed.place_scaled(session, "BTC-USD", "BUY", "1", "19000", "20000", parts=2), [mixed]
-        )
+        outcomes, _ = run_flow(place_scaled(session, "BTC-USD", "BUY", "1", "19000", "20000", parts=2), [mixed])
         assert isinstance(outcomes[1], RefusedError)
 
     @pytest.mark.parametrize("parts", [0, 501, 11])
     def test_impossible_parts(self, session, run_flow, parts):
         with pytest.raises(ValueError, match="parts"):
-            run_flow(composed.place_scaled(session, "BTC-USD", "BUY", "0.001", "1", "2", parts=parts), [])
+            run_flow(place_scaled(session, "BTC-USD", "BUY", "0.001", "1", "2", parts=parts), [])
 
 
 def test_a_limit_order_may_be_one_of_a_group(session, run_flow):
-    _, [call] = run_flow(trading.place_limit_order(session, "BTC-USD", "BUY", "1", "20000", oco="entry"), [(201, OK)])
+    _, [call] = run_flow(placing.place_limit_order(session, "BTC-USD", "BUY", "1", "20000", oco="entry"), [(201, OK)])
     assert call.body["conditions"] == {"oco": "entry"}
 
 
 def test_the_filled_size_is_human(session, run_flow):
-    signed, _ = run_flow(trading.build_limit_order(session, "BTC-USD", Side.BUY, "1", "20000"), [])
+    signed, _ = run_flow(building.build_limit_order(session, "BTC-USD", Side.BUY, "1", "20000"), [])
     answer = 200, {"results": [{"status": 201, "body": {**OK, "filled": "25"}}]}
-    outcomes, _ = run_flow(batches.submit_batch(session, [signed]), [answer])
+    outcomes, _ = run_flow(placing.submit_batch(session, [signed]), [answer])
     assert outcomes[0].filled == Decimal("0.0025")

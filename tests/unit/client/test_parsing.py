@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from eth_utils.address import to_checksum_address
 
-from ouro.client import reads
+from ouro.client import account_reads, market_reads, order_reads
 from ouro.client.calls import Call, query
 from ouro.client.config import ClientConfig
 from ouro.client.errors import (
@@ -17,9 +17,12 @@ from ouro.client.errors import (
     BadSignatureError,
     ConflictError,
     InsufficientMarginError,
+    MarketClosedError,
     NotFoundError,
+    OrderRuleError,
     RateLimitedError,
     RefusedError,
+    SessionKeyError,
     SlotTakenError,
     UnavailableError,
     UnreachableError,
@@ -27,6 +30,7 @@ from ouro.client.errors import (
 )
 from ouro.client.models import PlacedOrder
 from ouro.client.session import Session
+from ouro.client.signers import LocalSigner
 
 FILL = {
     "id": "12",
@@ -47,7 +51,7 @@ FILL = {
 
 def test_fills(session, run_flow):
     [fill], [call] = run_flow(
-        reads.fills(session, market="btc-usd", limit=5, at_seq=9),
+        account_reads.fills(session, market="btc-usd", limit=5, at_seq=9),
         [(200, {"fills": [FILL], "pageSize": 5, "totalResults": 1, "offset": 0})],
     )
     assert call.path == "/v4/fills"
@@ -64,14 +68,14 @@ def test_fills(session, run_flow):
 
 def test_orders_are_a_bare_array(session, run_flow):
     order = {"id": "0x1", "side": "SELL", "size": "1", "price": "2", "status": "OPEN", "ticker": "BTC-USD"}
-    found, [call] = run_flow(reads.orders(session, status=["OPEN", "FILLED"]), [(200, [order])])
+    found, [call] = run_flow(order_reads.list_orders(session, status=["OPEN", "FILLED"]), [(200, [order])])
     assert call.query["status"] == "OPEN,FILLED"
     assert found[0].total_filled == 0
 
 
 def test_book_levels(session, run_flow):
     levels = {"bids": [{"price": "9", "size": "1.5"}], "asks": []}
-    found, [call] = run_flow(reads.book(session, "btc-usd"), [(200, levels)])
+    found, [call] = run_flow(market_reads.book(session, "btc-usd"), [(200, levels)])
     assert call.path == "/v4/orderbooks/perpetualMarket/BTC-USD"
     assert found.bids[0].size == Decimal("1.5")
     assert found.asks == ()
@@ -79,22 +83,22 @@ def test_book_levels(session, run_flow):
 
 def test_other_peoples_accounts_need_no_key(config, run_flow):
     _, [call] = run_flow(
-        reads.positions(Session(known_config=config), address="0xabc", status=None), [(200, {"positions": []})]
+        account_reads.positions(Session(known_config=config), address="0xabc", status=None), [(200, {"positions": []})]
     )
     assert call.query == {"address": "0xabc", "subaccountNumber": "0"}
 
 
 def test_unknown_market_in_an_answer_is_not_found(session, run_flow):
     with pytest.raises(NotFoundError, match="DOGE-USD"):
-        run_flow(reads.market_record(session, "doge-usd"), [(200, {"markets": {}})])
+        run_flow(market_reads.get_market(session, "doge-usd"), [(200, {"markets": {}})])
 
 
 def test_configuration_is_asked_once(account, config, run_flow):
-    from ouro.client.trading import build_limit_order
+    from ouro.client.building import build_limit_order
 
-    fresh = Session(account=account)
+    fresh = Session(signer=LocalSigner(account))
     record = {**config.record, "markets": []}
-    _, calls = run_flow(reads.config(fresh), [(200, record)])
+    _, calls = run_flow(market_reads.config(fresh), [(200, record)])
     assert [call.path for call in calls] == ["/v4/config"]
     with pytest.raises(ValueError, match="BTC-USD"):
         run_flow(build_limit_order(fresh, "BTC-USD", "BUY", "1", "1"), [])
@@ -103,7 +107,7 @@ def test_configuration_is_asked_once(account, config, run_flow):
 @pytest.mark.parametrize("record", [{}, {"chainId": 1}, {"markets": 7}])
 def test_an_unusable_configuration_is_a_connection_error(account, run_flow, record):
     with pytest.raises(UnreachableError, match="configuration"):
-        run_flow(reads.config(Session(account=account)), [(200, record)])
+        run_flow(market_reads.config(Session(signer=LocalSigner(account))), [(200, record)])
 
 
 def test_configuration_gives_domains_and_markets(config: ClientConfig):
@@ -127,14 +131,20 @@ def test_query_strings():
 @pytest.mark.parametrize(
     ("status", "code", "kind"),
     [
-        (400, "off_tick", BadRequestError),
+        (400, "bad_size", BadRequestError),
+        (400, "off_tick", OrderRuleError),
         (401, "bad_signature", BadSignatureError),
         (422, "bad_signature", BadSignatureError),
         (404, "unknown_order", NotFoundError),
         (409, "stale_nonce", ConflictError),
         (409, "slot_taken", SlotTakenError),
         (422, "insufficient_margin", InsufficientMarginError),
-        (422, "something_else", RefusedError),
+        (422, "something_else", OrderRuleError),
+        (418, "something_else", RefusedError),
+        (401, "key_revoked", SessionKeyError),
+        (422, "key_budget", SessionKeyError),
+        (422, "market_halted", MarketClosedError),
+        (429, "volume_limited", RateLimitedError),
         (429, "rate_limited", RateLimitedError),
         (503, "settlement_backlog", UnavailableError),
     ],
@@ -143,7 +153,7 @@ def test_refusals_are_typed(status, code, kind):
     body = {"errors": [{"msg": "the price is off the tick", "param": "limitPrice"}], "errorCode": code}
     error = refusal(status, body)
     assert type(error) is kind
-    assert (error.status, error.error_code, error.param) == (status, code, "limitPrice")
+    assert (error.status, error.code, error.param) == (status, code, "limitPrice")
     assert str(error) == "the price is off the tick"
 
 

@@ -11,7 +11,7 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 
 from ouro import eip712
-from ouro.client import trading
+from ouro.client import amounts, building, cancelling, money, placing
 from ouro.client.config import ClientConfig
 from ouro.client.errors import InsufficientMarginError, NoAccountError, SlotTakenError
 from ouro.client.session import Session
@@ -37,7 +37,7 @@ def btc(config: ClientConfig) -> Market:
 def test_limit_order_fields(session, run_flow):
     before = time.time()
     signed, calls = run_flow(
-        trading.build_limit_order(
+        building.build_limit_order(
             session, "btc-usd", "buy", "0.0123", "20000", post_only=True, expires_in_seconds=600, client_id="5"
         ),
         [],
@@ -56,7 +56,7 @@ def test_limit_order_fields(session, run_flow):
 
 
 def test_id_is_the_digest_an_ordinary_signer_signs(session, account, config, run_flow):
-    signed, _ = run_flow(trading.build_limit_order(session, "BTC-USD", "SELL", "1", "20000"), [])
+    signed, _ = run_flow(building.build_limit_order(session, "BTC-USD", "SELL", "1", "20000"), [])
     typed = eip712.typed_data(config.order_domain(), "Order", signed.order.message())
     by_eth_account = account.sign_typed_data(full_message=typed)
     assert signed.id == "0x" + bytes(by_eth_account.message_hash).hex()
@@ -65,12 +65,12 @@ def test_id_is_the_digest_an_ordinary_signer_signs(session, account, config, run
 
 @pytest.mark.parametrize("life", ["IOC", "FOK"])
 def test_one_shot_orders_have_no_slot(session, run_flow, life):
-    signed, _ = run_flow(trading.build_limit_order(session, "BTC-USD", "BUY", "1", "20000", time_in_force=life), [])
+    signed, _ = run_flow(building.build_limit_order(session, "BTC-USD", "BUY", "1", "20000", time_in_force=life), [])
     assert signed.order.slot == 0
 
 
 def test_generations_increase(session, run_flow):
-    orders = [run_flow(trading.build_limit_order(session, "BTC-USD", "BUY", "1", "20000"), [])[0] for _ in range(20)]
+    orders = [run_flow(building.build_limit_order(session, "BTC-USD", "BUY", "1", "20000"), [])[0] for _ in range(20)]
     generations = [signed.order.generation for signed in orders]
     assert generations == sorted(set(generations))
     assert len({signed.order.slot for signed in orders}) == 20
@@ -91,19 +91,19 @@ def test_generations_increase(session, run_flow):
         ({"expires_in_seconds": 90 * 86_400}, "lives between"),
     ],
 )
-def test_impossible_orders_are_not_signed(session, run_flow, changes, complaint):
+def test_impossible_orders_are_not_signed(strict, run_flow, changes, complaint):
     wanted = {"market": "BTC-USD", "side": "BUY", "size": "0.1", "price": "20000", **changes}
     with pytest.raises(ValueError, match=complaint):
-        run_flow(trading.build_limit_order(session, **wanted), [])
+        run_flow(building.build_limit_order(strict, **wanted), [])
 
 
 def test_without_account_nothing_is_signed(config, run_flow):
     with pytest.raises(NoAccountError):
-        run_flow(trading.build_limit_order(Session(known_config=config), "BTC-USD", "BUY", "1", "20000"), [])
+        run_flow(building.build_limit_order(Session(known_config=config), "BTC-USD", "BUY", "1", "20000"), [])
 
 
 def test_place_sends_the_message_and_signature(session, run_flow):
-    placed, [call] = run_flow(trading.place_limit_order(session, "BTC-USD", "BUY", "0.01", "20000"), [PLACED])
+    placed, [call] = run_flow(placing.place_limit_order(session, "BTC-USD", "BUY", "0.01", "20000"), [PLACED])
     assert (call.method, call.path) == ("POST", "/v4/orders")
     assert set(call.body) == {"order", "signature", "clientId"}
     assert call.body["order"]["limitPrice"] == 2_000_000
@@ -114,7 +114,7 @@ def test_place_sends_the_message_and_signature(session, run_flow):
 
 def test_place_takes_an_offered_slot_when_its_own_is_taken(session, run_flow):
     _, [first, second] = run_flow(
-        trading.place_limit_order(session, "BTC-USD", "BUY", "0.01", "20000"), [SLOT_TAKEN, PLACED]
+        placing.place_limit_order(session, "BTC-USD", "BUY", "0.01", "20000"), [SLOT_TAKEN, PLACED]
     )
     assert second.body["order"]["slot"] in (41, 42)
     assert first.body["order"]["generation"] < second.body["order"]["generation"]
@@ -122,13 +122,13 @@ def test_place_takes_an_offered_slot_when_its_own_is_taken(session, run_flow):
 
 def test_place_gives_up_after_some_taken_slots(session, run_flow):
     with pytest.raises(SlotTakenError, match="live order"):
-        run_flow(trading.place_limit_order(session, "BTC-USD", "BUY", "0.01", "20000"), [SLOT_TAKEN] * 5)
+        run_flow(placing.place_limit_order(session, "BTC-USD", "BUY", "0.01", "20000"), [SLOT_TAKEN] * 5)
 
 
 def test_other_refusals_are_not_retried(session, run_flow):
     refusal = (422, {"errors": [{"msg": "needs 10 USDC more"}], "errorCode": "insufficient_margin"})
     with pytest.raises(InsufficientMarginError, match="needs 10 USDC more"):
-        run_flow(trading.place_limit_order(session, "BTC-USD", "BUY", "0.01", "20000"), [refusal])
+        run_flow(placing.place_limit_order(session, "BTC-USD", "BUY", "0.01", "20000"), [refusal])
 
 
 def shown(index_price: str) -> tuple[int, object]:
@@ -145,9 +145,11 @@ def shown(index_price: str) -> tuple[int, object]:
 def test_market_order_starts_from_the_opposite_side(session, run_flow):
     levels = 200, {"bids": [{"price": "19990", "size": "1"}], "asks": [{"price": "20010", "size": "1"}]}
     bought, _ = run_flow(
-        trading.build_market_order(session, "BTC-USD", "BUY", "0.01", "0.01"), [levels, shown("20000")]
+        building.build_market_order(session, "BTC-USD", "BUY", "0.01", "0.01"), [levels, shown("20000")]
     )
-    sold, _ = run_flow(trading.build_market_order(session, "BTC-USD", "SELL", "0.01", "0.01"), [levels, shown("20000")])
+    sold, _ = run_flow(
+        building.build_market_order(session, "BTC-USD", "SELL", "0.01", "0.01"), [levels, shown("20000")]
+    )
     assert bought.order.limit_price == 2_021_000, "20010 + 1% = 20210.1, down to the tick"
     assert sold.order.limit_price == 1_979_100, "19990 - 1% = 19790.1, up to the tick"
     assert bought.order.time_in_force is TimeInForce.IOC
@@ -157,7 +159,7 @@ def test_market_order_starts_from_the_opposite_side(session, run_flow):
 def test_market_order_on_an_empty_side_starts_from_the_index_price(session, run_flow):
     empty = 200, {"bids": [], "asks": []}
     signed, [_, asked] = run_flow(
-        trading.build_market_order(session, "BTC-USD", "BUY", "0.01", "0"), [empty, shown("20000.55")]
+        building.build_market_order(session, "BTC-USD", "BUY", "0.01", "0"), [empty, shown("20000.55")]
     )
     assert asked.query == {"ticker": "BTC-USD"}
     assert signed.order.limit_price == 2_000_000
@@ -178,13 +180,14 @@ def test_market_order_on_an_empty_side_starts_from_the_index_price(session, run_
     ],
 )
 def test_worst_price(btc, side, reference, slippage, limit):
-    assert trading.worst_price(btc, side, Decimal(reference), Decimal(slippage), Decimal("20000.55")) == limit
+    worst = amounts.beyond(btc, side, Decimal(reference) * 100, slippage)
+    assert amounts.within_band(btc, side, worst, Decimal("2000055")) == limit
 
 
 @pytest.mark.parametrize("slippage", ["1", "-0.01", "5"])
 def test_slippage_is_a_fraction(btc, slippage):
     with pytest.raises(ValueError, match="fraction"):
-        trading.worst_price(btc, Side.BUY, Decimal(20_000), Decimal(slippage), Decimal(20_000))
+        amounts.beyond(btc, Side.BUY, 2_000_000, slippage)
 
 
 def recovered(config: ClientConfig, primary_type: str, message: dict[str, object], signature: str) -> str:
@@ -195,7 +198,7 @@ def recovered(config: ClientConfig, primary_type: str, message: dict[str, object
 
 def test_cancel_is_signed(session, account, config, run_flow):
     order_id = "0x" + "5a" * 32
-    done, [call] = run_flow(trading.cancel(session, order_id, subaccount=3), [(200, {"id": order_id, "seq": 8})])
+    done, [call] = run_flow(cancelling.cancel(session, order_id, subaccount=3), [(200, {"id": order_id, "seq": 8})])
     assert (call.method, call.path, done.seq) == ("DELETE", f"/v4/orders/{order_id}", 8)
     message = call.body["cancel"]
     assert {name: message[name] for name in ("account", "subaccount", "orderId")} == {
@@ -207,7 +210,7 @@ def test_cancel_is_signed(session, account, config, run_flow):
 
 
 def test_cancel_by_client_id_is_signed(session, account, config, run_flow):
-    _, [call] = run_flow(trading.cancel_by_client_id(session, "grid-7", subaccount=3), [(200, {"seq": 8})])
+    _, [call] = run_flow(cancelling.cancel_by_client_id(session, "grid-7", subaccount=3), [(200, {"seq": 8})])
     message = call.body["cancelByClientId"]
     assert (call.method, call.path) == ("DELETE", "/v4/orders")
     assert (message["clientId"], message["subaccount"]) == ("grid-7", 3)
@@ -215,8 +218,8 @@ def test_cancel_by_client_id_is_signed(session, account, config, run_flow):
 
 
 def test_cancel_all_is_signed(session, account, config, run_flow):
-    _, [everywhere] = run_flow(trading.cancel_all(session), [(200, {"seq": 8})])
-    _, [one_market] = run_flow(trading.cancel_all(session, "btc-usd"), [(200, {"seq": 9})])
+    _, [everywhere] = run_flow(cancelling.cancel_all(session), [(200, {"seq": 8})])
+    _, [one_market] = run_flow(cancelling.cancel_all(session, "btc-usd"), [(200, {"seq": 9})])
     assert everywhere.body["cancelAll"]["market"] == ""
     assert one_market.body["cancelAll"]["market"] == "BTC-USD"
     assert one_market.body["cancelAll"]["nonce"] > everywhere.body["cancelAll"]["nonce"]
@@ -224,7 +227,7 @@ def test_cancel_all_is_signed(session, account, config, run_flow):
 
 
 def test_cancel_all_after_is_signed(session, account, config, run_flow):
-    _, [call] = run_flow(trading.cancel_all_after(session, 30), [(200, {"seq": 8})])
+    _, [call] = run_flow(cancelling.cancel_all_after(session, 30), [(200, {"seq": 8})])
     message = call.body["cancelAllAfter"]
     assert (call.method, call.path) == ("POST", "/v4/orders/cancelAllAfter")
     assert message["timeoutSeconds"] == 30
@@ -233,14 +236,14 @@ def test_cancel_all_after_is_signed(session, account, config, run_flow):
 
 def test_withdrawal_is_signed_for_the_vault(session, account, config, run_flow):
     before = int(time.time())
-    withdrawal, _ = run_flow(trading.sign_withdrawal(session, "12.5", expires_in_seconds=300), [])
+    withdrawal, _ = run_flow(money.sign_withdrawal(session, "12.5", expires_in_seconds=300), [])
     assert withdrawal.amount == 12_500_000
     assert withdrawal.to == account.address
     assert before + 300 <= withdrawal.deadline <= before + 302
     assert recovered(config, "Withdrawal", withdrawal.message(), withdrawal.signature) == account.address
 
     answer, [call] = run_flow(
-        trading.request_cosignature(session, withdrawal), [(200, {"cosignature": "0xff", "seq": 4})]
+        money.request_cosignature(session, withdrawal), [(200, {"cosignature": "0xff", "seq": 4})]
     )
     assert call.body == {"withdrawal": withdrawal.message(), "signature": withdrawal.signature}
     assert answer.cosignature == "0xff"
@@ -248,4 +251,4 @@ def test_withdrawal_is_signed_for_the_vault(session, account, config, run_flow):
 
 def test_withdrawal_finer_than_micro_usdc_is_refused(session, run_flow):
     with pytest.raises(ValueError):  # noqa: PT011 - the wording belongs to ouro.units
-        run_flow(trading.sign_withdrawal(session, "0.0000001"), [])
+        run_flow(money.sign_withdrawal(session, "0.0000001"), [])
