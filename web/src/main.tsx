@@ -5,6 +5,7 @@ import "./styles/controls.css";
 import "./styles/shell.css";
 import "./styles/trade.css";
 import "./styles/tables.css";
+import "./styles/pages.css";
 import { effect } from "@preact/signals";
 import { render } from "preact";
 import { App } from "./ui/App";

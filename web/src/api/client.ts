@@ -45,7 +45,8 @@ export async function request<T>(path: string, options: Options = {}): Promise<T
   }
   const body = await response.json().catch(() => null);
   if (response.ok) return body as T;
-  if (response.status === 429) {
+  // The faucet's own limit is no matter of trading.
+  if (response.status === 429 && (body as { errorCode?: string } | null)?.errorCode !== "faucet_limit") {
     const seconds = Number(response.headers.get("Retry-After") ?? 1);
     limitedUntil.value = Date.now() + seconds * 1000;
   }

@@ -183,10 +183,10 @@ export interface SessionKeyRecord {
 
 export interface WithdrawalRecord {
   id: string;
-  amount: string;
-  to: string;
+  size: string;
+  recipient: string;
   status: string;
-  readyAt?: string;
+  readyAt: string;
 }
 
 export interface Match {

@@ -1,6 +1,71 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-import { Modal } from "../Modal";
+import { useState } from "preact/hooks";
+import { abs } from "../../money/decimal";
+import { fee } from "../../money/formulas";
+import { finePrice, signedUsd, size, usd } from "../../money/format";
+import { baseOf, priceText, sizeText, typedLots, typedPrice } from "../../money/market";
+import { positionIn } from "../../state/account";
+import { tier } from "../../state/fees";
+import { notify } from "../../state/notices";
+import { closeAtMarket } from "../actions";
+import { Facts, tone } from "../bits";
+import { Segmented } from "../Choice";
+import { Amount, Slider } from "../Field";
+import { Modal, closeDialog } from "../Modal";
 
-export function ClosePosition(_props: { market?: string }) {
-  return <Modal title="ClosePosition"><p>Soon.</p></Modal>;
+export function ClosePosition({ market }: { market: string }) {
+  const one = positionIn(market);
+  const [way, setWay] = useState<"market" | "limit">("market");
+  const [text, setText] = useState(() => (one ? sizeText(one.market, abs(one.size)) : ""));
+  const [price, setPrice] = useState(() => (one ? priceText(one.market, (one.index / one.market.tick) * one.market.tick) : ""));
+  const [busy, setBusy] = useState(false);
+  if (!one) return <Modal title={`Close ${market}`}><p class="muted">There is no position any more.</p></Modal>;
+  const m = one.market;
+  const held = abs(one.size);
+  const lots = typedLots(m, text);
+  const limit = way === "limit" ? typedPrice(m, price) : one.index;
+  const problem = lots === null || lots === 0n ? "That is not a size." : lots > held ? "More than the position." : null;
+  const wrongPrice = way === "limit" && (!limit || limit % m.tick !== 0n) ? "That is not a price on the tick." : null;
+  const at = limit ?? one.index;
+  const cost = lots ? (one.cost * lots) / held : 0n;
+  const profit = lots ? (one.size > 0n ? lots * at - cost : -cost - lots * at) : 0n;
+
+  async function run() {
+    if (!one || !lots || problem || wrongPrice) return;
+    setBusy(true);
+    if (way === "market") {
+      if (await closeAtMarket(one, lots)) closeDialog();
+    } else {
+      try {
+        const { place } = await import("../../orders/submit");
+        await place([{ market: m, buy: one.size < 0n, size: lots, price: limit!, timeInForce: "GTT", reduceOnly: true }]);
+        notify("order", "good", "Closing order placed");
+        closeDialog();
+      } catch (error) {
+        notify("order", "bad", "Not placed", (error as Error).message);
+      }
+    }
+    setBusy(false);
+  }
+
+  return (
+    <Modal title={`Close ${one.size > 0n ? "long" : "short"} ${market}`}>
+      <form class="stack" onSubmit={(event) => { event.preventDefault(); void run(); }}>
+        <Segmented label="Way" value={way} onValue={setWay} options={[["market", "Market"], ["limit", "Limit"]]} />
+        {way === "limit" && <Amount label="Price" value={price} onValue={setPrice} decimals={m.priceDecimals} digits={m.tickDigits} step={m.tick} problem={wrongPrice} suffix="USD" />}
+        <Amount label="Size" value={text} onValue={setText} decimals={m.sizeDecimals} step={1n} problem={problem} suffix={baseOf(market)} autofocus />
+        <Slider label="Share of the position" value={lots ? Math.min(100, Number((lots * 100n) / held)) : 0} min={0} max={100} marks={[0, 25, 50, 75, 100]} text={(value) => `${value}%`}
+          onValue={(share) => setText(sizeText(m, share === 100 ? held : (held * BigInt(share)) / 100n))} />
+        <Facts rows={[
+          ["Left of the position", lots !== null && lots <= held ? `${size(m, held - lots)} ${baseOf(market)}` : "–"],
+          ["Entry", finePrice(m, one.entry)],
+          ["Estimated result", <span class={tone(profit)}>{signedUsd(profit)}</span>],
+          ["Fee, estimated", lots ? usd(fee(lots * at, tier.value.takerPpm), 4) : "–"],
+        ]} />
+        <button type="submit" class={`button large ${one.size > 0n ? "sell" : "buy"}`} disabled={busy || Boolean(problem || wrongPrice)}>
+          {busy && <span class="spinner" aria-hidden="true" />} {one.size > 0n ? "Sell to close" : "Buy to close"}
+        </button>
+      </form>
+    </Modal>
+  );
 }

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+// Keeps the shell of the app for a start without a network. Never touches data: prices must not come from a cache.
+const CACHE = "ouro-shell-1";
+
+self.addEventListener("install", (event) => {
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(["/", "/icon.svg"])).then(() => self.skipWaiting()));
+});
+
+self.addEventListener("activate", (event) => {
+  const old = (names) => names.filter((name) => name !== CACHE).map((name) => caches.delete(name));
+  event.waitUntil(caches.keys().then((names) => Promise.all(old(names))).then(() => self.clients.claim()));
+});
+
+async function fromNetwork(request) {
+  const response = await fetch(request);
+  if (response.ok) {
+    const cache = await caches.open(CACHE);
+    await cache.put(request.mode === "navigate" ? "/" : request, response.clone());
+  }
+  return response;
+}
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  if (request.method !== "GET" || url.origin !== location.origin) return;
+  if (request.mode === "navigate") {
+    event.respondWith(fromNetwork(request).catch(() => caches.match("/")));
+  } else if (url.pathname.startsWith("/assets/")) {
+    // Named by their content, so what is kept is never out of date.
+    event.respondWith(caches.match(request).then((kept) => kept ?? fromNetwork(request)));
+  }
+});
