@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import structlog
@@ -22,6 +23,9 @@ _log = structlog.get_logger(__name__)
 
 KEPT_BLOCKS = 64
 """Blocks below the head that can be taken back whatever the node calls final; finality where it calls nothing so."""
+
+_TOGETHER = 2_000
+"""Events of final blocks after which a transaction ends: none of them will be taken back one by one."""
 
 _LAG_S = 2.0
 """A head below ours for this long is a shorter chain, not a node that lags behind another one."""
@@ -138,12 +142,12 @@ class Follower:
     def _backfill(self, limits: Limits, head: int) -> None:
         while self._position.number < limits.kept and not self._stop.is_set():
             blocks, end = self._source.backfill(self._position.number + 1, limits.kept)
-            for block in blocks:
+            for group in _groups(blocks):
                 if self._stop.is_set():
                     return
-                if self._apply(block, limits):
+                if self._apply_final(group, end if group[-1] is blocks[-1] else _header_of(group[-1]), limits):
                     break
-            else:
+            if not blocks:
                 self._position = self._store.advance(end, limits)
             self._observer.advanced(self._position, head)
             _log.info("backfilled", block=self._position.number, of=limits.kept)
@@ -158,6 +162,19 @@ class Follower:
         self._apply(self._source.block(header), limits)
         self._observer.advanced(self._position, head)
         return True
+
+    def _apply_final(self, blocks: Sequence[Block], to: Header, limits: Limits) -> bool:
+        """Returns whether the last of the blocks named another contract to follow."""
+        started = time.perf_counter()
+        named = any(isinstance(event, NAMING) for event in blocks[-1].events)
+        if named:
+            to = _header_of(blocks[-1])
+        seen: list[BlockUnit] = []
+        self._position = self._store.apply_final(blocks, to, limits, seen.append)
+        metrics.block_seconds.observe((time.perf_counter() - started) / len(blocks))
+        metrics.events.inc(sum(len(block.events) for block in blocks))
+        self._observer.applied(blocks[-1], seen[0], self._position)
+        return named and self._source.follow(self._store.named())
 
     def _apply(self, block: Block, limits: Limits) -> bool:
         """Returns whether the block named another contract to follow: what was asked for beyond it lacks its events."""
@@ -210,3 +227,21 @@ class Follower:
         self._below_since = None
         self._source.follow(self._store.named())
         self._observer.reverted(reversal, self._position)
+
+
+def _header_of(block: Block) -> Header:
+    return Header(block.number, block.hash, block.parent_hash, block.time_s)
+
+
+def _groups(blocks: Sequence[Block]) -> Iterator[Sequence[Block]]:
+    """Whole blocks that are written together, until there are many events or one names a contract."""
+    group: list[Block] = []
+    events = 0
+    for block in blocks:
+        group.append(block)
+        events += len(block.events)
+        if events >= _TOGETHER or any(isinstance(event, NAMING) for event in block.events):
+            yield group
+            group, events = [], 0
+    if group:
+        yield group

@@ -107,6 +107,24 @@ class ChainStore:
         unit.committed()
         return position
 
+    def apply_final(
+        self, blocks: Sequence[Block], to: Header, limits: Limits, observe: Callable[[BlockUnit], None] | None = None
+    ) -> Position:
+        """Write blocks that nobody can take back any more, and that all up to `to` is applied, in one transaction."""
+        with self._engine.begin() as connection:
+            unit = BlockUnit(connection, to.number, self._cache, keep_undo=False)
+            for block in blocks:
+                apply_block(unit, block)
+            if observe is not None:
+                observe(unit)
+            unit.flush()
+            connection.execute(delete(recent_blocks).where(recent_blocks.c.block_number == to.number))
+            _remember(connection, to)
+            position = self._moved(connection, to, limits.final)
+            self._finish(connection, limits)
+        unit.committed()
+        return position
+
     def advance(self, header: Header, limits: Limits) -> Position:
         """Note that everything up to `header` is applied; blocks of which nothing was said held nothing of ours."""
         with self._engine.begin() as connection:

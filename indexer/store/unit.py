@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, literal_column, select, tuple_, update
+from sqlalchemy import Connection, Table, and_, delete, insert, literal_column, select, tuple_
 
+from indexer.store import bulk
 from indexer.store.query import first_row
 from indexer.store.query import rows as query_rows
 from indexer.store.schema import FACT, accounts, metadata, position_words, tables_of, undo
@@ -51,7 +52,9 @@ class StateCache:
 
 @dataclass
 class BlockUnit:
-    """The rows of one block on an open transaction; `flush` writes them. Implements `indexer.views.rows.Rows`."""
+    """The rows of one block on an open transaction, or of several that are final and need no images; `flush` writes
+    them. Implements `indexer.views.rows.Rows`.
+    """
 
     connection: Connection
     block_number: int
@@ -70,7 +73,7 @@ class BlockUnit:
 
     def put(self, table: Table, row: Row) -> None:
         key = key_of(table, row)
-        if (table.name, key) not in self._before:
+        if self.keep_undo and (table.name, key) not in self._before:
             self._before[table.name, key] = self._committed(table, key)
         self._states[table.name, key] = row
 
@@ -104,20 +107,16 @@ class BlockUnit:
     def flush(self) -> None:
         """Write everything; the caller commits and then calls `committed`."""
         for name, rows in self._facts.items():
-            self.connection.execute(insert(metadata.tables[name]), rows)
-        by_table: dict[str, tuple[list[Row], list[Row]]] = {}
-        for (name, key), row in self._states.items():
-            new, old = by_table.setdefault(name, ([], []))
-            (new if self._before[name, key] is None else old).append(row)
-        for name, (new, old) in by_table.items():
-            table = metadata.tables[name]
-            if new:
-                self.connection.execute(insert(table), new)
-            if old:
-                _update_all(self.connection, table, old)
-        if self.keep_undo and self._before:
-            self.connection.execute(
-                insert(undo),
+            bulk.append(self.connection, metadata.tables[name], rows)
+        by_table: dict[str, list[Row]] = {}
+        for (name, _), row in self._states.items():
+            by_table.setdefault(name, []).append(row)
+        for name, rows in by_table.items():
+            bulk.replace(self.connection, metadata.tables[name], rows)
+        if self._before:
+            bulk.append(
+                self.connection,
+                undo,
                 [
                     {
                         "block_number": self.block_number,
@@ -180,10 +179,3 @@ def forget_undo(connection: Connection, up_to: int) -> None:
 
 def _matches(table: Table, key: Key) -> Any:
     return and_(*(column == value for column, value in zip(table.primary_key.columns, key, strict=True)))
-
-
-def _update_all(connection: Connection, table: Table, rows: list[Row]) -> None:
-    keys = [column.name for column in table.primary_key.columns]
-    statement = update(table).where(and_(*(table.c[name] == bindparam(f"key_{name}") for name in keys)))
-    parameters = [{f"key_{name}" if name in keys else name: value for name, value in row.items()} for row in rows]
-    connection.execute(statement, parameters)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """What the views need of a store: facts are added, states are looked up and replaced."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any, Protocol
 
 from sqlalchemy import Table
@@ -35,12 +36,15 @@ class Rows(Protocol):
 
 def key_of(table: Table, row: Mapping[str, Any]) -> Key:
     """The primary key's values of a row."""
-    return tuple(row[name] for name in _key_names(table))
+    return _key_reader(table)(row)
 
 
 @cache
-def _key_names(table: Table) -> tuple[str, ...]:
-    return tuple(column.name for column in table.primary_key.columns)
+def _key_reader(table: Table) -> Callable[[Mapping[str, Any]], Key]:
+    names = [column.name for column in table.primary_key.columns]
+    if len(names) == 1:
+        return lambda row: (row[names[0]],)
+    return itemgetter(*names)
 
 
 class MemoryRows:
