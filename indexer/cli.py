@@ -47,6 +47,54 @@ def run(
 
 
 @app.command()
+def follow(
+    rpc_url: RpcUrl = None,
+    relayer_url: RelayerUrl = None,
+    database_url: DatabaseUrl = None,
+    deployment: DeploymentPath = None,
+    host: Host = None,
+    port: Port = None,
+) -> None:
+    """Only write: the chain and the relayer's log into a database that `serve` reads. One per database.
+
+    Its port answers /health, /ready and /metrics.
+    """
+    settings = _settings(rpc_url, relayer_url, database_url, deployment, indexer_host=host, indexer_port=port)
+    logs.configure(settings.log_level)
+    try:
+        service.run(_options(settings), serves=False)
+    except OuroError as error:
+        _fail(error)
+
+
+@app.command()
+def serve(
+    relayer_url: RelayerUrl = None,
+    database_url: DatabaseUrl = None,
+    deployment: DeploymentPath = None,
+    host: Host = None,
+    port: Port = None,
+) -> None:
+    """Only serve: a front door over a database that `follow` (or `run`) writes. As many as you like."""
+    settings = _settings(None, relayer_url, database_url, deployment, indexer_host=host, indexer_port=port)
+    logs.configure(settings.log_level)
+    try:
+        service.run(_options(settings), follows=False)
+    except OuroError as error:
+        _fail(error)
+
+
+@app.command("new-epoch")
+def new_epoch(database_url: DatabaseUrl = None) -> None:
+    """Let all account streams begin anew with a snapshot: after a backup was restored."""
+    settings = _settings(None, None, database_url, None)
+    try:
+        typer.echo(f"epoch {service.new_epoch(settings.database)}")
+    except OuroError as error:
+        _fail(error)
+
+
+@app.command()
 def rebuild(
     rpc_url: RpcUrl = None,
     database_url: DatabaseUrl = None,
@@ -111,6 +159,9 @@ def _options(settings: Settings) -> service.Options:
         events_token=settings.events_token,
         ip_weight=settings.indexer_ip_weight,
         faucet_url=settings.indexer_faucet_url,
+        stale_s=settings.indexer_stale_s,
+        outbox_hours=settings.indexer_outbox_hours,
+        outbox_letters=settings.indexer_outbox_letters,
     )
 
 

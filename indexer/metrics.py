@@ -15,3 +15,7 @@ block_seconds = Histogram("ouro_indexer_block_seconds", "Time to write one block
 requests = Histogram("ouro_indexer_request_seconds", "Time to answer a request.", ["method", "route", "status"])
 sockets = Gauge("ouro_indexer_stream_connections", "Open stream connections.")
 dropped = Counter("ouro_indexer_stream_dropped", "Stream connections closed because they read too slowly.")
+outbox_seq = Gauge("ouro_indexer_outbox_seq", "Newest letter of the outbox.")
+outbox_sent = Gauge("ouro_indexer_outbox_sent", "Newest letter that this process has passed on.")
+renewed = Counter("ouro_indexer_stream_renewed", "Subscriptions that were sent a fresh snapshot.")
+resumed = Counter("ouro_indexer_stream_resumed", "Subscriptions that went on where they had ended.")

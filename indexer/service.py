@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""The indexer as a process: a thread that follows the chain, a task that follows the relayer, and the front door."""
+"""The indexer as a process: a thread that follows the chain, a task that follows the relayer, and the front door. The
+parts that write and the door may be processes of their own.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ import contextlib
 import json
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,29 +20,35 @@ import structlog
 import uvicorn
 import uvloop
 from fastapi import FastAPI
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 
-from indexer.api.app import create_app
+from indexer.api.app import create_app, create_operations
 from indexer.api.context import Context, LiveMarkets
 from indexer.api.forward import Forwarder
 from indexer.chain.follower import Follower
 from indexer.chain.rpc import Node
 from indexer.chain.source import BlockSource
-from indexer.orders.consumer import RelayerFollower
-from indexer.orders.records import BookRecord, FillRecord, OrderRecord
+from indexer.keeping import Keeping
+from indexer.observer import ChainObserver, Moved, listings
+from indexer.orders.book import Book
+from indexer.orders.consumer import EventLog, RelayerFollower
+from indexer.orders.records import BookRecord
+from indexer.orders.replica import BookReplica
 from indexer.progress import Progress
-from indexer.reads.catalog import Listing, catalog
 from indexer.reconcile import Result
 from indexer.reconcile import reconcile as compare
-from indexer.store import schema
+from indexer.replica import POLL_S, TableWatcher
+from indexer.store import outbox
 from indexer.store.chain_store import ChainStore, Position, Reversal
 from indexer.store.engine import open_engine
-from indexer.store.migrate import migrate
+from indexer.store.migrate import check_migrated, migrate
 from indexer.store.order_store import OrderStore
 from indexer.store.unit import BlockUnit
-from indexer.stream.hub import Hub, Update
+from indexer.stream.hub import Hub
+from indexer.stream.letters import Letters
 from indexer.stream.proofs import watch
-from indexer.stream.updates import Wanted, of_block, of_book, of_height, of_records, of_reversal
+from indexer.stream.tail import Tail
+from indexer.stream.updates import of_book, of_height
 from indexer.views.block import Block
 from ouro.deployment import Deployment
 
@@ -51,6 +59,9 @@ _GRACE_S = 5
 _MAX_FRAME = 1 << 16
 _NOT_FOLLOWED = ("usdc", "desk", "office", "exit")
 """The collateral's transfers are everybody's; the parts of the exchange log at its own address."""
+_CHAIN, _DOOR = "chain follower", "front door"
+LOCAL_POLL_S = 0.25
+"""How often a process that follows looks at its own outbox, though it is told of every letter."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,8 @@ class Options:
 
     `public_rpc_url` is the node that clients are told of; by default ours, if its URL cannot hold a key.
     `faucet_url` is the service that gives test money away, if there is one.
+    A node whose newest block is older than `stale_s` is not to be relied on. What account streams said is kept for
+    `outbox_hours`, and no more than `outbox_letters` of it.
     `receipt_signer` is the address that signs the relayer's receipts; by default the operator's. `ip_weight` is what
     reads from one network address may weigh in ten seconds; 0: anything.
     """
@@ -75,35 +88,34 @@ class Options:
     events_token: str = field(default="", repr=False)
     ip_weight: int = 0
     faucet_url: str = ""
+    stale_s: int = 120
+    outbox_hours: int = 24
+    outbox_letters: int = 1_000_000
 
 
 class Indexer:
-    """All parts of one indexer process; `run` until `stop`."""
+    """All parts of one indexer process; `run` until `stop`. It follows (writes the tables), serves, or does both."""
 
-    def __init__(self, options: Options) -> None:
-        """Opens and migrates the database. Raises `DeploymentError` or `WrongDeploymentError`."""
+    def __init__(self, options: Options, *, follows: bool = True, serves: bool = True) -> None:
+        """Opens the database, and migrates it if it follows. Raises `DeploymentError`, `WrongDeploymentError`, or
+        `NotMigratedError` if somebody else has to migrate it first.
+        """
         self._options = options
+        self._serves = serves
         self.deployment = Deployment.load(options.deployment_path)
-        self._writer = open_engine(options.database_url, writes=True)
         self.reader = open_engine(options.database_url, writes=False)
-        migrate(self._writer)
-        self._node = Node(options.rpc_url)
         self.hub = Hub()
         self.progress = Progress()
         self._live = LiveMarkets()
-        self.relayer = RelayerFollower(
-            options.relayer_url, OrderStore(self._writer), self.progress, self, options.events_token
-        )
-        self._observer = _ChainObserver(self.reader, self.hub, self._chain_moved)
-        store = chain_store(self._writer, self.deployment)
-        self._follower = Follower(
-            self._node,
-            BlockSource(self._node, addresses_of(self.deployment)),
-            store,
-            self._observer,
-            chain_id=self.deployment.chain_id,
-            poll_s=options.poll_s,
-        )
+        self._log = EventLog(options.relayer_url, options.events_token)
+        self._tail = Tail(self.reader, self.hub, LOCAL_POLL_S if follows else POLL_S)
+        self._following: _Following | None = None
+        if follows:
+            self._following = _Following(self, options)
+            self.relayer: RelayerFollower | BookReplica = self._following.relayer
+        else:
+            check_migrated(self.reader)
+            self.relayer = BookReplica(self._log, self.reader, self)
         self._forwarder = Forwarder(options.relayer_url)
         self._faucet = Forwarder(options.faucet_url, "faucet", "look at the balance") if options.faucet_url else None
         self.context = Context(
@@ -117,11 +129,14 @@ class Indexer:
             rpc_url=options.public_rpc_url or announced(options.rpc_url),
             receipt_signer=options.receipt_signer or self.deployment.operator,
             faucet=self._faucet is not None,
+            stale_s=options.stale_s,
         )
         self._stopping = asyncio.Event()
 
     def app(self) -> FastAPI:
-        """The front door."""
+        """The front door, or what tells of a process that only follows."""
+        if not self._serves:
+            return create_operations(self.context)
         return create_app(self.context, self.hub, self._forwarder, self._faucet, ip_weight=self._options.ip_weight)
 
     def stop(self) -> None:
@@ -131,10 +146,11 @@ class Indexer:
     async def run(self, listening: Callable[[str], None] | None = None) -> None:
         """Serve until stopped; `listening` hears the base URL. Raises what ended a part that should not have ended."""
         await self.relayer.open()
-        position = self._follower.position
-        self.progress.chain(position.number, position.time_s, position.final)
-        self._live.by_ticker = await asyncio.to_thread(listings, self.reader)
-        self._observer.loop = asyncio.get_running_loop()
+        await self._tail.open()
+        parts: dict[asyncio.Task[Any], str] = {}
+
+        def start(name: str, part: Coroutine[Any, Any, Any]) -> None:
+            parts[asyncio.create_task(part)] = name
 
         with socket.create_server((self._options.host, self._options.port), backlog=2048) as listener:
             host, port = listener.getsockname()[:2]
@@ -150,15 +166,22 @@ class Indexer:
                 timeout_graceful_shutdown=_GRACE_S,
             )
             server = _Server(config)
-            parts = {
-                asyncio.create_task(server.serve(sockets=[listener])): "front door",
-                asyncio.create_task(asyncio.to_thread(self._follower.run)): "chain follower",
-                asyncio.create_task(self.relayer.run()): "relayer follower",
-                asyncio.create_task(self._flush()): "stream",
-                asyncio.create_task(watch(self.hub, self.context)): "proofs",
-                asyncio.create_task(self._stopping.wait()): "stop",
-            }
-            _log.info("serving", url=f"http://{host}:{port}", database=self._options.database_url)
+            if self._following is not None:
+                await self._following.open()
+                start(_CHAIN, asyncio.to_thread(self._following.chain.run))
+                start("keeping", self._following.keeping.run())
+            elif isinstance(self.relayer, BookReplica):
+                watcher = TableWatcher(self.reader, self.hub, self.progress, self._live, self.relayer)
+                await watcher.look()
+                start("tables", watcher.run())
+            start("relayer's log", self.relayer.run())
+            if self._serves:
+                start("outbox", self._tail.run())
+                start("batches", self._flush())
+                start("proofs", watch(self.hub, self.context))
+            start("stop", self._stopping.wait())
+            start(_DOOR, server.serve(sockets=[listener]))
+            _log.info("serving", url=f"http://{host}:{port}", database=_without_password(self._options.database_url))
             if listening is not None:
                 listening(f"http://{host}:{port}")
             try:
@@ -172,99 +195,87 @@ class Indexer:
                 raise failure
 
     async def _shut(self, server: uvicorn.Server, parts: dict[asyncio.Task[Any], str]) -> None:
-        self._follower.stop()
+        if self._following is not None:
+            self._following.chain.stop()
         self.hub.close()
         server.should_exit = True
         for task, name in parts.items():
-            if name not in ("front door", "chain follower"):
+            if name not in (_DOOR, _CHAIN):
                 task.cancel()
         await asyncio.gather(*parts, return_exceptions=True)
         await self._forwarder.close()
         if self._faucet is not None:
             await self._faucet.close()
-        self._node.close()
-        self._writer.dispose()
+        if self._following is not None:
+            self._following.close()
         self.reader.dispose()
-        _log.info("stopped", block=self._follower.position.number, seq=self.progress.seq)
+        _log.info("stopped", block=self.progress.height, seq=self.progress.seq)
 
     async def _flush(self) -> None:
         while True:
             await asyncio.sleep(_FLUSH_S)
             self.hub.flush()
 
-    def _chain_moved(self, moved: _Moved) -> None:
+    def chain_moved(self, moved: Moved) -> None:
         """On the event loop, after the follower's transaction."""
         position = moved.position
+        if position.number != self.progress.height:
+            self.hub.publish([of_height(position.number, position.time_s, position.version)])
         self.progress.chain(position.number, position.time_s, position.final, moved.head)
         if moved.listings is not None:
             self._live.by_ticker = moved.listings
-        self.hub.publish(moved.updates)
+        self._tail.poke()
 
-    # What the relayer's follower tells.
+    # What the relayer's log tells.
 
-    def book_changed(self, record: BookRecord) -> None:
+    def book_changed(self, record: BookRecord, book: Book) -> None:
         listing = self._live.by_ticker.get(record.market)
-        if listing is not None:
-            self.hub.publish([of_book(record, listing)])
+        if listing is not None and self.hub.listened_to(("v4_orderbook", listing.ticker)):
+            self.hub.publish([of_book(record, book, listing)])
 
-    async def orders_changed(self, records: Sequence[OrderRecord | FillRecord]) -> None:
-        wanted = Wanted.of(self.hub)
-        if wanted.accounts or wanted.parents:
-            self.hub.publish(await asyncio.to_thread(self._read_records, records, wanted))
+    def orders_changed(self) -> None:
+        self._tail.poke()
 
-    async def log_restarted(self) -> None:
-        """Another log, another epoch: whoever listens must begin again with snapshots."""
-        self.hub.close()
-
-    def _read_records(self, records: Sequence[OrderRecord | FillRecord], wanted: Wanted) -> list[Update]:
-        with self.reader.begin() as connection:
-            return of_records(connection, records, wanted)
+    def log_restarted(self) -> None:
+        """Another log: accounts begin anew with the outbox's next epoch, books now."""
+        self.hub.renew("v4_orderbook")
+        self._tail.poke()
 
 
-@dataclass(frozen=True)
-class _Moved:
-    """What the follower's thread hands to the event loop."""
+class _Following:
+    """The parts that write."""
 
-    position: Position
-    head: int | None
-    updates: Sequence[Update]
-    listings: dict[str, Listing] | None = None
+    def __init__(self, indexer: Indexer, options: Options) -> None:
+        self._writer = open_engine(options.database_url, writes=True)
+        migrate(self._writer)
+        with self._writer.begin() as connection:
+            outbox.claim(connection)
+        self._node = Node(options.rpc_url)
+        letters = Letters()
+        self.relayer = RelayerFollower(indexer._log, OrderStore(self._writer, letters), indexer.progress, indexer)
+        self._indexer = indexer
+        self._observer = ChainObserver(indexer.reader, indexer.chain_moved)
+        self.chain = Follower(
+            self._node,
+            BlockSource(self._node, addresses_of(indexer.deployment)),
+            chain_store(self._writer, indexer.deployment, letters),
+            self._observer,
+            chain_id=indexer.deployment.chain_id,
+            poll_s=options.poll_s,
+        )
+        self.keeping = Keeping(
+            self._writer, indexer.progress, hours=options.outbox_hours, letters=options.outbox_letters
+        )
 
+    async def open(self) -> None:
+        """Say where the tables stand, before anything moves."""
+        self._observer.loop = asyncio.get_running_loop()
+        listed = await asyncio.to_thread(listings, self._indexer.reader)
+        self._indexer.chain_moved(Moved(self.chain.position, None, listed))
 
-class _ChainObserver:
-    """In the follower's thread: turn what was committed into messages, for those who listen."""
-
-    def __init__(self, reader: Engine, hub: Hub, moved: Callable[[_Moved], None]) -> None:
-        self._reader = reader
-        self._hub = hub
-        self._moved = moved
-        self._height = -1
-        self.loop: asyncio.AbstractEventLoop | None = None
-
-    def applied(self, block: Block, unit: BlockUnit, position: Position) -> None:  # noqa: ARG002
-        wanted = Wanted.of(self._hub)
-        with self._reader.begin() as connection:
-            updates = of_block(connection, unit, position.version, wanted)
-        found = listings(self._reader) if unit.changed(schema.markets) else None
-        self._tell(_Moved(position, None, updates, found))
-
-    def advanced(self, position: Position, head: int) -> None:
-        updates = []
-        if position.number != self._height:
-            self._height = position.number
-            updates.append(of_height(position.number, position.time_s, position.version))
-        self._tell(_Moved(position, head, updates))
-
-    def reverted(self, reversal: Reversal, position: Position) -> None:
-        wanted = Wanted.of(self._hub)
-        with self._reader.begin() as connection:
-            updates = of_reversal(connection, reversal, position.version, wanted)
-        self._tell(_Moved(position, None, updates, listings(self._reader)))
-
-    def _tell(self, moved: _Moved) -> None:
-        loop = self.loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._moved, moved)
+    def close(self) -> None:
+        self._node.close()
+        self._writer.dispose()
 
 
 class _Server(uvicorn.Server):
@@ -275,10 +286,14 @@ class _Server(uvicorn.Server):
         yield
 
 
-def chain_store(engine: Engine, deployment: Deployment) -> ChainStore:
-    """The chain tables of one deployment."""
+def chain_store(engine: Engine, deployment: Deployment, letters: Letters | None = None) -> ChainStore:
+    """The chain tables of one deployment. `letters` writes down what changes for whoever listens."""
     name = f"{deployment.chain_id}:{deployment.contracts.exchange}"
-    return ChainStore(engine, name, deployment.start_block)
+    return ChainStore(engine, name, deployment.start_block, letters)
+
+
+def _without_password(database_url: str) -> str:
+    return make_url(database_url).render_as_string(hide_password=True)
 
 
 def announced(rpc_url: str) -> str:
@@ -292,23 +307,36 @@ def addresses_of(deployment: Deployment) -> list[str]:
     return [address for name, address in deployment.addresses.items() if name not in _NOT_FOLLOWED]
 
 
-def listings(engine: Engine) -> dict[str, Listing]:
-    """The markets as the tables have them now."""
-    with engine.begin() as connection:
-        return dict(catalog(connection).by_ticker)
-
-
-def run(options: Options, listening: Callable[[str], None] | None = None) -> None:
-    """Run an indexer until SIGTERM or SIGINT."""
+def run(
+    options: Options,
+    listening: Callable[[str], None] | None = None,
+    *,
+    follows: bool = True,
+    serves: bool = True,
+) -> None:
+    """Run an indexer until SIGTERM or SIGINT: one that follows, one that serves, or one that does both."""
 
     async def main() -> None:
-        indexer = Indexer(options)
+        indexer = Indexer(options, follows=follows, serves=serves)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, indexer.stop)
         await indexer.run(listening)
 
     uvloop.run(main())
+
+
+def new_epoch(database_url: str) -> str:
+    """Begin a new epoch of the outbox, and return it. Raises `NotMigratedError`."""
+    engine = open_engine(database_url, writes=True)
+    try:
+        check_migrated(engine)
+        with engine.begin() as connection:
+            outbox.lock(connection)
+            outbox.begin_epoch(connection)
+            return outbox.head(connection).epoch
+    finally:
+        engine.dispose()
 
 
 def rebuild(options: Options) -> int:

@@ -18,6 +18,8 @@ class Settings(BaseSettings):
     `rpc_url` may hold a provider's key; clients are told of `indexer_public_rpc_url`, or of `rpc_url` if it cannot
     hold one. `indexer_faucet_url` is the service that gives test money away, on chains where there is one.
     `indexer_ip_weight` is what reads from one network address may weigh in ten seconds; 0: anything.
+    A node whose newest block is older than `indexer_stale_s` is not to be relied on. What account streams said can be
+    asked for again for `indexer_outbox_hours`, and no more than the newest `indexer_outbox_letters` messages.
     `receipt_signer` is the address that signs journal heads, announced to clients: the operator's unless one is given.
     """
 
@@ -33,6 +35,9 @@ class Settings(BaseSettings):
     indexer_port: int = 8000
     indexer_public_rpc_url: str = ""
     indexer_faucet_url: str = ""
+    indexer_stale_s: int = Field(default=120, gt=0)
+    indexer_outbox_hours: int = Field(default=24, gt=0)
+    indexer_outbox_letters: int = Field(default=1_000_000, ge=0)
     indexer_ip_weight: int = Field(default=10_000, ge=0)
     database_url: str = ""
     events_token: str = Field(default="", repr=False)

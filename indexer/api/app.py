@@ -19,7 +19,7 @@ from indexer.api.forward import Forwarder
 from indexer.api.limits import LIMIT, REMAINING, RESET, Allowance, Limited
 from indexer.api.observe import HEIGHT_HEADER, SEQ_HEADER, Observed
 from indexer.api.rankings import Rankings
-from indexer.api.routes import accounts, history, markets, orders, query, service, venue
+from indexer.api.routes import accounts, history, markets, operations, orders, query, service, venue
 from indexer.api.site import BUILD, Site
 from indexer.stream import socket
 from indexer.stream.hub import Hub
@@ -48,7 +48,7 @@ def create_app(
     app.state.forward = forward
     app.state.faucet = faucet
     app.state.rankings = Rankings()
-    parts = (service, markets, accounts, history, venue, query, orders)
+    parts = (operations, service, markets, accounts, history, venue, query, orders)
     for router in (part.router for part in parts):
         app.include_router(router)
     app.add_api_websocket_route("/v4/ws", socket.serve)
@@ -66,6 +66,14 @@ def create_app(
         allow_headers=["*"],
         expose_headers=[HEIGHT_HEADER, SEQ_HEADER, query.CURSOR_HEADER, LIMIT, REMAINING, RESET, "Retry-After"],
     )
+    return app
+
+
+def create_operations(context: Context) -> FastAPI:
+    """For a process without a front door: health, readiness and metrics."""
+    app = FastAPI(title="Ouro indexer")
+    app.state.context = context
+    app.include_router(operations.router)
     return app
 
 

@@ -20,7 +20,7 @@ from indexer.reads.catalog import Catalog, Listing, catalog
 from ouro.deployment import Deployment
 from ouro.eip712 import Domain
 
-AT_SEQ_WAIT_S = 3.0
+AT_SEQ_WAIT_S = 2.0
 
 
 class LiveMarkets:
@@ -48,6 +48,7 @@ class Context:
     rpc_url: str
     receipt_signer: str
     faucet: bool = False
+    stale_s: int = 120
 
     @property
     def domain(self) -> Domain:
@@ -96,7 +97,7 @@ async def at_seq(request: HTTPConnection) -> None:
     if wanted is not None and progress.seq < wanted and not await progress.reaches(wanted, AT_SEQ_WAIT_S):
         raise ApiError(
             503,
-            "behind_seq",
+            "behind",
             f"record {wanted} is not applied yet, {progress.seq} is: ask again, or without atSeq",
             "atSeq",
         )

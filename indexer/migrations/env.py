@@ -3,13 +3,13 @@
 
 from alembic import context
 
-from indexer.store import order_schema, schema
+from indexer.store import heartbeat, order_schema, outbox, schema
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=schema.metadata,
     render_as_batch=True,
 )
-assert order_schema.orders.metadata is schema.metadata
+assert {table.metadata for table in (order_schema.orders, outbox.outbox, heartbeat.follower)} == {schema.metadata}
 with context.begin_transaction():
     context.run_migrations()

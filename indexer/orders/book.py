@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Pure: the live book of one market, as the relayer's log tells it."""
 
+import heapq
 from dataclasses import dataclass, field
 
 from indexer.orders.records import BookRecord
@@ -29,4 +30,4 @@ class Book:
 
     def top(self, depth: int) -> tuple[list[Level], list[Level]]:
         """The best `depth` levels of bids and asks, best first."""
-        return sorted(self.bids.items(), reverse=True)[:depth], sorted(self.asks.items())[:depth]
+        return heapq.nlargest(depth, self.bids.items()), heapq.nsmallest(depth, self.asks.items())

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Protocol
 
 import httpx
@@ -13,7 +12,7 @@ import structlog
 
 from indexer import metrics
 from indexer.orders.book import Book
-from indexer.orders.records import BookRecord, FillRecord, OrderRecord, decode_record
+from indexer.orders.records import BookRecord, Record, decode_record
 from indexer.progress import Progress
 from indexer.store.order_store import OrderStore, RelayerCursor, digest_of
 
@@ -24,16 +23,21 @@ _WAIT_S = 15
 _RETRY_S = (0.25, 0.5, 1.0, 2.0, 5.0)
 
 
+def retry_s(failures: int) -> float:
+    """How long to wait after so many failures before."""
+    return _RETRY_S[min(failures, len(_RETRY_S) - 1)]
+
+
 class Listener(Protocol):
     """Who wants to know; called on the event loop."""
 
-    def book_changed(self, record: BookRecord) -> None:
+    def book_changed(self, record: BookRecord, book: Book) -> None:
         """A book changed (nothing is written yet)."""
 
-    async def orders_changed(self, records: Sequence[OrderRecord | FillRecord]) -> None:
+    def orders_changed(self) -> None:
         """Orders or matches changed, and the tables say so."""
 
-    async def log_restarted(self) -> None:
+    def log_restarted(self) -> None:
         """The log is another one: books are empty, orders forgotten."""
 
 
@@ -41,15 +45,49 @@ class LogGapError(Exception):
     """The log skipped a record."""
 
 
+UNAVAILABLE = (httpx.HTTPError, msgspec.DecodeError, LogGapError)
+"""What may be wrong with the log for a while."""
+
+
+class EventLog:
+    """The relayer's event log over HTTP. `token` is what it asks for, if it does."""
+
+    def __init__(self, relayer_url: str, token: str = "") -> None:
+        self._url = relayer_url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def client(self) -> httpx.AsyncClient:
+        """A connection to it, to be closed by who asks for it."""
+        return httpx.AsyncClient(base_url=self._url, timeout=_WAIT_S + 10, headers=self._headers)
+
+    @staticmethod
+    async def lines(client: httpx.AsyncClient, first: int, limit: int, wait_s: int) -> list[bytes]:
+        """Records from number `first` on; waits so long for the first of them."""
+        answer = await client.get("/events", params={"from": first, "limit": limit, "wait": wait_s})
+        answer.raise_for_status()
+        return [line for line in answer.content.split(b"\n") if line.strip()]
+
+    async def holds(self, client: httpx.AsyncClient, cursor: RelayerCursor) -> bool:
+        """Whether it is still the log that was followed up to the cursor."""
+        if cursor.seq == 0:
+            return True
+        lines = await self.lines(client, cursor.seq, 1, 0)
+        return bool(lines) and digest_of(lines[0]) == cursor.digest
+
+    async def after(self, client: httpx.AsyncClient, seq: int, wait_s: int) -> tuple[list[Record], bytes]:
+        """The records after `seq`, and the last of them as it arrived. Raises `LogGapError`."""
+        lines = await self.lines(client, seq + 1, _LIMIT, wait_s)
+        records = [decode_record(line) for line in lines]
+        if [record.seq for record in records] != list(range(seq + 1, seq + 1 + len(records))):
+            raise LogGapError(f"records {records[0].seq} to {records[-1].seq} do not follow {seq}")
+        return records, lines[-1] if lines else b""
+
+
 class RelayerFollower:
     """Keeps the relayer-order tables and the live books at the end of the relayer's log."""
 
-    def __init__(
-        self, relayer_url: str, store: OrderStore, progress: Progress, listener: Listener, token: str = ""
-    ) -> None:
-        """`token` is what the relayer's event log asks for, if it does."""
-        self._url = relayer_url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+    def __init__(self, log: EventLog, store: OrderStore, progress: Progress, listener: Listener) -> None:
+        self._log = log
         self._store = store
         self._progress = progress
         self._listener = listener
@@ -65,7 +103,7 @@ class RelayerFollower:
     async def run(self) -> None:
         """Follow until cancelled. Outlives a relayer that is away."""
         failures = 0
-        async with httpx.AsyncClient(base_url=self._url, timeout=_WAIT_S + 10) as client:
+        async with self._log.client() as client:
             while True:
                 try:
                     await self._check_log(client)
@@ -74,47 +112,33 @@ class RelayerFollower:
                     failures = 0
                     while True:
                         await self._read(client, wait_s=_WAIT_S)
-                except (httpx.HTTPError, msgspec.DecodeError, LogGapError) as error:
+                except UNAVAILABLE as error:
                     metrics.relayer_errors.inc()
                     if failures == 0:
                         _log.warning("relayer log unavailable", error=repr(error))
-                    await asyncio.sleep(_RETRY_S[min(failures, len(_RETRY_S) - 1)])
+                    await asyncio.sleep(retry_s(failures))
                     failures += 1
 
     async def _check_log(self, client: httpx.AsyncClient) -> None:
         """The last record known must still be there, else this is another log and everything starts again."""
-        if self._cursor.seq == 0:
-            return
-        lines = await self._lines(client, self._cursor.seq, 1, 0)
-        if lines and digest_of(lines[0]) == self._cursor.digest:
+        if await self._log.holds(client, self._cursor):
             return
         _log.warning("the relayer's log is a new one", known=self._cursor.seq)
         self._cursor = await asyncio.to_thread(self._store.restart, self._cursor)
         self.books.clear()
         await self._progress.relayer(0, self._cursor.epoch)
-        await self._listener.log_restarted()
+        self._listener.log_restarted()
 
     async def _read(self, client: httpx.AsyncClient, *, wait_s: int) -> None:
-        lines = await self._lines(client, self._cursor.seq + 1, _LIMIT, wait_s)
+        records, last_line = await self._log.after(client, self._cursor.seq, wait_s)
         self._progress.relayer_alive()
-        if not lines:
+        if not records:
             return
-        records = [decode_record(line) for line in lines]
-        if [record.seq for record in records] != list(range(self._cursor.seq + 1, self._cursor.seq + 1 + len(records))):
-            raise LogGapError(f"records {records[0].seq} to {records[-1].seq} do not follow {self._cursor.seq}")
         for record in records:
             if isinstance(record, BookRecord):
-                self.books.setdefault(record.market, Book()).apply(record)
-                self._listener.book_changed(record)
-        self._cursor = await asyncio.to_thread(self._store.apply, records, lines[-1], self._cursor)
+                book = self.books.setdefault(record.market, Book())
+                book.apply(record)
+                self._listener.book_changed(record, book)
+        self._cursor = await asyncio.to_thread(self._store.apply, records, last_line, self._cursor)
         await self._progress.relayer(self._cursor.seq, self._cursor.epoch)
-        changed = [record for record in records if not isinstance(record, BookRecord)]
-        if changed:
-            await self._listener.orders_changed(changed)
-
-    async def _lines(self, client: httpx.AsyncClient, first: int, limit: int, wait_s: int) -> list[bytes]:
-        answer = await client.get(
-            "/events", params={"from": first, "limit": limit, "wait": wait_s}, headers=self._headers
-        )
-        answer.raise_for_status()
-        return [line for line in answer.content.split(b"\n") if line.strip()]
+        self._listener.orders_changed()

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, tuple_
 
 from indexer.reads.catalog import Catalog
 from indexer.reads.health import Health, Holding, healths
@@ -21,6 +21,8 @@ from ouro.units import SCALE
 
 COLLATERAL = "USDC"
 COLLATERAL_ID = "0"
+_ACCOUNTS = 400
+"""Accounts asked for in one statement."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +84,27 @@ def positions(
     found = rows(connection, query.order_by(*order).limit(window.limit))
     if known is None:
         known = {health.subaccount: health for health in healths(connection, catalog, whose.owner, whose.subaccounts)}
-    return [_position(row, catalog, known) for row in found]
+    return [position(row, catalog, known.get(row["subaccount"])) for row in found]
 
 
-def _position(row: Mapping[str, Any], catalog: Catalog, known: Mapping[int, Health]) -> dict[str, Any]:
+def open_rows(connection: Connection, wanted: Sequence[tuple[str, int]]) -> list[Mapping[str, Any]]:
+    """Open positions of many accounts, newest first."""
+    table = schema.positions
+    found: list[Mapping[str, Any]] = []
+    for start in range(0, len(wanted), _ACCOUNTS):
+        own = tuple_(table.c.owner, table.c.subaccount).in_(list(wanted[start : start + _ACCOUNTS]))
+        query = select(table).where(own, table.c.status == "OPEN")
+        found += rows(connection, query.order_by(table.c.created_block.desc(), table.c.market))
+    return found
+
+
+def position(row: Mapping[str, Any], catalog: Catalog, health: Health | None) -> dict[str, Any]:
+    """One position; of an open one `health` is what its account is worth."""
     listing = catalog.by_id[row["market"]]
     exposure = exposure_of(row)
     if row["status"] == "OPEN":
-        holding = known[row["subaccount"]].holdings[row["market"]]
+        assert health is not None
+        holding = health.holdings[row["market"]]
         net_funding = exposure.funding_scaled(holding.bare_scaled) // SCALE
         unrealised = _unrealised(exposure.side, exposure.open_notional, exposure.sum_open, holding)
         # equity = cash + what positions carry from before a flip + sum(realised + unrealised)

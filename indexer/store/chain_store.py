@@ -6,14 +6,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
 
 from indexer.chain.rpc import Header
+from indexer.store import outbox
 from indexer.store.query import rows
 from indexer.store.schema import (
     FACT,
     STATE,
+    accounts,
     chain_cursor,
     contract_events,
     fills,
@@ -63,13 +66,32 @@ class Reversal:
     fills: dict[tuple[str, int], list[str]] = field(default_factory=dict)
     transfers: dict[tuple[str, int], list[str]] = field(default_factory=dict)
     trades: dict[int, list[str]] = field(default_factory=dict)
+    changed: set[tuple[str, int]] = field(default_factory=set)
+
+    @property
+    def accounts(self) -> set[tuple[str, int]]:
+        """Every account that is not what it was."""
+        return self.changed | self.fills.keys() | self.transfers.keys()
+
+
+class Teller(Protocol):
+    """Writes down what changed for whoever listens, in the transaction that changed it."""
+
+    def block(self, connection: Connection, unit: BlockUnit) -> None:
+        """A block was applied, and its rows are written."""
+
+    def reversal(self, connection: Connection, reversal: Reversal) -> None:
+        """Blocks were taken back."""
 
 
 class ChainStore:
-    """One writer's view of the chain tables. `deployment` names the contracts, so that two are never mixed."""
+    """One writer's view of the chain tables. `deployment` names the contracts, so that two are never mixed. Without a
+    `teller` whoever listens must begin anew after each change.
+    """
 
-    def __init__(self, engine: Engine, deployment: str, start_block: int) -> None:
+    def __init__(self, engine: Engine, deployment: str, start_block: int, teller: Teller | None = None) -> None:
         self._engine = engine
+        self._teller = teller
         self._deployment = deployment
         self._start_block = start_block
         self._cache = StateCache()
@@ -95,6 +117,7 @@ class ChainStore:
         """Write one block in one transaction. `observe` sees its rows before they are committed."""
         keep_undo = block.number > limits.kept
         with self._engine.begin() as connection:
+            outbox.lock(connection)
             unit = BlockUnit(connection, block.number, self._cache, keep_undo=keep_undo)
             apply_block(unit, block)
             if observe is not None:
@@ -104,14 +127,23 @@ class ChainStore:
                 _remember(connection, block)
             position = self._moved(connection, block, limits.final)
             self._finish(connection, limits)
+            if block.events and self._teller is not None:
+                self._teller.block(connection, unit)
+            elif block.events:
+                outbox.begin_epoch(connection)
         unit.committed()
         return position
 
     def apply_final(
         self, blocks: Sequence[Block], to: Header, limits: Limits, observe: Callable[[BlockUnit], None] | None = None
     ) -> Position:
-        """Write blocks that nobody can take back any more, and that all up to `to` is applied, in one transaction."""
+        """Write blocks that nobody can take back any more, and that all up to `to` is applied, in one transaction.
+
+        No letters are written of them: whoever listens begins anew.
+        """
         with self._engine.begin() as connection:
+            outbox.lock(connection)
+            outbox.begin_epoch(connection)
             unit = BlockUnit(connection, to.number, self._cache, keep_undo=False)
             for block in blocks:
                 apply_block(unit, block)
@@ -153,6 +185,7 @@ class ChainStore:
     def revert(self, above: Header) -> tuple[Reversal, Position]:
         """Take back every block above `above`, which stays."""
         with self._engine.begin() as connection:
+            outbox.lock(connection)
             reversal = Reversal(above.number)
             for table, found in ((fills, reversal.fills), (transfers, reversal.transfers)):
                 query = select(table).where(table.c.block_number > above.number)
@@ -161,16 +194,24 @@ class ChainStore:
                     found.setdefault((row["owner"], row["subaccount"]), []).append(id_)
             for row in rows(connection, select(trades).where(trades.c.block_number > above.number)):
                 reversal.trades.setdefault(row["market"], []).append(row["id"])
+            touched = select(accounts.c.owner, accounts.c.subaccount).where(accounts.c.updated_block > above.number)
+            reversal.changed.update((row.owner, row.subaccount) for row in connection.execute(touched))
             revert(connection, above.number)
             connection.execute(delete(recent_blocks).where(recent_blocks.c.block_number > above.number))
             final = connection.execute(select(chain_cursor.c.final_block)).scalar_one()
             position = self._moved(connection, above, final)
+            if self._teller is not None:
+                self._teller.reversal(connection, reversal)
+            else:
+                outbox.begin_epoch(connection)
         self._cache.clear()
         return reversal, position
 
     def clear(self) -> None:
         """Forget the chain tables, to be filled anew from the chain."""
         with self._engine.begin() as connection:
+            outbox.lock(connection)
+            outbox.begin_epoch(connection)
             for table in [*_all_tables(), undo, recent_blocks, chain_cursor]:
                 connection.execute(delete(table))
         self._cache.clear()

@@ -6,13 +6,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from sqlalchemy import Connection, Engine, and_, delete, insert, or_, select, update
 
 from indexer.orders.book import Book
 from indexer.orders.records import BookRecord, FillRecord, OrderRecord, Record
+from indexer.store import outbox
 from indexer.store.order_schema import RELAYER_TABLES, book_heads, book_levels, matches, orders, relayer_cursor
 from indexer.views.rows import Row
 
@@ -26,11 +27,19 @@ class RelayerCursor:
     epoch: int
 
 
-class OrderStore:
-    """The one writer of the relayer-order tables."""
+class Teller(Protocol):
+    """Writes down what changed for whoever listens, in the transaction that changed it."""
 
-    def __init__(self, engine: Engine) -> None:
+    def records(self, connection: Connection, records: Sequence[OrderRecord | FillRecord]) -> None:
+        """Orders and matches changed, and are written."""
+
+
+class OrderStore:
+    """The one writer of the relayer-order tables. Without a `teller` whoever listens must begin anew after changes."""
+
+    def __init__(self, engine: Engine, teller: Teller | None = None) -> None:
         self._engine = engine
+        self._teller = teller
 
     def open(self) -> RelayerCursor:
         """Where the tables stand; an empty database stands before record 1."""
@@ -44,14 +53,7 @@ class OrderStore:
 
     def books(self) -> dict[str, Book]:
         """The books by ticker, as of the cursor."""
-        found: dict[str, Book] = {}
-        with self._engine.begin() as connection:
-            for head in connection.execute(select(book_heads)):
-                found[head.market] = Book(seq=head.book_seq)
-            for level in connection.execute(select(book_levels)):
-                book = found[level.market]
-                (book.bids if level.side == "BUY" else book.asks)[level.price] = level.size
-        return found
+        return read_books(self._engine)[1]
 
     def apply(self, records: Sequence[Record], last_line: bytes, cursor: RelayerCursor) -> RelayerCursor:
         """Write records that follow the cursor. `last_line` is the last of them as it arrived."""
@@ -59,19 +61,41 @@ class OrderStore:
         changes = _Changes()
         for record in records:
             changes.add(record)
+        told = [record for record in records if not isinstance(record, BookRecord)]
         with self._engine.begin() as connection:
+            if told:
+                outbox.lock(connection)
             changes.write(connection)
             connection.execute(update(relayer_cursor).values(seq=moved.seq, digest=moved.digest))
+            if told and self._teller is not None:
+                self._teller.records(connection, told)
+            elif told:
+                outbox.begin_epoch(connection)
         return moved
 
     def restart(self, cursor: RelayerCursor) -> RelayerCursor:
         """The relayer's log is another one: forget what the old one said and begin a new epoch."""
         fresh = RelayerCursor(0, "", cursor.epoch + 1)
         with self._engine.begin() as connection:
+            outbox.lock(connection)
+            outbox.begin_epoch(connection)
             for table in RELAYER_TABLES:
                 connection.execute(delete(table))
             connection.execute(update(relayer_cursor).values(seq=0, digest="", epoch=fresh.epoch))
         return fresh
+
+
+def read_books(engine: Engine) -> tuple[RelayerCursor, dict[str, Book]]:
+    """The cursor and the books by ticker as of it, in one snapshot."""
+    found: dict[str, Book] = {}
+    with engine.begin() as connection:
+        row = connection.execute(select(relayer_cursor)).first()
+        for head in connection.execute(select(book_heads)):
+            found[head.market] = Book(seq=head.book_seq)
+        for level in connection.execute(select(book_levels)):
+            book = found[level.market]
+            (book.bids if level.side == "BUY" else book.asks)[level.price] = level.size
+    return RelayerCursor(0, "", 0) if row is None else RelayerCursor(row.seq, row.digest, row.epoch), found
 
 
 def digest_of(line: bytes) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,24 +14,14 @@ import msgspec
 from indexer import metrics
 from indexer.reads.owners import Reader
 from indexer.stream.filters import TradeFilter
-
-Key = tuple[str, str]
-"""Channel and id; the id is empty for channels without one."""
-
-VERSIONS: Mapping[str, str] = {
-    "v4_markets": "1.0.0",
-    "v4_orderbook": "1.0.0",
-    "v4_trades": "2.1.0",
-    "v4_candles": "1.0.0",
-    "v4_subaccounts": "3.0.0",
-    "v4_parent_subaccounts": "3.0.0",
-    "v4_block_height": "1.0.0",
-}
+from indexer.stream.keys import VERSIONS, Key, account_of_key
 
 QUEUE_LIMIT = 2_000
 """Messages that may wait for a client that reads slowly, before it is cut off."""
 QUEUE_BYTES = 16 << 20
 """And how large they may be together."""
+BATCH_LIMIT = 200
+"""Updates in one batch; more of them go out before their time."""
 
 _encoder = msgspec.json.Encoder()
 
@@ -40,7 +30,7 @@ _encoder = msgspec.json.Encoder()
 class Stamp:
     """When something was said: after change `at` of a source. A snapshot knows how far each source was."""
 
-    source: Literal["chain", "relayer", "book"]
+    source: Literal["chain", "outbox", "book"]
     at: int
 
 
@@ -61,7 +51,8 @@ class Update:
 @dataclass
 class Subscription:
     """One client's interest. Until the snapshot is there updates wait in `waiting`; batched ones collect in `batch`.
-    `filter` leaves out trades that are not wanted; `reader` has proven that the account is his.
+    `filter` leaves out trades that are not wanted; `reader` has proven that the account is his, with `auth`. A snapshot
+    in the making is `stale` when changes happened that no update tells of; `seen` is how far each source was in it.
     """
 
     batched: bool
@@ -69,13 +60,18 @@ class Subscription:
     batch: list[msgspec.Raw] = field(default_factory=list)
     filter: TradeFilter | None = None
     reader: Reader | None = None
+    auth: str | None = None
+    stale: bool = False
+    seen: Mapping[str, int] = field(default_factory=dict)
 
 
 class Session:
     """One connection: its counter, its subscriptions, and what waits to be sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, renew: Callable[[Key], None] = lambda _: None) -> None:
+        """`renew` is asked to make another snapshot for a subscription."""
         self.id = str(uuid.uuid4())
+        self.renew = renew
         self.subscriptions: dict[Key, Subscription] = {}
         self.outgoing: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_LIMIT)
         self.too_slow = False
@@ -110,19 +106,29 @@ class Session:
         """An update for a subscription of this session."""
         subscription = self.subscriptions[key]
         if subscription.waiting is not None:
-            subscription.waiting.append(update)
+            if len(subscription.waiting) < QUEUE_LIMIT:
+                subscription.waiting.append(update)
+            else:
+                # Too much happened while the snapshot was made: another one, without what waited.
+                subscription.waiting.clear()
+                subscription.stale = True
+            return
+        if update.stamp.at <= subscription.seen.get(update.stamp.source, -1):
             return
         if subscription.reader is not None and update.owners_contents is not None:
             contents = msgspec.Raw(_encoder.encode(update.owners_contents))
         elif update.contents is None:
             return
         if subscription.filter is not None:
-            wanted = subscription.filter.update(update.contents)
+            told = update.contents
+            wanted = subscription.filter.update(msgspec.json.decode(told) if isinstance(told, msgspec.Raw) else told)
             if wanted is None:
                 return
             contents = msgspec.Raw(_encoder.encode(wanted))
         if subscription.batched:
             subscription.batch.append(contents)
+            if len(subscription.batch) >= BATCH_LIMIT:
+                self.flush()
         else:
             self.say("channel_data", *key, version=VERSIONS[key[0]], contents=contents, **update.extra)
 
@@ -145,6 +151,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._listeners: dict[Key, set[Session]] = {}
+        self._accounts: dict[tuple[str, str, int], set[Key]] = {}
         self._sessions: set[Session] = set()
 
     def join(self, session: Session) -> None:
@@ -158,10 +165,21 @@ class Hub:
         self._sessions.discard(session)
         metrics.sockets.set(len(self._sessions))
 
-    def subscribe(self, session: Session, key: Key, *, batched: bool, wanted: TradeFilter | None = None) -> None:
+    def subscribe(
+        self,
+        session: Session,
+        key: Key,
+        *,
+        batched: bool,
+        wanted: TradeFilter | None = None,
+        auth: str | None = None,
+    ) -> None:
         """Begin to collect updates; they wait until `started`. Of trades a filter says which are `wanted`."""
-        session.subscriptions[key] = Subscription(batched, filter=wanted)
+        session.subscriptions[key] = Subscription(batched, filter=wanted, auth=auth)
         self._listeners.setdefault(key, set()).add(session)
+        account = account_of_key(key)
+        if account is not None:
+            self._accounts.setdefault(account, set()).add(key)
 
     def started(
         self,
@@ -170,9 +188,10 @@ class Hub:
         contents: Any,
         positions: Mapping[str, int],
         reader: Reader | None = None,
+        replay: Sequence[Update] = (),
     ) -> None:
-        """The snapshot is here: send it, then what happened after it. `positions` is how far each source was; `reader`
-        is who has proven that the account is his.
+        """The snapshot is here: send it, then the `replay`, then what happened after both. `positions` is how far each
+        source was; `reader` is who has proven that the account is his.
         """
         subscription = session.subscriptions.get(key)
         if subscription is None:
@@ -181,10 +200,29 @@ class Hub:
         if subscription.filter is not None:
             contents = subscription.filter.snapshot(contents)
         session.say("subscribed", *key, contents=contents)
-        waiting, subscription.waiting = subscription.waiting or [], None
+        waiting, subscription.waiting, subscription.seen = subscription.waiting or [], None, {}
+        for update in replay:
+            session.deliver(key, update, msgspec.Raw(_encoder.encode(update.contents)))
+        subscription.seen = positions
         for update in waiting:
-            if update.stamp.at > positions.get(update.stamp.source, -1):
-                session.deliver(key, update, msgspec.Raw(_encoder.encode(update.contents)))
+            session.deliver(key, update, msgspec.Raw(_encoder.encode(update.contents)))
+
+    def renew(self, *channels: str) -> None:
+        """Everybody who listens to these channels begins anew, with a snapshot: something changed that no update tells
+        of.
+        """
+        for session in list(self._sessions):
+            for key, subscription in list(session.subscriptions.items()):
+                if key[0] not in channels:
+                    continue
+                subscription.batch.clear()
+                if subscription.waiting is None:
+                    subscription.waiting = []
+                    metrics.renewed.inc()
+                    session.renew(key)
+                else:
+                    subscription.waiting.clear()
+                    subscription.stale = True
 
     def unsubscribe(self, session: Session, key: Key) -> None:
         session.subscriptions.pop(key, None)
@@ -193,6 +231,14 @@ class Hub:
             listeners.discard(session)
             if not listeners:
                 del self._listeners[key]
+                self._forget(key)
+
+    def _forget(self, key: Key) -> None:
+        account = account_of_key(key)
+        if account is not None and account in self._accounts:
+            self._accounts[account].discard(key)
+            if not self._accounts[account]:
+                del self._accounts[account]
 
     def readers(self) -> list[tuple[Session, Key, Reader]]:
         """The subscriptions of those who have proven that an account is theirs."""
@@ -209,9 +255,16 @@ class Hub:
             self.unsubscribe(session, key)
             session.say("error", *key, message=message)
 
-    def wanted(self, channel: str) -> frozenset[str]:
-        """The ids of a channel that somebody listens to. Safe from any thread."""
-        return frozenset(id_ for name, id_ in list(self._listeners) if name == channel)
+    def owners(self) -> frozenset[str]:
+        """Whose accounts somebody listens to."""
+        return frozenset(owner for _, owner, _ in self._accounts)
+
+    def keys_of(self, channel: str, owner: str, number: int) -> list[Key]:
+        """Under which keys somebody listens to an account: as clients wrote its id."""
+        return list(self._accounts.get((channel, owner, number), ()))
+
+    def listened_to(self, key: Key) -> bool:
+        return key in self._listeners
 
     def publish(self, updates: Iterable[Update]) -> None:
         """Hand updates to whoever listens."""

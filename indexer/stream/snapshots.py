@@ -9,16 +9,19 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
+from indexer import metrics
 from indexer.api.context import Context, Reading
-from indexer.api.errors import ApiError, bad_parameter, bad_proof
-from indexer.api.params import MAX_PARENT, owner_address
+from indexer.api.errors import bad_parameter, bad_proof
+from indexer.api.params import MAX_PARENT
 from indexer.orders.book import Book
 from indexer.reads import accounts, books, markets, orders, tape
 from indexer.reads.health import healths
 from indexer.reads.owners import Reader, reader_of
 from indexer.reads.text import iso, usd
 from indexer.reads.window import Window
-from indexer.stream.hub import Key
+from indexer.store import outbox
+from indexer.store.outbox import Head, Letter
+from indexer.stream.keys import OF_ACCOUNTS, PARENTS, Key, account_of, account_of_key
 from indexer.views.candles import RESOLUTIONS
 from ouro.reading import ProofError
 
@@ -28,26 +31,44 @@ _OPEN = ("OPEN",)
 _WAITING = ("OPEN", "UNTRIGGERED")
 
 
+REPLAYED = 1_000
+"""Letters that are sent again at most; who missed more begins with a snapshot."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
-    """Contents, the position of each source in them, and who has proven that the account in them is his."""
+    """Contents, the position of each source in them, and who has proven that the account in them is his. Where a client
+    goes on instead of beginning anew, `replay` is what it missed.
+    """
 
     contents: Any
     positions: Mapping[str, int]
     reader: Reader | None = None
+    replay: Sequence[Letter] = ()
 
 
-async def snapshot(context: Context, key: Key, auth: str | None = None) -> Snapshot:
-    """Raises `ApiError` for an id that means nothing, or a proof (`auth`) that proves nothing."""
+@dataclass(frozen=True)
+class Since:
+    """The last letter that a client has."""
+
+    epoch: str
+    seq: int
+
+
+async def snapshot(context: Context, key: Key, auth: str | None = None, since: Since | None = None) -> Snapshot:
+    """What a subscription begins with, or goes on with after `since`, if that can still be told. Raises `ApiError` for
+    an id that means nothing, or a proof (`auth`) that proves nothing.
+    """
     channel, id_ = key
     if channel == "v4_orderbook":
         listing = context.live.listing(id_)
         book = context.books.get(listing.ticker, Book())
         return Snapshot(books.snapshot(book, listing), {"book": book.seq})
-    return await run_in_threadpool(_read, context, channel, id_, auth)
+    return await run_in_threadpool(_read, context, key, auth, since)
 
 
-def _read(context: Context, channel: str, id_: str, auth: str | None) -> Snapshot:
+def _read(context: Context, key: Key, auth: str | None, since: Since | None) -> Snapshot:
+    channel, id_ = key
     with context.reading() as reading:
         reader = None
         if auth is not None:
@@ -56,8 +77,40 @@ def _read(context: Context, channel: str, id_: str, auth: str | None) -> Snapsho
                 reader = reader_of(reading.connection, reading.catalog, context.domain, owner, auth)
             except ProofError as error:
                 raise bad_proof(error) from None
-        positions = {"chain": reading.catalog.version, "relayer": reading.catalog.seq}
-        return Snapshot(_contents(reading, channel, id_, owners=reader is not None), positions, reader)
+        head = outbox.head(reading.connection)
+        positions = {"chain": reading.catalog.version, "outbox": head.seq}
+        missed = None if since is None else _missed(reading, key, head, since)
+        if missed is not None and since is not None:
+            metrics.resumed.inc()
+            contents = {"resumed": True, "epoch": head.epoch, "seq": since.seq}
+            return Snapshot(contents, positions, reader, missed)
+        contents = _contents(reading, channel, id_, owners=reader is not None)
+        if channel in OF_ACCOUNTS and contents:
+            contents |= {
+                "epoch": head.epoch,
+                "seq": head.seq,
+                "relayerSeq": str(reading.catalog.seq),
+                "height": str(reading.catalog.height),
+                "status": reading.catalog.status_of(reading.catalog.height),
+            }
+        return Snapshot(contents, positions, reader)
+
+
+def _missed(reading: Reading, key: Key, head: Head, since: Since) -> list[Letter] | None:
+    """What was said to an account after `since`; None when that is not known any more, or too much."""
+    account = account_of_key(key)
+    if account is None or not head.follows(since.epoch, since.seq):
+        return None
+    channel, owner, number = account
+    found = outbox.after(reading.connection, since.seq, [owner], REPLAYED + 1)
+    if len(found) > REPLAYED:
+        return None
+    return [letter for letter in found if _number(channel, letter.subaccount) == number]
+
+
+def _number(channel: str, subaccount: int) -> int:
+    """The number under which a channel tells of a subaccount."""
+    return subaccount % MAX_PARENT if channel == PARENTS else subaccount
 
 
 def _contents(reading: Reading, channel: str, id_: str, *, owners: bool) -> Any:
@@ -85,14 +138,6 @@ def _contents(reading: Reading, channel: str, id_: str, *, owners: bool) -> Any:
     return _account(reading, owner, number, owners=owners)
 
 
-def account_of(id_: str) -> tuple[str, int]:
-    """Owner and subaccount of an id `address/number`."""
-    address, _, number = id_.partition("/")
-    if not (number.isascii() and number.isdecimal() and len(number) <= 5):
-        raise ApiError(400, "bad_parameter", f"id is address/subaccount number, not {id_!r}", "id")
-    return owner_address(address), int(number)
-
-
 def _opened(reading: Reading, owner: str, numbers: Sequence[int], *, owners: bool) -> list[dict[str, Any]]:
     """Open orders; for owners those that wait, too."""
     wanted = orders.OrderFilter(owner, numbers, statuses=_WAITING if owners else _OPEN, private=owners)
@@ -111,8 +156,6 @@ def _account(reading: Reading, owner: str, number: int, *, owners: bool) -> dict
         "orders": opened,
         "matches": orders.unsettled(connection, catalog, owner, number),
         "blockHeight": str(catalog.height),
-        "seq": str(catalog.seq),
-        "epoch": str(catalog.epoch),
     }
 
 

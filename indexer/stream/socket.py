@@ -15,12 +15,13 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 from indexer.api.context import Context
 from indexer.api.errors import ApiError
 from indexer.stream.filters import TradeFilter
-from indexer.stream.hub import VERSIONS, Hub, Key, Session
-from indexer.stream.snapshots import snapshot
+from indexer.stream.hub import Hub, Session
+from indexer.stream.keys import OF_ACCOUNTS, VERSIONS, Key
+from indexer.stream.snapshots import Since, snapshot
+from indexer.stream.tail import of_letter
 
 _LIMITS = {"v4_subaccounts": 256, "v4_parent_subaccounts": 256, "v4_markets": 1, "v4_block_height": 1}
 _LIMIT = 32
-_OF_ACCOUNTS = ("v4_subaccounts", "v4_parent_subaccounts")
 _INVALID_PER_SECOND = 2
 _SNAPSHOTS = 16
 """Snapshots in the making for one client; its further requests wait."""
@@ -30,13 +31,15 @@ _POLICY_VIOLATION = 1008
 _TRY_AGAIN_LATER = 1013
 
 
-class _Request(msgspec.Struct):
+class _Request(msgspec.Struct, rename="camel"):
     type: str
     channel: str = ""
     id: str | int | None = None
     batched: bool = False
     filter: TradeFilter | None = None
     auth: str | None = None
+    from_seq: int | None = None
+    epoch: str = ""
 
 
 _decoder = msgspec.json.Decoder(_Request)
@@ -69,7 +72,7 @@ class _Connection:
         self._context = context
         self._hub = hub
         self._invalid: deque[float] = deque(maxlen=_INVALID_PER_SECOND + 1)
-        self.session = Session()
+        self.session = Session(self._begin)
         self.snapshots: set[asyncio.Task[None]] = set()
         self.close_code = 1000
 
@@ -129,26 +132,37 @@ class _Connection:
             self._refuse(f"no channel is called {channel!r}; there are {', '.join(VERSIONS)}", asked)
         elif request.filter is not None and channel != "v4_trades":
             self._refuse("only v4_trades takes a filter", asked)
-        elif request.auth is not None and channel not in _OF_ACCOUNTS:
-            self._refuse(f"only {' and '.join(_OF_ACCOUNTS)} take auth", asked)
+        elif (request.auth is not None or request.from_seq is not None) and channel not in OF_ACCOUNTS:
+            self._refuse(f"only {' and '.join(OF_ACCOUNTS)} take auth and fromSeq", asked)
         elif key in self.session.subscriptions:
             self._refuse("already subscribed", asked)
         elif sum(name == channel for name, _ in self.session.subscriptions) >= _LIMITS.get(channel, _LIMIT):
             self._refuse(f"too many subscriptions to {channel} on this connection", asked)
         else:
-            self._hub.subscribe(self.session, key, batched=request.batched, wanted=request.filter)
-            task = asyncio.create_task(self._start(key, request.auth))
-            self.snapshots.add(task)
-            task.add_done_callback(self.snapshots.discard)
+            self._hub.subscribe(self.session, key, batched=request.batched, wanted=request.filter, auth=request.auth)
+            self._begin(key, None if request.from_seq is None else Since(request.epoch, request.from_seq))
 
-    async def _start(self, key: Key, auth: str | None) -> None:
-        try:
-            found = await snapshot(self._context, key, auth)
-        except ApiError as error:
-            self._hub.unsubscribe(self.session, key)
-            self._refuse(error.message, key)
-            return
-        self._hub.started(self.session, key, found.contents, found.positions, found.reader)
+    def _begin(self, key: Key, since: Since | None = None) -> None:
+        task = asyncio.create_task(self._start(key, since))
+        self.snapshots.add(task)
+        task.add_done_callback(self.snapshots.discard)
+
+    async def _start(self, key: Key, since: Since | None) -> None:
+        subscription = self.session.subscriptions[key]
+        while True:
+            subscription.stale = False
+            try:
+                found = await snapshot(self._context, key, subscription.auth, since)
+            except ApiError as error:
+                if self.session.subscriptions.get(key) is subscription:
+                    self._hub.unsubscribe(self.session, key)
+                    self._refuse(error.message, key)
+                return
+            if not subscription.stale:
+                break
+        if self.session.subscriptions.get(key) is subscription:
+            replay = [update for letter in found.replay for update in of_letter(letter, [key])]
+            self._hub.started(self.session, key, found.contents, found.positions, found.reader, replay)
 
     def _refuse(self, message: str, key: Key = ("", "")) -> None:
         self.session.say("error", *key, message=message)

@@ -1,51 +1,19 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Time, height, configuration, health: about the service itself."""
+"""Time, height, configuration, test money: about the service itself."""
 
 import time
-from typing import Any
 
 from fastapi import APIRouter, Request
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
 from indexer.api.answer import HOT, NEVER, Json
 from indexer.api.context import Ctx
 from indexer.api.errors import ApiError
+from indexer.api.routes.operations import position
 from indexer.reads.text import iso, iso_ms
 from ouro import eip712
 
 router = APIRouter(tags=["service"])
-
-READY_LAG_BLOCKS = 5
-READY_SILENCE_S = 30.0
-
-
-@router.get("/health")
-def health() -> Response:
-    """The process is up."""
-    return Json({"status": "ok"}, cache=NEVER)
-
-
-@router.get("/ready")
-def ready(context: Ctx) -> Response:
-    """200 when caught up with the chain and in touch with node and relayer, else 503 with what is missing."""
-    progress = context.progress
-    now = time.monotonic()
-    problems = []
-    if progress.head < 0 or now - progress.chain_seen_s > READY_SILENCE_S:
-        problems.append("the node does not answer")
-    elif progress.lag() > READY_LAG_BLOCKS:
-        problems.append(f"{progress.lag()} blocks behind the chain")
-    if now - progress.relayer_seen_s > READY_SILENCE_S:
-        problems.append("the relayer's log does not answer")
-    body = {"status": "not ready" if problems else "ready", "problems": problems, **_position(context)}
-    return Json(body, 503 if problems else 200, cache=NEVER)
-
-
-@router.get("/metrics")
-def metrics() -> Response:
-    """For Prometheus."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/v4/time")
@@ -59,7 +27,7 @@ def server_time() -> Response:
 def height(context: Ctx) -> Response:
     """The newest applied block, the newest final one, the node's head, and the relayer's record."""
     return Json(
-        {"height": str(context.progress.height), "time": iso(context.progress.time_s), **_position(context)}, cache=HOT
+        {"height": str(context.progress.height), "time": iso(context.progress.time_s), **position(context)}, cache=HOT
     )
 
 
@@ -90,14 +58,3 @@ async def faucet(request: Request) -> Response:
         raise ApiError(404, "no_faucet", "there is no faucet here: /v4/config says whether there is one")
     answer: Response = await forward(request)
     return answer
-
-
-def _position(context: Ctx) -> dict[str, Any]:
-    progress = context.progress
-    return {
-        "finalHeight": str(progress.final),
-        "headHeight": str(progress.head),
-        "lag": progress.lag(),
-        "seq": str(progress.seq),
-        "epoch": str(progress.epoch),
-    }

@@ -15,8 +15,8 @@ import pytest
 from sqlalchemy import Engine, select
 
 from indexer.orders.book import Book
-from indexer.orders.consumer import RelayerFollower
-from indexer.orders.records import BookRecord, FillRecord, OrderRecord, decode_record
+from indexer.orders.consumer import EventLog, RelayerFollower
+from indexer.orders.records import BookRecord, OrderRecord, decode_record
 from indexer.progress import Progress
 from indexer.reads import orders as reads
 from indexer.reads.catalog import Catalog, Listing
@@ -24,7 +24,6 @@ from indexer.store import order_schema
 from indexer.store.engine import open_engine
 from indexer.store.order_store import OrderStore
 from indexer.store.query import rows
-from indexer.stream import updates
 from relayer.core import outputs
 
 OWNER = "0x" + "1" * 40
@@ -132,10 +131,6 @@ def test_an_order_that_was_never_live_is_for_its_owner_alone(engine: Engine) -> 
     ]
     cursor = store.apply([decode_record(line) for line in lines], lines[-1], store.open())
     assert [each["id"] for each in served(engine)] == ["0xcc"]
-    with engine.begin() as connection:
-        told, waiting = updates._orders(connection, CATALOG, ["0xaa", "0xbb"])
-    assert told == []
-    assert [each["id"] for each in waiting] == ["0xaa", "0xbb"]
     assert [each["id"] for each in served(engine, private=True)] == ["0xcc", "0xbb", "0xaa"]
 
     fired = order(5, "0xaa", status="OPEN", **STOP)
@@ -202,23 +197,24 @@ class Heard:
 
     def __init__(self) -> None:
         self.books: list[int] = []
-        self.orders: list[int] = []
+        self.orders = 0
         self.restarts = 0
 
-    def book_changed(self, record: BookRecord) -> None:
+    def book_changed(self, record: BookRecord, book: Book) -> None:
+        assert book.seq == record.book_seq
         self.books.append(record.seq)
 
-    async def orders_changed(self, records: Sequence[OrderRecord | FillRecord]) -> None:
-        self.orders.extend(record.seq for record in records)
+    def orders_changed(self) -> None:
+        self.orders += 1
 
-    async def log_restarted(self) -> None:
+    def log_restarted(self) -> None:
         self.restarts += 1
 
 
 async def follow(log: Log, engine: Engine, heard: Heard, until: int) -> RelayerFollower:
     """Follow until record `until` is applied."""
     progress = Progress()
-    follower = RelayerFollower(log.url, OrderStore(engine), progress, heard)
+    follower = RelayerFollower(EventLog(log.url), OrderStore(engine), progress, heard)
     await follower.open()
     task = asyncio.create_task(follower.run())
     try:
@@ -236,10 +232,10 @@ def test_another_log_is_noticed_and_starts_an_epoch(engine: Engine) -> None:
     try:
         log.lines = [order(1, "0xaa"), book(2, 1, [(100, 10)])]
         asyncio.run(follow(log, engine, heard, 2))
-        assert (heard.orders, heard.books, heard.restarts) == ([1], [2], 0)
+        assert (heard.orders > 0, heard.books, heard.restarts) == (True, [2], 0)
         log.lines.append(order(3, "0xaa", 10, "FILLED"))
         asyncio.run(follow(log, engine, heard, 3))
-        assert (heard.orders, heard.restarts) == ([1, 3], 0)
+        assert heard.restarts == 0
 
         log.lines = [order(1, "0xbb"), order(2, "0xcc"), order(3, "0xdd"), book(4, 1, [(90, 1)])]
         follower = asyncio.run(follow(log, engine, heard, 4))

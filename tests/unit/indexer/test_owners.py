@@ -210,8 +210,8 @@ def test_updates_for_the_owner_reach_nobody_else_and_end_with_the_key(engine: En
             hub.subscribe(session, DOOR, batched=False)
             found = await snapshot(context, DOOR, text)
             hub.started(session, DOOR, found.contents, found.positions, found.reader)
-        hub.publish([Update(*DOOR, None, Stamp("relayer", 9), {}, {"orders": ["secret"]})])
-        hub.publish([Update(*DOOR, {"orders": ["known"]}, Stamp("relayer", 10), {}, {"orders": ["secret", "known"]})])
+        hub.publish([Update(*DOOR, None, Stamp("outbox", 9), {}, {"orders": ["secret"]})])
+        hub.publish([Update(*DOOR, {"orders": ["known"]}, Stamp("outbox", 10), {}, {"orders": ["secret", "known"]})])
         await proofs.check(hub, context)
         assert said(sessions["nobody"]) == [("channel_data", ["known"])]
         for name in ("key", "owner"):
@@ -221,7 +221,7 @@ def test_updates_for_the_owner_reach_nobody_else_and_end_with_the_key(engine: En
         with engine.begin() as connection:
             connection.execute(update(table).where(table.c.key == KEY.address).values(revoked_at=5))
         await proofs.check(hub, context)
-        hub.publish([Update(*DOOR, None, Stamp("relayer", 11), {}, {"orders": ["later"]})])
+        hub.publish([Update(*DOOR, None, Stamp("outbox", 11), {}, {"orders": ["later"]})])
         assert said(sessions["owner"]) == [("channel_data", ["later"])]
         assert [kind for kind, _ in said(sessions["key"])] == ["error"]
         with engine.begin() as connection:
