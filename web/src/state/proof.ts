@@ -3,7 +3,8 @@
 
 import { effect, signal } from "@preact/signals";
 import { config } from "./venue";
-import { address } from "./wallet";
+import { oneClick } from "./session-key";
+import { address, wallet } from "./wallet";
 
 const PLACE = "ouro.read-proof";
 const LIFETIME_S = 86_000;
@@ -38,3 +39,9 @@ export async function prove(): Promise<void> {
   sessionStorage.setItem(PLACE, JSON.stringify({ account, exchange, expiry, proof: made } satisfies Saved));
   proof.value = made;
 }
+
+/** Where no wallet would ask, the proof is made as soon as somebody connects. */
+effect(() => {
+  const silent = wallet.value?.development || oneClick.value;
+  if (silent && address.value && config.value && proof.value === undefined) void prove().catch(() => {});
+});

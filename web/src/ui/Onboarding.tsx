@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 /** The way from nothing to the first order, until it is walked. */
 
+import { useEffect } from "preact/hooks";
 import { openOrders, positions, subaccount, unknown } from "../state/account";
 import { kept } from "../state/settings";
 import { dialog } from "../state/view";
@@ -13,6 +14,9 @@ export function Onboarding() {
   const connected = address.value !== null;
   const funded = subaccount.value !== null;
   const traded = positions.value.length > 0 || openOrders.value.length > 0;
+  useEffect(() => {
+    if (funded && traded) done.value = true;
+  }, [funded, traded]);
   if (done.value || (connected && !funded && !unknown.value)) return null;
   const steps: [string, boolean, (() => void) | null][] = [
     ["Connect a wallet", connected && !wrongChain.value, () => (dialog.value = { kind: "connect" })],

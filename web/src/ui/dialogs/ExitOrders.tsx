@@ -6,9 +6,6 @@ import { finePrice, signedUsd } from "../../money/format";
 import { type Market, typedPrice } from "../../money/market";
 import { liquidationIn, openOrders, positionIn } from "../../state/account";
 import { notify } from "../../state/notices";
-import { proof, prove } from "../../state/proof";
-import { oneClick } from "../../state/session-key";
-import { wallet } from "../../state/wallet";
 import { cancelOne } from "../actions";
 import { Facts, tone } from "../bits";
 import { Amount } from "../Field";
@@ -45,7 +42,6 @@ export function ExitOrders({ market }: { market: string }) {
       await place(exits(m, long, abs(one!.size), { takeProfit: takeProfit ?? undefined, stopLoss: stopLoss ?? undefined }));
       notify("order", "good", "Exits are waiting", market);
       closeDialog();
-      if (!proof.value && (oneClick.value || wallet.value?.development)) await prove().catch(() => {});
     } catch (error) {
       setProblem((error as Error).message);
       setBusy(false);

@@ -8,7 +8,6 @@ import { baseOf, sizeText } from "../../../money/market";
 import { refresh } from "../../../state/account";
 import { reason } from "../../../state/events";
 import { notify } from "../../../state/notices";
-import { proof, prove } from "../../../state/proof";
 import { oneClick } from "../../../state/session-key";
 import { settings } from "../../../state/settings";
 import { dialog, ticketOpen } from "../../../state/view";
@@ -49,8 +48,6 @@ async function send(plan: Plan): Promise<void> {
     ticket.size.value = "";
     ticketOpen.value = false;
     refresh();
-    // Waiting orders are shown only to who proves to be the owner; without a prompt, that is done right away.
-    if (silent && !proof.value && outcomes.some((one) => one.placed?.status === "UNTRIGGERED")) await prove().catch(() => {});
   } catch (error) {
     refusal.value = (error as Error).message;
     notify("order", "bad", "Order not placed", (error as Error).message);

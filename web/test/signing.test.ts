@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+import { describe, expect, it } from "vitest";
+import type { Domain, TypedField } from "../src/api/types";
+import { market } from "../src/money/market";
+import { message } from "../src/orders/build";
+import { addressOf, newKey, signDigest } from "../src/sign/local";
+import { type Message, type Primary, digest, fieldsOf, typedData, wire } from "../src/sign/messages";
+import { hashTypedData, recoverAddress } from "viem/utils";
+import { vectors } from "./vectors";
+
+interface MessageVector {
+  name: string;
+  primaryType: string;
+  domain: Domain;
+  message: Message;
+  digest: `0x${string}`;
+}
+
+const ORDERS = vectors<{ domain: Domain; types: Record<string, TypedField[]>; orders: { name: string; message: Message; digest: string }[] }>("orders");
+
+/** As /v4/config announces them, from the frozen words of docs/protocol.md. */
+const TYPES: Record<string, TypedField[]> = {
+  ...ORDERS.types,
+  CancelOrder: fields("address account,uint16 subaccount,bytes32 orderId,uint64 nonce"),
+  CancelAll: fields("address account,uint16 subaccount,string market,uint64 nonce"),
+  SessionKey: fields("address account,address key,string[] markets,uint64 budget,uint32 expiry,uint64 nonce"),
+  Withdrawal: fields("address account,uint16 subaccount,uint64 amount,address to,uint64 nonce,uint32 deadline"),
+};
+
+function fields(text: string): TypedField[] {
+  return text.split(",").map((one) => ({ type: one.split(" ")[0]!, name: one.split(" ")[1]! }));
+}
+
+const SIGNED: readonly Primary[] = ["CancelOrder", "CancelAll", "SessionKey", "Withdrawal", "ReadAccount"];
+
+describe("what is signed", () => {
+  it.each(ORDERS.orders)("an order has the id of the contracts: $name", (one) => {
+    expect(digest(TYPES, ORDERS.domain, "Order", one.message)).toBe(one.digest);
+  });
+
+  const messages = vectors<MessageVector[]>("messages").filter((one) => SIGNED.includes(one.primaryType as Primary));
+  it("every message that the app signs has a vector", () => {
+    expect(new Set(messages.map((one) => one.primaryType))).toEqual(new Set(SIGNED));
+  });
+
+  it.each(messages)("a message has the digest of the contracts: $name", (one) => {
+    expect(digest(TYPES, one.domain, one.primaryType as Primary, one.message)).toBe(one.digest);
+  });
+
+  it("a wallet that is given the JSON hashes the same", () => {
+    const order = message(
+      {
+        market: market({ id: 1, ticker: "BTC-USD", sizeDecimals: 4, priceDecimals: 2, tick: 100, imfPpm: 50_000, mmfPpm: 30_000, bandPpm: 100_000 }),
+        buy: true,
+        size: 70_368_744_177_664n,
+        price: 1_099_511_627_700n,
+        timeInForce: "GTT",
+      },
+      "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
+      60,
+      { generation: 1_764_547_200_123, slot: 7, revision: 0 },
+    );
+    const json = typedData(TYPES, ORDERS.domain, "Order", order);
+    expect(hashTypedData(JSON.parse(json))).toBe(digest(TYPES, ORDERS.domain, "Order", order));
+    expect(wire(order).size).toBe("70368744177664");
+    expect(Object.keys(order)).toEqual(fieldsOf(TYPES, "Order").map((field) => field.name));
+  });
+
+  it("a key of this browser signs so that it recovers, with low s", async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const key = newKey();
+      const hash = digest(TYPES, ORDERS.domain, "CancelAll", { account: addressOf(key), subaccount: 0, market: "", nonce: round });
+      const signature = signDigest(hash, key);
+      expect(await recoverAddress({ hash, signature })).toBe(addressOf(key));
+      expect(BigInt(`0x${signature.slice(66, 130)}`) <= 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0n).toBe(true);
+      expect(["1b", "1c"]).toContain(signature.slice(130));
+    }
+  });
+});
