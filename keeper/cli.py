@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""`ouro keeper`: run the liquidation bot, or look once. A key, a node and the deployment record are enough."""
+"""`ouro keeper`: run the bots, look once, or check a configuration."""
 
-import json
 import logging
 import signal
 import sys
@@ -12,87 +11,56 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
 
-from keeper.funding import FundingPoker
-from keeper.liquidator import Liquidator, Settings
-from keeper.metrics import Metrics
+from keeper import config as settings
+from keeper.assembly import Assembly, assemble
+from keeper.checking import check_venue
+from keeper.keys import NoKeyError
+from keeper.outcome import Outcome
 from keeper.ports import ChainError, SystemClock
-from keeper.rpc_chain import RpcChain
-from ouro.client import OuroClient
+from keeper.runner import Runner
+from keeper.server import HealthServer
+from keeper.triggers import OrderFileError
+from ouro.chain import Chain as Wallet
+from ouro.chain import TransactionError
 from ouro.client.config import ClientConfig
-from ouro.client.errors import TransactionError, UnreachableError
-from ouro.deployment import Deployment, DeploymentError
-from ouro.settings import Settings as ServiceSettings
+from ouro.client.errors import UnreachableError
+from ouro.deployment import DeploymentError
 from ouro.units import from_micro, plain, usdc
 
 log = logging.getLogger("keeper")
 
-app = typer.Typer(help="Liquidate accounts below maintenance margin and keep funding up to date.", no_args_is_help=True)
+app = typer.Typer(help="Liquidate, keep funding and prices up to date, and watch the exchange.", no_args_is_help=True)
 
-LONGEST_PAUSE_S = 30.0
+TRY_AGAIN_S = 5.0
 
-RpcUrl = Annotated[str | None, typer.Option(help="Node to read and send by.", show_default="OURO_RPC_URL")]
-Record = Annotated[Path | None, typer.Option(help="Deployment record.", show_default="OURO_DEPLOYMENT_PATH")]
-Subaccount = Annotated[int, typer.Option(min=0, max=65_535, help="Own subaccount that takes positions over.")]
-MinProfit = Annotated[str, typer.Option(help="Least profit after gas worth a transaction, in USDC.")]
+File = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", envvar="OURO_KEEPER_CONFIG", help="YAML file.", show_default="built-in settings"),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, send nothing.")]
 
 
-class _Keeper:
-    """The bots of one key, put together from configuration and flags."""
-
-    def __init__(
-        self, rpc_url: str | None, deployment: Path | None, subaccount: int, min_profit: str, dry_run: bool
-    ) -> None:
-        config = ServiceSettings()
-        self.rpc_url = rpc_url or config.rpc_url
-        self.path = Path(deployment or config.deployment_path)
-        self.account = _account(config)
-        self.deployment = _deployment(self.path)
-        self.chain = RpcChain(self.rpc_url)
-        self.metrics = Metrics()
-        self.dry_run = dry_run
-        self.subaccount = subaccount
-        settings = Settings(subaccount=subaccount, min_profit=usdc(Decimal(min_profit)), dry_run=dry_run)
-        self.liquidator = Liquidator(
-            self.chain, SystemClock(), self.deployment, self.account, settings, self.metrics.record
-        )
-        self.poker = FundingPoker(self.chain, self.deployment, self.account, self.liquidator.sender)
-
-    def round(self) -> None:
-        """Liquidate and poke once. Raises `ChainError`."""
-        self.liquidator.round()
-        self.metrics.looked(self.liquidator.watch)
-        self.metrics.pokes.inc(len(self.poker.round(dry_run=self.dry_run)))
-
-    def top_up(self, target: str) -> None:
-        """Deposit test USDC from the local faucet until the subaccount's cash reaches `target` USDC."""
-        config = ClientConfig.from_record(json.loads(self.path.read_text()))
-        with OuroClient(signer=self.account, config=config, rpc_url=self.rpc_url) as client:
-            held = client.chain.call("Exchange", "cash", self.account.address, self.subaccount)
-            missing = usdc(Decimal(target)) - int(held)
-            if missing > 0:
-                amount = from_micro(missing)
-                client.chain.faucet(amount)
-                client.chain.deposit(amount, subaccount=self.subaccount)
-                log.info("deposited %s USDC of test money", plain(amount))
-
-
-def _account(config: ServiceSettings) -> LocalAccount:
-    key = config.keeper_key
-    if not key:
-        raise typer.BadParameter("no key: set OURO_KEEPER_KEY to the private key of the keeper's own account")
-    account: LocalAccount = Account.from_key(str(key))
-    return account
-
-
-def _deployment(path: Path) -> Deployment:
+def _load(file: Path | None, *, dry_run: bool = False) -> settings.KeeperConfig:
+    """The configuration of the file, or what runs without one. Ends the program when it cannot be used."""
     try:
-        return Deployment.load(path)
-    except DeploymentError as error:
-        raise typer.BadParameter(f"{error}. Set OURO_DEPLOYMENT_PATH or --deployment") from error
+        config = settings.DEFAULT if file is None else settings.load(file)
+    except settings.ConfigError as error:
+        for problem in error.problems:
+            typer.echo(problem, err=True)
+        raise typer.Exit(2) from None
+    return config.model_copy(update={"dry_run": config.dry_run or dry_run})
+
+
+def _assembled(config: settings.KeeperConfig) -> Assembly:
+    try:
+        return assemble(config)
+    except (NoKeyError, DeploymentError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    except ChainError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(3) from None
 
 
 def _log_to_stdout(level: int) -> None:
@@ -102,68 +70,107 @@ def _log_to_stdout(level: int) -> None:
 
 @app.command()
 def run(
-    rpc_url: RpcUrl = None,
-    deployment: Record = None,
-    subaccount: Subaccount = 0,
-    min_profit: MinProfit = "0",
+    config: File = None,
     dry_run: DryRun = False,
-    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two rounds.")] = 2.0,
     faucet: Annotated[
         str | None,
         typer.Option(envvar="OURO_KEEPER_FAUCET", help="Local chain only: keep this much test USDC as margin."),
     ] = None,
-    metrics_port: Annotated[int | None, typer.Option(help="Serve Prometheus metrics there.")] = None,
 ) -> None:
-    """Liquidate and poke until stopped."""
+    """Run the bots until stopped."""
     _log_to_stdout(logging.INFO)
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    keeper = _Keeper(rpc_url, deployment, subaccount, min_profit, dry_run)
-    if metrics_port is not None:
-        keeper.metrics.serve(metrics_port)
-    # Only the host: providers put keys into the rest of the URL.
-    log.info("keeper %s watches %s", keeper.account.address, urlsplit(keeper.rpc_url).hostname)
-    pause = interval
-    funded = faucet is None
-    while not stop.is_set():
-        try:
-            if not funded and faucet is not None:
-                keeper.top_up(faucet)
-                funded = True
-            keeper.round()
-            pause = interval
-        except (ChainError, TransactionError, UnreachableError) as error:
-            log.warning("round failed: %s", error)
-            keeper.metrics.trouble.inc()
-            pause = min(pause * 2, LONGEST_PAUSE_S)
-        stop.wait(pause)
-    keeper.chain.close()
+    loaded = _load(config, dry_run=dry_run)
+    assembly = _assembled(loaded)
+    runner = Runner(assembly, SystemClock())
+    server = None
+    try:
+        if loaded.health is not None:
+            server = HealthServer(loaded.health.host, loaded.health.port, assembly.metrics.exposition, runner.problems)
+            log.info("health and metrics at port %d", server.port)
+        # Only the host: providers put keys into the rest of the URL.
+        host = urlsplit(assembly.rpc_url).hostname
+        names = ", ".join(bot.name for bot, _ in assembly.bots)
+        log.info("keeper %s watches %s: %s", assembly.account.address, host, names)
+        while faucet is not None and not stop.is_set() and not _top_up(assembly, loaded, faucet):
+            stop.wait(TRY_AGAIN_S)
+        runner.run(stop)
+    except OSError as error:
+        typer.echo(f"cannot serve health: {error}", err=True)
+        raise typer.Exit(1) from None
+    finally:
+        if server is not None:
+            server.close()
+        assembly.close()
     log.info("stopped")
 
 
 @app.command()
-def once(
-    rpc_url: RpcUrl = None,
-    deployment: Record = None,
-    subaccount: Subaccount = 0,
-    min_profit: MinProfit = "0",
-    dry_run: DryRun = False,
-) -> None:
-    """Look once, liquidate what is found (with --dry-run only say so), poke what is due, and end."""
+def once(config: File = None, dry_run: DryRun = False) -> None:
+    """One round of each bot (with --dry-run only say what it would do), and the end."""
     _log_to_stdout(logging.WARNING)
-    keeper = _Keeper(rpc_url, deployment, subaccount, min_profit, dry_run)
+    assembly = _assembled(_load(config, dry_run=dry_run))
+    outcomes: list[Outcome] = []
     try:
-        outcomes = keeper.liquidator.round()
-        poked = keeper.poker.round(dry_run=dry_run)
-    except ChainError as error:
+        survey = assembly.tools.surveyor.survey()
+        typer.echo(
+            f"block {survey.head.number}: {len(survey.health)} accounts with positions, "
+            f"{len(survey.liquidatable())} below maintenance margin"
+        )
+        for bot, _ in assembly.bots:
+            outcomes += bot.round()
+    except (ChainError, OrderFileError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     finally:
-        keeper.chain.close()
-    watch = keeper.liquidator.watch
-    typer.echo(f"block {watch.height}: {len(watch.holders())} accounts with positions, {len(outcomes)} to liquidate")
+        assembly.close()
     for outcome in outcomes:
         typer.echo(outcome.line())
-    if poked:
-        typer.echo(f"poked markets {', '.join(map(str, poked))}")
+    for alarm in assembly.board.on():
+        typer.echo(f"alarm {alarm.name}: {alarm.text}")
+
+
+@app.command()
+def check(
+    config: File = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Look at the file only.")] = False,
+) -> None:
+    """Say whether a configuration can run: the file, the key, the chain, gas money and margin."""
+    loaded = _load(config)
+    bots = ", ".join(name for name, _ in loaded.bots.enabled())
+    typer.echo(f"bots: {bots}" + (" (dry run)" if loaded.dry_run else ""))
+    if offline:
+        return
+    assembly = _assembled(loaded)
+    try:
+        findings = check_venue(assembly, loaded)
+    except ChainError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(3) from None
+    finally:
+        assembly.close()
+    for finding in findings:
+        typer.echo(finding.text, err=finding.is_problem)
+    if any(finding.is_problem for finding in findings):
+        raise typer.Exit(1)
+
+
+def _top_up(assembly: Assembly, config: settings.KeeperConfig, target: str) -> bool:
+    """Deposit test USDC from the local faucet until the subaccount's cash reaches `target` USDC; False to try again."""
+    liquidation = config.bots.liquidation
+    subaccount = 0 if liquidation is None else liquidation.subaccount
+    try:
+        wallet = Wallet(ClientConfig(assembly.deployment), assembly.account, rpc_url=assembly.rpc_url)
+        held = wallet.exchange.functions.cash(assembly.account.address, subaccount).call()
+        missing = usdc(Decimal(target)) - int(held)
+        if missing > 0:
+            amount = from_micro(missing)
+            wallet.faucet(amount)
+            wallet.deposit(amount, subaccount=subaccount)
+            log.info("deposited %s USDC of test money", plain(amount))
+    except (TransactionError, UnreachableError, OSError) as error:
+        log.warning("no test money yet: %s", error)
+        return False
+    return True

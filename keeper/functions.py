@@ -2,10 +2,14 @@
 """The contract functions that the bots call, as calldata and back."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError
 from eth_utils.crypto import keccak
+
+from keeper.ports import ChainError
 
 
 @dataclass(frozen=True)
@@ -16,22 +20,46 @@ class Function:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...] = ()
 
+    @cached_property
+    def selector(self) -> bytes:
+        """The first four bytes of calldata."""
+        return keccak(text=f"{self.name}({','.join(self.inputs)})")[:4]
+
     def encode(self, *arguments: Any) -> bytes:
         """Calldata."""
-        selector = keccak(text=f"{self.name}({','.join(self.inputs)})")[:4]
-        return selector + encode(self.inputs, arguments)
+        return self.selector + encode(self.inputs, arguments)
 
     def decode(self, answer: bytes) -> tuple[Any, ...]:
-        """What an answer holds."""
-        return tuple(decode(self.outputs, answer))
+        """What an answer holds. Raises `ChainError` when that is not what the function answers."""
+        try:
+            return tuple(decode(self.outputs, answer))
+        except DecodingError as error:
+            raise ChainError(f"there is no {self.name} at that address: {len(answer)} bytes came back") from error
 
 
 MARGIN_OF = Function("margin_of", ("address", "uint256"), ("int256", "uint256", "uint256", "bool"))
 POSITION = Function("position", ("address", "uint256", "uint256"), ("uint256",))
+SLOT = Function("slot", ("address", "uint256"), ("uint256",))
 MARKET = Function("market", ("uint256",), ("string", *("uint256",) * 10))
 MARKET_INDICES = Function("market_indices", ("uint256",), ("int256", "int256", "uint256", "int256"))
 MARGIN_SCALE = Function("margin_scale", ("uint256",), ("uint256", "uint256"))
 OPEN_INTEREST = Function("open_interest", ("uint256",), ("uint256",))
+INSURANCE = Function("insurance", (), ("uint256",))
+CASH = Function("cash", ("address", "uint256"), ("int256",))
+LAST_BATCH = Function("last_batch", (), ("uint256",))
+ORACLE = Function("oracle", (), ("address",))
+VAULT = Function("vault", (), ("address",))
+TOKEN = Function("token", (), ("address",))
+SETTLE_WINDOW = Function("SETTLE_WINDOW", (), ("uint256",))
+WITHDRAWAL_DELAY = Function("withdrawal_delay", (), ("uint256",))
 PRICE = Function("price", ("uint256",), ("uint256", "uint256"))
+
 LIQUIDATE = Function("liquidate", ("address", "uint256", "uint256", "uint256", "uint256"))
 POKE = Function("poke", ("uint256",))
+_HAND_OVER = ("address", "uint256", "uint256", "uint256[]", "uint256[]")
+DELEVERAGE = Function("deleverage", _HAND_OVER)
+EXECUTE_CLOSE = Function("execute_close", _HAND_OVER)
+FIX_SETTLEMENT = Function("fix_settlement", ("uint256",))
+SETTLE_POSITIONS = Function("settle_positions", ("uint256", "uint256[]"))
+COVER_DEBT = Function("cover_debt", ("address", "uint256"))
+PUSH = Function("push", ("(uint256,uint256,uint256,uint256,uint256)[]",))

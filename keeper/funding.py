@@ -1,64 +1,48 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Touches markets that nobody traded in since the hour changed: an hour that nobody opens has no funding."""
 
-import logging
-
-from eth_account.signers.local import LocalAccount
-
-from keeper.functions import MARKET, MARKET_INDICES, POKE
-from keeper.ports import Call, Chain, ChainError, Head, RefusedError
-from keeper.sender import Sender, UnminedError
-from ouro.deployment import Deployment
+from keeper.executor import Action, Executor
+from keeper.functions import MARKET_INDICES, POKE
+from keeper.outcome import Attempt, Outcome
+from keeper.ports import Call
+from keeper.reading import ask
+from keeper.survey import Survey, Surveyor
+from ouro import events
 from ouro.markets import MarketState
 from ouro.maths.funding import HOUR_S
 
-log = logging.getLogger(__name__)
+NAME = "funding"
 
 
 class FundingPoker:
     """Pokes each market once in every hour that nobody opened."""
 
-    def __init__(self, chain: Chain, deployment: Deployment, account: LocalAccount, sender: Sender) -> None:
-        self.chain = chain
-        self.deployment = deployment
-        self.account = account
-        self.sender = sender
+    name = NAME
 
-    def due(self) -> list[int]:
-        """Ids of the markets whose hour is an earlier one than that of the newest block; a settled one has none."""
-        head = self.chain.head()
-        ids = [market.id for market in self.deployment.markets]
-        calls = [Call(self.deployment.contracts.exchange, MARKET_INDICES.encode(market_id)) for market_id in ids]
-        found = []
-        for market_id, answer in zip(ids, self.chain.call_many(calls, head.hash), strict=True):
-            if isinstance(answer, RefusedError):
-                raise ChainError(f"market {market_id} has no indices: {answer.reason}")
-            _, _, started_at, _ = MARKET_INDICES.decode(answer)
-            if started_at // HOUR_S < head.time_s // HOUR_S and not self._is_settled(market_id, head):
-                found.append(market_id)
-        return found
+    def __init__(self, surveyor: Surveyor, executor: Executor) -> None:
+        self.surveyor = surveyor
+        self.executor = executor
 
-    def _is_settled(self, market_id: int, head: Head) -> bool:
-        call = Call(self.deployment.contracts.exchange, MARKET.encode(market_id))
-        [answer] = self.chain.call_many([call], head.hash)
-        if isinstance(answer, RefusedError):
-            raise ChainError(f"market {market_id} has no state: {answer.reason}")
-        return bool(MARKET.decode(answer)[-1] == MarketState.SETTLED)
+    def due(self, survey: Survey) -> list[int]:
+        """Ids of the markets whose hour is an earlier one than that of the newest block. A settled one has none, and
+        one whose price is stale has to wait.
+        """
+        ids = [view.id for view in survey.markets.values() if view.is_fresh and view.state != MarketState.SETTLED]
+        exchange = self.surveyor.exchange
+        answers = ask(self.surveyor.chain, [(exchange, MARKET_INDICES, (id_,)) for id_ in ids], survey.head)
+        this_hour = survey.head.time_s // HOUR_S
+        return [
+            id_ for id_, (_, _, started_at, _) in zip(ids, answers, strict=True) if started_at // HOUR_S < this_hour
+        ]
 
-    def round(self, *, dry_run: bool = False) -> list[int]:
-        """Poke what is due; the ids of the markets that were poked. A market whose price is stale has to wait."""
-        poked = []
-        for market_id in self.due():
-            call = Call(self.deployment.contracts.exchange, POKE.encode(market_id), self.account.address)
-            try:
-                gas = self.chain.simulate(call)
-                if dry_run:
-                    continue
-                receipt = self.sender.send(call, gas)
-            except (RefusedError, UnminedError) as error:
-                log.info("market %d not poked: %s", market_id, error)
-                continue
-            if receipt.succeeded:
-                poked.append(market_id)
-                log.info("poked market %d in block %d", market_id, receipt.block_number)
-        return poked
+    def round(self) -> list[Outcome]:
+        """Poke what is due. Raises `ChainError`."""
+        survey = self.surveyor.survey()
+        return self.executor.run([self._action(survey, market_id) for market_id in self.due(survey)])
+
+    def _action(self, survey: Survey, market_id: int) -> Action:
+        def gained(found: list[events.Event]) -> tuple[int, int] | None:
+            return (0, 0) if any(isinstance(event, events.FundingAccrued) for event in found) else None
+
+        call = Call(self.surveyor.exchange, POKE.encode(market_id), self.executor.address)
+        return Action(Attempt(NAME, survey.markets[market_id].ticker), call, gained)

@@ -1,247 +1,189 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """The liquidation bot: finds accounts below maintenance margin and takes their positions over.
 
-It needs a key, a node and the deployment record, and a subaccount of its own with margin in it, because what it takes
-over it then holds. It knows nothing of the relayer.
+It needs a key and a node, and a subaccount of its own with margin in it, because what it takes over it then holds. It
+knows nothing of the relayer.
 """
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from enum import StrEnum
 
-from eth_account.signers.local import LocalAccount
-
-from keeper.functions import LIQUIDATE, MARGIN_OF, MARGIN_SCALE, MARKET, OPEN_INTEREST, POSITION, PRICE
-from keeper.opportunity import Funds, MarketView, Opportunity, appraise, ranked, unscaled
-from keeper.outcome import Outcome, Result
-from keeper.ports import Call, Chain, ChainError, Clock, Head, Receipt, RefusedError
-from keeper.sender import FeePolicy, Sender, UnminedError
-from keeper.watch import Account, AccountWatch
+from keeper.executor import Action, Executor, Simulated
+from keeper.functions import LIQUIDATE
+from keeper.opportunity import Funds, Opportunity, appraise, ranked, unscaled
+from keeper.outcome import Attempt, Outcome, Result
+from keeper.ports import Call, Clock, RefusedError
+from keeper.rest import Rest
+from keeper.survey import Survey, Surveyor
+from keeper.watch import Account
 from ouro import events
-from ouro.codec import unpack_position
-from ouro.deployment import Deployment
-from ouro.markets import MarketState
-from ouro.maths.margin import Margin, scaled_imf
 from ouro.units import ceil_div
 
 log = logging.getLogger(__name__)
 
+NAME = "liquidation"
 WEI = 10**18
+
+
+class Rescue(StrEnum):
+    """Which take-overs that do not pay are done all the same, for the exchange's sake."""
+
+    NONE = "none"
+    BANKRUPT = "bankrupt"
+    """Those of accounts beyond bankruptcy, which pay nobody."""
+    ALL = "all"
 
 
 @dataclass(frozen=True)
 class Settings:
     """How the bot behaves. Money in micro-USDC.
 
-    `min_profit` is after gas; gas is valued at the index price of `gas_market`, if the exchange lists it. `rescue`
-    takes over accounts beyond bankruptcy, which pays nothing. A refused account is left alone for `retry_after_s`.
+    `min_profit` is after gas and `unwind_cost_ppm` of the notional taken; gas is valued at the index price of
+    `gas_market`, if the exchange lists it. `max_position` bounds the notional that the bot holds in all. A refused
+    account is left alone for `retry_after_s`. `at_once` take-overs are sent in a round.
     """
 
     subaccount: int = 0
     min_profit: int = 0
-    rescue: bool = True
+    unwind_cost_ppm: int = 0
+    rescue: Rescue = Rescue.BANKRUPT
+    max_position: int | None = None
     gas_market: str = "ETH-USD"
-    dry_run: bool = False
     retry_after_s: float = 10.0
-    fees: FeePolicy = field(default_factory=FeePolicy)
+    at_once: int = 16
 
 
 class Liquidator:
     """One round at a time; whoever owns it decides when."""
 
-    def __init__(
-        self,
-        chain: Chain,
-        clock: Clock,
-        deployment: Deployment,
-        account: LocalAccount,
-        settings: Settings,
-        on_outcome: Callable[[Outcome], None] | None = None,
-    ) -> None:
-        self.chain = chain
-        self.clock = clock
-        self.deployment = deployment
-        self.account = account
+    name = NAME
+
+    def __init__(self, surveyor: Surveyor, executor: Executor, clock: Clock, settings: Settings) -> None:
+        self.surveyor = surveyor
+        self.executor = executor
         self.settings = settings
-        self.on_outcome = on_outcome
-        self.watch = AccountWatch(chain, deployment)
-        self.sender = Sender(chain, account, clock, settings.fees)
-        self._rest_until: dict[tuple[Account, int], float] = {}
+        self._resting = Rest(clock, settings.retry_after_s)
+
+    @property
+    def own(self) -> Account:
+        """The account that takes over."""
+        return (self.executor.address, self.settings.subaccount)
 
     def round(self) -> list[Outcome]:
         """Look once at every account and act on what is found. Raises `ChainError`."""
+        survey = self.surveyor.survey()
+        found = self.find(survey)
         outcomes = []
-        for opportunity in self.find():
-            outcome = self._attempt(opportunity)
-            key = (opportunity.account, opportunity.market.id)
-            if outcome.result is not Result.WON:
-                self._rest_until[key] = self.clock.now() + self.settings.retry_after_s
-            log.info("%s", outcome.line())
-            if self.on_outcome is not None:
-                self.on_outcome(outcome)
+        ready: list[Simulated] = []
+        sent: list[Opportunity] = []
+        actions = [self._action(opportunity) for opportunity in found]
+        for opportunity, action, answer in zip(found, actions, self.executor.simulate(actions), strict=True):
+            reason = answer.reason if isinstance(answer, RefusedError) else self._not_worth(opportunity, answer, survey)
+            if isinstance(answer, RefusedError) or reason:
+                outcomes.append(self.executor.skip(action.attempt, reason))
+                self._rest(opportunity)
+            else:
+                ready.append(answer)
+                sent.append(opportunity)
+        for opportunity, outcome in zip(sent, self.executor.send(ready, survey.head.number), strict=True):
             outcomes.append(outcome)
+            if outcome.result is not Result.WON:
+                self._rest(opportunity)
         return outcomes
 
-    def find(self) -> list[Opportunity]:
-        """What could be taken over as of the newest block, best first."""
-        head = self.watch.sync()
-        now = self.clock.now()
-        self._rest_until = {key: until for key, until in self._rest_until.items() if until > now}
-        own = (self.account.address, self.settings.subaccount)
-        suspects = [account for account in self.watch.suspects() if account != own]
-        unhealthy = {
-            account: margin
-            for account, margin in self._margins(suspects, head).items()
-            if margin.equity_scaled < margin.mm_scaled
-        }
+    def find(self, survey: Survey) -> list[Opportunity]:
+        """What to take over, best first: one position of an account, and no more than the own margin carries in all."""
+        unhealthy = [account for account in survey.liquidatable() if account != self.own]
         if not unhealthy:
             return []
-        markets = self._markets(head)
-        funds = Funds(self._margins([own], head)[own], self._positions([own], head).get(own, {}))
-        positions = self._positions(unhealthy, head)
-        found = []
-        for account, scaled in unhealthy.items():
-            margin = unscaled(scaled, positions.get(account, {}), markets)
-            for market_id, held in positions.get(account, {}).items():
-                market = markets.get(market_id)
-                if market is None or (account, market_id) in self._rest_until:
-                    continue
-                opportunity = appraise(account, margin, market, held, funds)
-                if opportunity is None:
-                    log.warning("%s/%s is below maintenance margin, but the keeper lacks free margin", *account)
-                else:
-                    found.append(opportunity)
-        return ranked(found)
+        funds = self._funds(survey)
+        held = {
+            account: {market_id: word.size for market_id, word in words.items()}
+            for account, words in self.surveyor.positions(unhealthy, survey.head).items()
+        }
+        chosen: dict[Account, Opportunity] = {}
+        # By what they are worth alone; then each with what the better ones leave of the margin.
+        for account, market_id in self._order(survey, held, funds):
+            if len(chosen) == self.settings.at_once:
+                break
+            opportunity = self._appraise(survey, held, account, market_id, funds)
+            if opportunity is not None and account not in chosen:
+                chosen[account] = opportunity
+                funds = funds.after(opportunity)
+        if not chosen and any(self._is_due(survey, account, id_) for account in held for id_ in held[account]):
+            log.warning("%d accounts are below maintenance margin, but the keeper lacks free margin", len(held))
+        return list(chosen.values())
 
-    def _attempt(self, opportunity: Opportunity) -> Outcome:
-        call = self._call(opportunity)
-        if opportunity.is_rescue and not self.settings.rescue:
-            return Outcome(opportunity, Result.SKIPPED, "beyond bankruptcy, which pays nothing")
-        try:
-            gas = self.chain.simulate(call)
-        except RefusedError as refused:
-            return Outcome(opportunity, Result.SKIPPED, refused.reason)
-        profit = opportunity.gain - self._gas_in_micro(gas)
-        if profit < self.settings.min_profit and not opportunity.is_rescue:
-            return Outcome(opportunity, Result.SKIPPED, f"expected profit of {profit} micro-USDC is too small")
-        if self.settings.dry_run:
-            return Outcome(opportunity, Result.SKIPPED, f"dry run, expected profit {profit} micro-USDC")
-        before = self.chain.head().number
-        try:
-            receipt = self.sender.send(call, gas)
-        except UnminedError as unmined:
-            return Outcome(opportunity, Result.SKIPPED, str(unmined))
-        except RefusedError as refused:
-            return Outcome(opportunity, Result.SKIPPED, f"the node refused the transaction: {refused.reason}")
-        if receipt.succeeded:
-            return self._won(opportunity, receipt)
-        return self._lost(opportunity, call, receipt, before)
+    def _order(self, survey: Survey, held: dict[Account, dict[int, int]], funds: Funds) -> list[tuple[Account, int]]:
+        alone = (
+            self._appraise(survey, held, account, market_id, funds)
+            for account, positions in held.items()
+            for market_id in positions
+        )
+        best = ranked(opportunity for opportunity in alone if opportunity is not None)
+        return [(opportunity.account, opportunity.market.id) for opportunity in best]
 
-    def _won(self, opportunity: Opportunity, receipt: Receipt) -> Outcome:
-        event = next(e for e in map(events.decode_log, receipt.logs) if isinstance(e, events.Liquidated))
-        lots = abs(event.size)
-        sign = 1 if opportunity.held > 0 else -1
-        gain = sign * (opportunity.market.price - event.price) * lots
-        cost = receipt.gas_used * receipt.gas_price
-        return Outcome(opportunity, Result.WON, "", receipt.transaction_hash, lots, gain, cost)
+    def _appraise(
+        self, survey: Survey, held: dict[Account, dict[int, int]], account: Account, market_id: int, funds: Funds
+    ) -> Opportunity | None:
+        if not self._is_due(survey, account, market_id):
+            return None
+        margin = unscaled(survey.health[account].margin, held[account], survey.markets)
+        market = survey.markets[market_id]
+        return appraise(account, margin, market, held[account][market_id], funds, self.settings.unwind_cost_ppm)
 
-    def _lost(self, opportunity: Opportunity, call: Call, receipt: Receipt, before: int) -> Outcome:
-        """Find out why a transaction failed: did somebody else come first?"""
-        cost = receipt.gas_used * receipt.gas_price
-        block_hash = self.chain.block_hash(receipt.block_number)
-        if block_hash is None:
-            raise ChainError(f"block {receipt.block_number} is gone")
-        [answer] = self.chain.call_many([call], block_hash)
-        reason = answer.reason if isinstance(answer, RefusedError) else "reverted, but would not now"
-        rival = self._rival(opportunity, before, receipt.block_number)
-        if rival:
-            return Outcome(opportunity, Result.OUTCOMPETED, f"by {rival}", receipt.transaction_hash, gas_wei=cost)
-        return Outcome(opportunity, Result.REVERTED, reason, receipt.transaction_hash, gas_wei=cost)
+    def _is_due(self, survey: Survey, account: Account, market_id: int) -> bool:
+        return survey.markets[market_id].is_open and (account, market_id) not in self._resting
 
-    def _rival(self, opportunity: Opportunity, before: int, last: int) -> str:
-        """Who liquidated the account after block `before`, if anybody."""
-        for raw in self.chain.logs([self.deployment.contracts.exchange], before, last):
-            event = events.decode_log(raw)
-            if isinstance(event, events.Liquidated) and (event.account, event.subaccount) == opportunity.account:
-                return event.liquidator
+    def _funds(self, survey: Survey) -> Funds:
+        margin = self.surveyor.health([self.own], survey.head)[self.own].margin
+        words = self.surveyor.positions([self.own], survey.head).get(self.own, {})
+        positions = {market_id: word.size for market_id, word in words.items()}
+        room = self.settings.max_position
+        if room is not None:
+            room -= sum(abs(size) * survey.markets[market_id].price for market_id, size in positions.items())
+        return Funds(margin, positions, room)
+
+    def _not_worth(self, opportunity: Opportunity, simulated: Simulated, survey: Survey) -> str:
+        """Why a take-over is left alone, "" if it is not."""
+        rescue = self.settings.rescue
+        if rescue is Rescue.ALL:
+            return ""
+        if opportunity.is_rescue:
+            return "" if rescue is Rescue.BANKRUPT else "beyond bankruptcy, which pays nothing"
+        profit = opportunity.profit - self._gas_in_micro(simulated.gas, survey)
+        if profit < self.settings.min_profit:
+            return f"expected profit of {profit} micro-USDC is too small"
         return ""
 
-    def _call(self, opportunity: Opportunity) -> Call:
-        owner, subaccount = opportunity.account
-        data = LIQUIDATE.encode(owner, subaccount, opportunity.market.id, opportunity.lots, self.settings.subaccount)
-        return Call(self.deployment.contracts.exchange, data, self.account.address)
-
-    def _gas_in_micro(self, gas: int) -> int:
+    def _gas_in_micro(self, gas: int, survey: Survey) -> int:
         """What so much gas costs now, rounded up; 0 if the exchange has no price for the chain's coin."""
-        head = self.chain.head()
-        market = next((m for m in self.deployment.markets if m.ticker == self.settings.gas_market), None)
+        market = next((view for view in survey.markets.values() if view.ticker == self.settings.gas_market), None)
         if market is None:
             return 0
-        price, _ = self._prices([market.id], head)[market.id]
-        wei = gas * (head.base_fee + self.settings.fees.priority_fee)
-        return ceil_div(wei * price * 10**market.size_decimals, WEI)
+        lots_per_coin = 10 ** self.surveyor.watch.ledger.markets[market.id].size_decimals
+        wei = gas * (survey.head.base_fee + self.executor.sender.fees.priority_fee)
+        return ceil_div(wei * market.price * lots_per_coin, WEI)
 
-    def _margins(self, accounts: list[Account], head: Head) -> dict[Account, Margin]:
-        calls = [Call(self.deployment.contracts.exchange, MARGIN_OF.encode(*account)) for account in accounts]
-        margins = {}
-        for account, answer in zip(accounts, self._ask(calls, head), strict=True):
-            equity, initial, maintenance, _stale = MARGIN_OF.decode(answer)
-            margins[account] = Margin(equity, initial, maintenance)
-        return margins
+    def _rest(self, opportunity: Opportunity) -> None:
+        self._resting.add((opportunity.account, opportunity.market.id))
 
-    def _positions(
-        self, accounts: "list[Account] | dict[Account, Margin]", head: Head
-    ) -> dict[Account, dict[int, int]]:
-        """Signed lots by account and market id, flat ones left out."""
-        wanted = [
-            (account, market_id)
-            for account in accounts
-            if account in self.watch.ledger.accounts
-            for market_id in self.watch.markets_of(account)
-        ]
-        calls = [
-            Call(self.deployment.contracts.exchange, POSITION.encode(*account, market_id))
-            for account, market_id in wanted
-        ]
-        found: dict[Account, dict[int, int]] = {}
-        for (account, market_id), answer in zip(wanted, self._ask(calls, head), strict=True):
-            [word] = POSITION.decode(answer)
-            size = unpack_position(word).size
-            if size:
-                found.setdefault(account, {})[market_id] = size
-        return found
+    def _action(self, opportunity: Opportunity) -> Action:
+        (owner, subaccount), market = opportunity.account, opportunity.market
+        data = LIQUIDATE.encode(owner, subaccount, market.id, opportunity.lots, self.settings.subaccount)
+        subject = f"{market.ticker} of {owner}/{subaccount}, {opportunity.lots} of {abs(opportunity.held)} lots"
+        sign = 1 if opportunity.held > 0 else -1
 
-    def _markets(self, head: Head) -> dict[int, MarketView]:
-        """Markets that go on and whose price is fresh; nobody can be liquidated in the others."""
-        ids = [market.id for market in self.deployment.markets]
-        exchange = self.deployment.contracts.exchange
-        prices = self._prices(ids, head)
-        terms, scales, interests = (
-            self._ask([Call(exchange, view.encode(id_)) for id_ in ids], head)
-            for view in (MARKET, MARGIN_SCALE, OPEN_INTEREST)
-        )
-        views = {}
-        for market_id, answer, scale, interest in zip(ids, terms, scales, interests, strict=True):
-            ticker, _, _, _, imf, mmf, _, _, max_age, floor, state = MARKET.decode(answer)
-            price, published_at = prices[market_id]
-            if price and head.time_s <= published_at + max_age and state != MarketState.SETTLED:
-                [lots] = OPEN_INTEREST.decode(interest)
-                scale_from, scale_to = MARGIN_SCALE.decode(scale)
-                scaled = scaled_imf(imf, scale_from, scale_to, lots * price)
-                views[market_id] = MarketView(market_id, ticker, price, scaled, mmf, floor, imf)
-        return views
+        def gained(found: list[events.Event]) -> tuple[int, int] | None:
+            event = next(each for each in found if isinstance(each, events.Liquidated))
+            return abs(event.size), sign * (market.price - event.price) * abs(event.size)
 
-    def _prices(self, market_ids: list[int], head: Head) -> dict[int, tuple[int, int]]:
-        """Index price and time of publication by market id."""
-        calls = [Call(self.deployment.contracts.oracle, PRICE.encode(market_id)) for market_id in market_ids]
-        answers = (PRICE.decode(answer) for answer in self._ask(calls, head))
-        return {market_id: (price, at) for market_id, (price, at) in zip(market_ids, answers, strict=True)}
+        def rival(event: events.Event) -> str:
+            if isinstance(event, events.Liquidated) and (event.account, event.subaccount) == opportunity.account:
+                return "" if event.liquidator == self.executor.address else event.liquidator
+            return ""
 
-    def _ask(self, calls: list[Call], head: Head) -> list[bytes]:
-        """Answers on the state after `head`. Raises `ChainError` if a view reverts, which none of these does."""
-        answers = []
-        for answer in self.chain.call_many(calls, head.hash):
-            if isinstance(answer, RefusedError):
-                raise ChainError(f"a view of the exchange reverts: {answer.reason}")
-            answers.append(answer)
-        return answers
+        attempt = Attempt(NAME, subject, opportunity.lots, opportunity.profit)
+        call = Call(self.surveyor.exchange, data, self.executor.address)
+        return Action(attempt, call, gained, rival)

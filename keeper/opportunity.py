@@ -4,6 +4,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from keeper.survey import MarketView
 from keeper.watch import Account
 from ouro.maths import liquidation
 from ouro.maths.margin import Margin, requirement
@@ -11,29 +12,35 @@ from ouro.units import PPM, SCALE, ceil_div
 
 
 @dataclass(frozen=True)
-class MarketView:
-    """A market at one block: index price in micro-USDC per lot, ppm fractions, `imf_ppm` as open interest scales it."""
-
-    id: int
-    ticker: str
-    price: int
-    imf_ppm: int
-    mmf_ppm: int
-    liquidation_floor_ppm: int
-    base_imf_ppm: int
-
-
-@dataclass(frozen=True)
 class Funds:
-    """What the liquidator brings: its margin figures, and its own signed lots by market id."""
+    """What the liquidator brings: its margin figures, its own signed lots by market id, and how much notional it may
+    still add (micro-USDC, None: as much as its margin carries).
+    """
 
     margin: Margin
     positions: dict[int, int]
+    room: int | None = None
+
+    def after(self, opportunity: "Opportunity") -> "Funds":
+        """What is left when an opportunity is taken, by the index price of the same block."""
+        market, lots = opportunity.market, opportunity.lots
+        before = self.positions.get(market.id, 0)
+        now = before + (lots if opportunity.held > 0 else -lots)
+        bound = requirement(now, market.price, market.imf_ppm) - requirement(before, market.price, market.imf_ppm)
+        margin = Margin(
+            self.margin.equity_scaled + opportunity.gain * SCALE,
+            self.margin.im_scaled + bound * SCALE,
+            self.margin.mm_scaled,
+        )
+        room = None if self.room is None else self.room - (abs(now) - abs(before)) * market.price
+        return Funds(margin, {**self.positions, market.id: now}, room)
 
 
 @dataclass(frozen=True)
 class Opportunity:
-    """A take-over of `lots` (positive) of a position of `held` signed lots. Money in micro-USDC."""
+    """A take-over of `lots` (positive) of a position of `held` signed lots. Money in micro-USDC; `unwind_cost` is what
+    it is expected to cost to sell again what is not sold by the take-over itself.
+    """
 
     account: Account
     market: MarketView
@@ -41,6 +48,7 @@ class Opportunity:
     lots: int
     gain_per_lot: int
     price: int
+    unwind_cost: int = 0
 
     @property
     def gain(self) -> int:
@@ -48,12 +56,19 @@ class Opportunity:
         return self.gain_per_lot * self.lots
 
     @property
+    def profit(self) -> int:
+        """The gain less the cost to unwind, before gas."""
+        return self.gain - self.unwind_cost
+
+    @property
     def is_rescue(self) -> bool:
         """Beyond bankruptcy: it pays nobody, but the exchange needs it done."""
         return self.gain_per_lot == 0
 
 
-def appraise(account: Account, margin: Margin, market: MarketView, held: int, funds: Funds) -> Opportunity | None:
+def appraise(
+    account: Account, margin: Margin, market: MarketView, held: int, funds: Funds, unwind_cost_ppm: int = 0
+) -> Opportunity | None:
     """The take-over of an account's position in one market, as large as the contract and the funds allow. The account's
     `margin` is `unscaled`.
 
@@ -73,7 +88,10 @@ def appraise(account: Account, margin: Margin, market: MarketView, held: int, fu
     lots = min(quote.max_size, affordable(funds, market, held, gain_per_lot))
     if lots <= 0:
         return None
-    return Opportunity(account, market, held, lots, gain_per_lot, quote.liquidator_price)
+    own = funds.positions.get(market.id, 0)
+    added = lots - min(lots, abs(own)) if own * held < 0 else lots
+    unwind_cost = ceil_div(added * market.price * unwind_cost_ppm, PPM)
+    return Opportunity(account, market, held, lots, gain_per_lot, quote.liquidator_price, unwind_cost)
 
 
 def unscaled(margin: Margin, positions: dict[int, int], markets: dict[int, MarketView]) -> Margin:
@@ -91,14 +109,15 @@ def affordable(funds: Funds, market: MarketView, held: int, gain_per_lot: int) -
     own = funds.positions.get(market.id, 0)
     # Lots against an own position free margin first, and take as much again on the other side.
     netted = 2 * abs(own) if own * held < 0 else 0
+    most = abs(held) if funds.room is None else netted + max(0, funds.room) // market.price
     free = (funds.margin.equity_scaled - funds.margin.im_scaled) // SCALE
     # One lot's margin rounded up, which bounds the rounding of the sum as well.
     cost = ceil_div(market.price * market.imf_ppm, PPM) - gain_per_lot
     if cost <= 0:
-        return abs(held)
-    return max(0, netted + free // cost)
+        return min(abs(held), most)
+    return min(most, max(0, netted + free // cost))
 
 
 def ranked(opportunities: Iterable[Opportunity]) -> list[Opportunity]:
-    """Largest gain first; equal ones by notional, then in the order of the accounts, so that the result is one."""
-    return sorted(opportunities, key=lambda o: (-o.gain, -o.lots * o.market.price, o.account, o.market.id))
+    """Largest profit first; equal ones by gain and notional, then by account, so that the result is one."""
+    return sorted(opportunities, key=lambda o: (-o.profit, -o.gain, -o.lots * o.market.price, o.account, o.market.id))

@@ -3,8 +3,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-
-from keeper.opportunity import Opportunity
+from typing import Any
 
 
 class Result(StrEnum):
@@ -17,10 +16,24 @@ class Result(StrEnum):
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """One attempt at an opportunity. Money in micro-USDC; `gas_wei` is what the transaction cost."""
+class Attempt:
+    """What a bot wants to do: its name, what to do to whom in words, the lots asked for, and the gain expected before
+    gas in micro-USDC.
+    """
 
-    opportunity: Opportunity
+    bot: str
+    subject: str
+    lots: int = 0
+    expected_gain: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one attempt ended. `lots` and `gain` (micro-USDC, before gas) are what came of it; `gas_wei` is what the
+    transaction cost.
+    """
+
+    attempt: Attempt
     result: Result
     reason: str = ""
     transaction_hash: str = ""
@@ -30,11 +43,26 @@ class Outcome:
 
     def line(self) -> str:
         """For the log."""
-        o = self.opportunity
-        owner, subaccount = o.account
-        text = f"{self.result}: {o.market.ticker} of {owner}/{subaccount}, {o.lots} of {abs(o.held)} lots"
+        text = f"{self.attempt.bot} {self.result}: {self.attempt.subject}"
         if self.result is Result.WON:
-            text += f", took {self.lots} for a gain of {self.gain} micro-USDC, gas {self.gas_wei} wei"
+            if self.lots:
+                text += f", {self.lots} lots for a gain of {self.gain} micro-USDC"
+            text += f", gas {self.gas_wei} wei"
         if self.reason:
             text += f" ({self.reason})"
         return f"{text} {self.transaction_hash}".rstrip()
+
+    def record(self) -> dict[str, Any]:
+        """For the file of outcomes; money as text, since JSON readers round large numbers."""
+        return {
+            "bot": self.attempt.bot,
+            "subject": self.attempt.subject,
+            "result": str(self.result),
+            "reason": self.reason,
+            "transactionHash": self.transaction_hash,
+            "lotsAsked": self.attempt.lots,
+            "lots": self.lots,
+            "expectedGainMicroUsdc": str(self.attempt.expected_gain),
+            "gainMicroUsdc": str(self.gain),
+            "gasWei": str(self.gas_wei),
+        }

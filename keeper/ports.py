@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""What a bot needs from the outside: a chain and a clock. Both are injected, so that a test can be either."""
+"""What a bot needs from the outside, a chain, a clock and an oracle: injected, so that a test can be any of them."""
 
 import time
 from collections.abc import Sequence
@@ -9,6 +9,10 @@ from typing import Any, Protocol
 
 class ChainError(Exception):
     """The node could not be reached, or answered something that is no answer."""
+
+
+class UnsafeChainError(ChainError):
+    """What the node says is no ground to act on: it is behind, ahead of the clock, or contradicts another node."""
 
 
 class RefusedError(Exception):
@@ -49,6 +53,11 @@ class Receipt:
     gas_price: int
     logs: tuple[dict[str, Any], ...]
 
+    @property
+    def cost_wei(self) -> int:
+        """What the transaction cost."""
+        return self.gas_used * self.gas_price
+
 
 class Chain(Protocol):
     """A node. Every method raises `ChainError` when it cannot answer."""
@@ -65,8 +74,8 @@ class Chain(Protocol):
     def call_many(self, calls: Sequence[Call], block_hash: str) -> list[bytes | RefusedError]:
         """The answers of calls, all on the state after one block."""
 
-    def simulate(self, call: Call) -> int:
-        """Gas that the call would use now. Raises `RefusedError` if it would revert."""
+    def simulate_many(self, calls: Sequence[Call]) -> list[int | RefusedError]:
+        """Gas that each call would use now, or why it would revert."""
 
     def chain_id(self) -> int:
         """The chain's id."""
@@ -74,11 +83,14 @@ class Chain(Protocol):
     def nonce(self, address: str) -> int:
         """How many transactions of the address are in blocks."""
 
-    def send(self, raw_transaction: bytes) -> str:
-        """Hand a signed transaction to the node; its hash. Raises `RefusedError` with the node's reason."""
+    def balance(self, address: str) -> int:
+        """Wei that the address holds."""
 
-    def receipt(self, transaction_hash: str) -> Receipt | None:
-        """The receipt, None while the transaction waits."""
+    def send_many(self, raw_transactions: Sequence[bytes]) -> list[str | RefusedError]:
+        """Hand signed transactions to the node, in order; the hash of each, or the node's reason."""
+
+    def receipts(self, transaction_hashes: Sequence[str]) -> list[Receipt | None]:
+        """The receipts, None for a transaction that waits."""
 
 
 class Clock(Protocol):
@@ -86,6 +98,9 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Seconds that only grow."""
+
+    def time_s(self) -> float:
+        """Seconds since 1970."""
 
     def sleep(self, seconds: float) -> None:
         """Let so many seconds pass."""
@@ -97,5 +112,15 @@ class SystemClock:
     def now(self) -> float:
         return time.monotonic()
 
+    def time_s(self) -> float:
+        return time.time()
+
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+class Oracle(Protocol):
+    """Where index prices come from."""
+
+    def prices(self, market_ids: Sequence[int], head: Head) -> dict[int, tuple[int, int]]:
+        """Index price (micro-USDC per lot, 0: none) and time of publication by market id, after block `head`."""

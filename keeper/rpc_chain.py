@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""A chain behind one JSON-RPC address. Many reads of one block go in one request."""
+"""A chain behind one JSON-RPC address. Many reads of one block go in one call, many requests in one message."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,11 +8,15 @@ import httpx
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
+from keeper import multicall
 from keeper.ports import Call, ChainError, Head, Receipt, RefusedError
 
 TIMEOUT_S = 30.0
-CALLS_PER_REQUEST = 200
+REQUESTS_AT_ONCE = 100
 _ERROR_SELECTOR = bytes.fromhex("08c379a0")
+
+Request = tuple[str, tuple[Any, ...]]
+"""Method and parameters."""
 
 
 class RpcChain:
@@ -20,6 +24,8 @@ class RpcChain:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.multicalls = True
+        """Off once the node turned out not to hand reverted data back; then every read is a request."""
         self._http = httpx.Client(timeout=TIMEOUT_S)
 
     def close(self) -> None:
@@ -39,18 +45,27 @@ class RpcChain:
         return found
 
     def call_many(self, calls: Sequence[Call], block_hash: str) -> list[bytes | RefusedError]:
-        answers: list[bytes | RefusedError] = []
-        for start in range(0, len(calls), CALLS_PER_REQUEST):
-            part = calls[start : start + CALLS_PER_REQUEST]
-            requests = [("eth_call", (_query(call), {"blockHash": block_hash})) for call in part]
-            answers += [self._bytes_or_refusal(answer) for answer in self._request(requests)]
-        return answers
+        if self.multicalls and len(calls) > 1 and all(call.sender is None for call in calls):
+            answers: list[bytes | RefusedError] = []
+            for start in range(0, len(calls), multicall.CALLS_AT_ONCE):
+                part = self._multicall(calls[start : start + multicall.CALLS_AT_ONCE], block_hash)
+                if part is None:
+                    self.multicalls = False
+                    return self.call_many(calls, block_hash)
+                answers += part
+            return answers
+        requests: list[Request] = [("eth_call", (_query(call), {"blockHash": block_hash})) for call in calls]
+        return [self._bytes_or_refusal(answer) for answer in self._request(requests)]
 
-    def simulate(self, call: Call) -> int:
-        [answer] = self._request([("eth_estimateGas", (_query(call),))])
-        if "error" in answer:
-            raise _refusal(answer["error"])
-        return _int(answer["result"])
+    def simulate_many(self, calls: Sequence[Call]) -> list[int | RefusedError]:
+        requests: list[Request] = [("eth_estimateGas", (_query(call),)) for call in calls]
+        found: list[int | RefusedError] = []
+        for answer in self._request(requests):
+            if "error" in answer and _is_revert(answer["error"]):
+                found.append(_refusal(answer["error"]))
+            else:
+                found.append(_int(self._result(answer, "eth_estimateGas")))
+        return found
 
     def chain_id(self) -> int:
         return _int(self._one("eth_chainId"))
@@ -58,41 +73,55 @@ class RpcChain:
     def nonce(self, address: str) -> int:
         return _int(self._one("eth_getTransactionCount", address, "latest"))
 
-    def send(self, raw_transaction: bytes) -> str:
-        [answer] = self._request([("eth_sendRawTransaction", ("0x" + raw_transaction.hex(),))])
-        if "error" in answer:
-            raise _refusal(answer["error"])
-        return str(answer["result"])
+    def balance(self, address: str) -> int:
+        return _int(self._one("eth_getBalance", address, "latest"))
 
-    def receipt(self, transaction_hash: str) -> Receipt | None:
-        found = self._one("eth_getTransactionReceipt", transaction_hash)
-        if found is None or found.get("blockNumber") is None:
+    def send_many(self, raw_transactions: Sequence[bytes]) -> list[str | RefusedError]:
+        requests: list[Request] = [("eth_sendRawTransaction", ("0x" + raw.hex(),)) for raw in raw_transactions]
+        answers = self._request(requests)
+        return [_refusal(answer["error"]) if "error" in answer else str(answer["result"]) for answer in answers]
+
+    def receipts(self, transaction_hashes: Sequence[str]) -> list[Receipt | None]:
+        requests: list[Request] = [("eth_getTransactionReceipt", (name,)) for name in transaction_hashes]
+        return [_receipt(self._result(answer, "eth_getTransactionReceipt")) for answer in self._request(requests)]
+
+    def _multicall(self, calls: Sequence[Call], block_hash: str) -> list[bytes | RefusedError] | None:
+        """The answers, or None from a node that does not do this."""
+        query = {"data": "0x" + multicall.encode(calls).hex()}
+        [answer] = self._request([("eth_call", (query, {"blockHash": block_hash}))])
+        data = answer.get("error", {}).get("data")
+        if not isinstance(data, str):
+            if "error" in answer and not _is_revert(answer["error"]):
+                self._result(answer, "eth_call")  # raises: the node lacks the block, or is in trouble
             return None
-        return Receipt(
-            transaction_hash=transaction_hash,
-            block_number=_int(found["blockNumber"]),
-            succeeded=_int(found["status"]) == 1,
-            gas_used=_int(found["gasUsed"]),
-            gas_price=_int(found["effectiveGasPrice"]),
-            logs=tuple(found["logs"]),
-        )
+        try:
+            parts = multicall.decode(_bytes(data), len(calls))
+        except ValueError:
+            return None
+        return [raw if succeeded else RefusedError(_reason(raw)) for succeeded, raw in parts]
 
     def _bytes_or_refusal(self, answer: dict[str, Any]) -> bytes | RefusedError:
-        if "error" not in answer:
-            return _bytes(answer["result"])
-        error = answer["error"]
-        if not _is_revert(error):
-            raise ChainError(f"eth_call at {self.url}: {error.get('message', error)}")
-        return _refusal(error)
+        if "error" in answer and _is_revert(answer["error"]):
+            return _refusal(answer["error"])
+        return _bytes(self._result(answer, "eth_call"))
 
     def _one(self, method: str, *params: Any) -> Any:
         [answer] = self._request([(method, params)])
+        return self._result(answer, method)
+
+    def _result(self, answer: dict[str, Any], method: str) -> Any:
         if "error" in answer:
             raise ChainError(f"{method} at {self.url}: {answer['error'].get('message', answer['error'])}")
         return answer["result"]
 
-    def _request(self, requests: Sequence[tuple[str, tuple[Any, ...]]]) -> list[dict[str, Any]]:
+    def _request(self, requests: Sequence[Request]) -> list[dict[str, Any]]:
         """The answers in the order of the requests."""
+        answers: list[dict[str, Any]] = []
+        for start in range(0, len(requests), REQUESTS_AT_ONCE):
+            answers += self._batch(requests[start : start + REQUESTS_AT_ONCE])
+        return answers
+
+    def _batch(self, requests: Sequence[Request]) -> list[dict[str, Any]]:
         bodies = [
             {"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
             for number, (method, params) in enumerate(requests)
@@ -111,6 +140,19 @@ def _query(call: Call) -> dict[str, str]:
     return query if call.sender is None else {**query, "from": call.sender}
 
 
+def _receipt(found: dict[str, Any] | None) -> Receipt | None:
+    if found is None or found.get("blockNumber") is None:
+        return None
+    return Receipt(
+        transaction_hash=found["transactionHash"],
+        block_number=_int(found["blockNumber"]),
+        succeeded=_int(found["status"]) == 1,
+        gas_used=_int(found["gasUsed"]),
+        gas_price=_int(found["effectiveGasPrice"]),
+        logs=tuple(found["logs"]),
+    )
+
+
 def _int(value: str) -> int:
     return int(value, 16)
 
@@ -126,11 +168,15 @@ def _is_revert(error: dict[str, Any]) -> bool:
 def _refusal(error: dict[str, Any]) -> RefusedError:
     """The contract's reason if the error holds one, else the node's message."""
     data = error.get("data")
-    if isinstance(data, str):
-        raw = _bytes(data)
-        if raw[:4] == _ERROR_SELECTOR:
-            try:
-                return RefusedError(str(decode(["string"], raw[4:])[0]))
-            except DecodingError:
-                return RefusedError("a reason that is no text")
+    if isinstance(data, str) and _bytes(data)[:4] == _ERROR_SELECTOR:
+        return RefusedError(_reason(_bytes(data)))
     return RefusedError(str(error.get("message", error)))
+
+
+def _reason(raw: bytes) -> str:
+    if raw[:4] == _ERROR_SELECTOR:
+        try:
+            return str(decode(["string"], raw[4:])[0])
+        except DecodingError:
+            return "a reason that is no text"
+    return "no reason given"

@@ -12,6 +12,7 @@ from keeper.liquidator import Liquidator, Settings
 from keeper.outcome import Outcome, Result
 from keeper.ports import SystemClock
 from keeper.rpc_chain import RpcChain
+from keeper.tools import Tools
 from ouro.client import ClientError, OuroClient
 from ouro.maths.funding import HOUR_S
 from stack.demo.actors import LIFETIME_S, Actor, BrowserActor, Part
@@ -58,8 +59,9 @@ class Scenario:
         account = wallet(Role.KEEPER)
         self.keeper_client = OuroClient(url, account, config=self.maker.config)
         self.node = RpcChain(venue.node.url)
-        self.keeper = Liquidator(self.node, SystemClock(), venue.deployment, account, Settings())
-        self.poker = FundingPoker(self.node, venue.deployment, account, self.keeper.sender)
+        tools = Tools.of(self.node, SystemClock(), venue.deployment, account)
+        self.keeper = Liquidator(tools.surveyor, tools.executor, tools.clock, Settings())
+        self.poker = FundingPoker(tools.surveyor, tools.executor)
 
     def play(self) -> None:
         """Everything."""
@@ -249,8 +251,8 @@ class Scenario:
             self.venue.warp(HOUR_S - self.venue.now() % HOUR_S + 1)
             self.venue.push(self.venue.oracle.prices)
             before = self._raw().call(exchange, "market_indices(uint256)", ["int256"] * 4, market.id)
-            poked = self.poker.round()
-            self._must(poked == [m.id for m in self.venue.deployment.markets], f"every market is poked: {poked}")
+            poked = [outcome.attempt.subject for outcome in self.poker.round() if outcome.result is Result.WON]
+            self._must(poked == [m.ticker for m in self.venue.deployment.markets], f"every market is poked: {poked}")
             after = self._raw().call(exchange, "market_indices(uint256)", ["int256"] * 4, market.id)
             if after[0] != before[0]:
                 paid = (after[0] - before[0]) * self._raw().number(exchange, "open_interest(uint256)", market.id)

@@ -9,8 +9,10 @@ import pytest
 from eth_account.signers.local import LocalAccount
 
 from keeper.liquidator import Liquidator, Settings
+from keeper.opportunity import Opportunity
 from keeper.ports import SystemClock
 from keeper.rpc_chain import RpcChain
+from keeper.tools import Tools
 from ouro.deployment import Deployment
 from tests.support.anvil import ACCOUNTS, Node, anvil, deploy_on, record
 from tests.support.system import System
@@ -56,9 +58,25 @@ class Venue:
         self.chains.append(kind(self.node.rpc_url))
         return self.chains[-1]
 
-    def keeper(self, account: LocalAccount = LIQUIDATOR, chain: RpcChain | None = None, **settings: Any) -> Liquidator:
+    def tools(self, account: LocalAccount = LIQUIDATOR, chain: RpcChain | None = None, **options: Any) -> Tools:
+        """What the bots of a key share on this venue."""
+        return Tools.of(chain or self.chain(), SystemClock(), self.deployment, account, **options)
+
+    def keeper(
+        self,
+        account: LocalAccount = LIQUIDATOR,
+        chain: RpcChain | None = None,
+        dry_run: bool = False,
+        **settings: Any,
+    ) -> Liquidator:
         """A liquidator on this venue."""
-        return Liquidator(chain or self.chain(), SystemClock(), self.deployment, account, Settings(**settings))
+        tools = self.tools(account, chain, dry_run=dry_run)
+        return Liquidator(tools.surveyor, tools.executor, tools.clock, Settings(**settings))
+
+    def find(self, **settings: Any) -> list[Opportunity]:
+        """What a new liquidator would take over now."""
+        keeper = self.keeper(**settings)
+        return keeper.find(keeper.surveyor.survey())
 
     def margin(self, account: LocalAccount) -> tuple[int, int, int]:
         """Equity, initial and maintenance margin, scaled."""

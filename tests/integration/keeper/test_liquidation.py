@@ -2,13 +2,15 @@
 """The liquidation bot against the real contracts on a real node."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from keeper.cli import app
+from keeper.functions import LIQUIDATE
+from keeper.liquidator import Rescue
 from keeper.outcome import Result
 from keeper.ports import Call, RefusedError
 from keeper.rpc_chain import RpcChain
@@ -32,7 +34,7 @@ def lots(venue: Venue, owner: str) -> int:
 def test_a_healthy_account_is_left_alone(venue: Venue) -> None:
     keeper = venue.keeper()
     assert keeper.round() == []
-    assert keeper.watch.holders() == sorted([(LONG.address, 0), (SHORT.address, 0)])
+    assert keeper.surveyor.watch.holders() == sorted([(LONG.address, 0), (SHORT.address, 0)])
 
 
 def test_an_account_below_maintenance_is_brought_back_to_initial_margin(venue: Venue) -> None:
@@ -52,7 +54,7 @@ def test_the_gain_is_what_the_equity_says(venue: Venue) -> None:
     [outcome] = venue.keeper().round()
     equity, _, _ = venue.margin(LIQUIDATOR)
     assert equity == (10_000_000_000 + outcome.gain) * SCALE
-    assert outcome.gain == outcome.opportunity.gain > 0
+    assert outcome.gain == outcome.attempt.expected_gain > 0
 
 
 def test_nothing_is_found_twice(venue: Venue) -> None:
@@ -66,7 +68,8 @@ def test_a_dry_run_sends_nothing(venue: Venue) -> None:
     venue.push(THIN)
     [outcome] = venue.keeper(dry_run=True).round()
     assert outcome.result is Result.SKIPPED
-    assert outcome.reason.startswith("dry run, expected profit")
+    assert outcome.reason.startswith("dry run")
+    assert outcome.attempt.expected_gain > 0
     assert lots(venue, LONG.address) == LOTS
 
 
@@ -88,15 +91,15 @@ def test_little_margin_takes_over_a_part(venue: Venue) -> None:
     venue.push(THIN)
     [outcome] = venue.keeper(subaccount=7).round()
     assert outcome.result is Result.WON
-    assert outcome.lots == outcome.opportunity.lots < 250
+    assert outcome.lots == outcome.attempt.lots < 250
 
 
 def test_margin_that_open_interest_scales_decides_how_much(venue: Venue) -> None:
     """The keeper asks for what the contract gives."""
     venue.push(THIN)
-    [plain] = venue.keeper().find()
+    [plain] = venue.find()
     venue.system.exchange.send(venue.system.keys.governance.address).set_margin_scale(1, 0, 1)
-    [scaled] = venue.keeper().find()
+    [scaled] = venue.find()
     assert scaled.market.imf_ppm > plain.market.imf_ppm
     [outcome] = venue.keeper().round()
     assert outcome.result is Result.WON
@@ -108,9 +111,9 @@ def test_nobody_is_liquidated_in_a_market_that_ended(venue: Venue) -> None:
     rule.begin_settling(1)
     venue.node.rpc.warp(3_600)
     venue.push(THIN)
-    assert len(venue.keeper().find()) == 1
+    assert len(venue.find()) == 1
     rule.fix_settlement(1)
-    assert venue.keeper().find() == []
+    assert venue.find() == []
 
 
 def test_beyond_bankruptcy_it_helps_out_for_nothing(venue: Venue) -> None:
@@ -123,7 +126,7 @@ def test_beyond_bankruptcy_it_helps_out_for_nothing(venue: Venue) -> None:
 
 def test_beyond_bankruptcy_it_need_not_help_out(venue: Venue) -> None:
     venue.push(BROKEN)
-    [outcome] = venue.keeper(rescue=False).round()
+    [outcome] = venue.keeper(rescue=Rescue.NONE).round()
     assert outcome.result is Result.SKIPPED
     assert "pays nothing" in outcome.reason
 
@@ -141,9 +144,9 @@ class _Interrupted(RpcChain):
         super().__init__(url)
         self.first: Callable[[], object] = lambda: None
 
-    def send(self, raw_transaction: bytes) -> str:
+    def send_many(self, raw_transactions: Sequence[bytes]) -> list[str | RefusedError]:
         self.first()
-        return super().send(raw_transaction)
+        return super().send_many(raw_transactions)
 
 
 def test_a_rival_who_was_faster_is_named(venue: Venue) -> None:
@@ -170,33 +173,29 @@ def test_a_recovered_price_reverts_and_the_account_rests_a_while(venue: Venue) -
 
 
 def test_a_reorg_makes_it_read_everything_again(venue: Venue) -> None:
-    keeper = venue.keeper()
-    keeper.watch.sync()
-    before = keeper.watch.holders()
+    watch = venue.keeper().surveyor.watch
+    watch.sync()
+    before = watch.holders()
     snapshot = venue.node.rpc.request("evm_snapshot")
     venue.trade(SHORT, LONG, LOTS, PRICE)
-    keeper.watch.sync()
-    assert keeper.watch.holders() == []
+    watch.sync()
+    assert watch.holders() == []
     venue.node.rpc.request("evm_revert", snapshot)
     venue.node.rpc.warp(5)
     venue.node.rpc.warp(5)
-    keeper.watch.sync()
-    assert keeper.watch.rebuilds == 1
-    assert keeper.watch.holders() == before
+    watch.sync()
+    assert watch.rebuilds == 1
+    assert watch.holders() == before
 
 
 def test_a_refusal_carries_the_contracts_reason(venue: Venue) -> None:
-    chain = venue.chain()
-    keeper = venue.keeper(chain=chain)
     venue.push(THIN)
-    [opportunity] = keeper.find()
     healthy = Call(
-        venue.deployment.contracts.exchange,
-        keeper._call(opportunity).data.replace(bytes.fromhex(LONG.address[2:]), bytes.fromhex(SHORT.address[2:])),
-        LIQUIDATOR.address,
+        venue.deployment.contracts.exchange, LIQUIDATE.encode(SHORT.address, 0, BTC, 1, 0), LIQUIDATOR.address
     )
-    with pytest.raises(RefusedError, match="account is healthy"):
-        chain.simulate(healthy)
+    [refusal] = venue.chain().simulate_many([healthy])
+    assert isinstance(refusal, RefusedError)
+    assert refusal.reason == "account is healthy"
 
 
 def test_the_command_says_what_it_would_do(venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,6 +207,7 @@ def test_the_command_says_what_it_would_do(venue: Venue, tmp_path: Path, monkeyp
     monkeypatch.setenv("OURO_DEPLOYMENT_PATH", str(path))
     result = CliRunner().invoke(app, ["once", "--dry-run"])
     assert result.exit_code == 0, result.output
-    assert "2 accounts with positions, 1 to liquidate" in result.output
-    assert "dry run, expected profit" in result.output
+    assert "2 accounts with positions, 1 below maintenance margin" in result.output
+    assert "liquidation skipped: BTC-USD of" in result.output
+    assert "dry run" in result.output
     assert lots(venue, LONG.address) == LOTS

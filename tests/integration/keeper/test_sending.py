@@ -7,6 +7,7 @@ import pytest
 
 from keeper.functions import POKE
 from keeper.funding import FundingPoker
+from keeper.outcome import Result
 from keeper.ports import Call, SystemClock
 from keeper.sender import FeePolicy, Sender, UnminedError
 from tests.integration.keeper.conftest import BTC, LIQUIDATOR, PRICE, Venue
@@ -37,6 +38,11 @@ def quiet(venue: Venue) -> Iterator[Venue]:
     venue.node.rpc.request("evm_setAutomine", True)
 
 
+def results(bot: FundingPoker) -> list[tuple[str, Result]]:
+    """Of one round, by what was attempted."""
+    return [(outcome.attempt.subject, outcome.result) for outcome in bot.round()]
+
+
 def poke(venue: Venue) -> Call:
     return Call(venue.deployment.contracts.exchange, POKE.encode(BTC), LIQUIDATOR.address)
 
@@ -64,16 +70,18 @@ def test_one_that_never_lands_is_given_up_and_replaced(quiet: Venue) -> None:
 
 def test_markets_are_poked_once_an_hour(venue: Venue) -> None:
     venue.push(PRICE)
-    chain = venue.chain()
-    sender = Sender(chain, LIQUIDATOR, SystemClock(), FeePolicy())
-    poker = FundingPoker(chain, venue.deployment, LIQUIDATOR, sender)
+    tools, dry = venue.tools(), venue.tools(dry_run=True)
+    poker = FundingPoker(tools.surveyor, tools.executor)
     poker.round()
     assert poker.round() == []
     venue.node.rpc.warp(3_600)
     assert poker.round() == [], "nothing accrues at a stale price"
     venue.push(PRICE)
-    assert poker.round(dry_run=True) == []
-    assert poker.round() == [1, 2]
+    assert results(FundingPoker(dry.surveyor, dry.executor)) == [
+        ("BTC-USD", Result.SKIPPED),
+        ("ETH-USD", Result.SKIPPED),
+    ]
+    assert results(poker) == [("BTC-USD", Result.WON), ("ETH-USD", Result.WON)]
     assert poker.round() == []
 
 
@@ -85,6 +93,5 @@ def test_a_settled_market_is_left_alone(venue: Venue) -> None:
     rule.fix_settlement(1)
     venue.node.rpc.warp(3_600)
     venue.push(PRICE)
-    chain = venue.chain()
-    poker = FundingPoker(chain, venue.deployment, LIQUIDATOR, Sender(chain, LIQUIDATOR, SystemClock(), FeePolicy()))
-    assert poker.round() == [2]
+    tools = venue.tools()
+    assert results(FundingPoker(tools.surveyor, tools.executor)) == [("ETH-USD", Result.WON)]

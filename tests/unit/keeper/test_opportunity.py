@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from keeper.opportunity import Funds, MarketView, Opportunity, affordable, appraise, ranked, unscaled
+from keeper.opportunity import Funds, Opportunity, affordable, appraise, ranked, unscaled
+from keeper.survey import MarketView
 from ouro.maths.margin import Margin
 from ouro.units import SCALE
 
