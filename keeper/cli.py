@@ -63,8 +63,8 @@ def _assembled(config: settings.KeeperConfig) -> Assembly:
         raise typer.Exit(3) from None
 
 
-def _log_to_stdout(level: int) -> None:
-    logging.basicConfig(stream=sys.stdout, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+def _log_to_stdout() -> None:
+    logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
@@ -78,7 +78,7 @@ def run(
     ] = None,
 ) -> None:
     """Run the bots until stopped."""
-    _log_to_stdout(logging.INFO)
+    _log_to_stdout()
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
@@ -110,7 +110,6 @@ def run(
 @app.command()
 def once(config: File = None, dry_run: DryRun = False) -> None:
     """One round of each bot (with --dry-run only say what it would do), and the end."""
-    _log_to_stdout(logging.WARNING)
     assembly = _assembled(_load(config, dry_run=dry_run))
     outcomes: list[Outcome] = []
     try:

@@ -22,7 +22,8 @@ from ouro.units import PPM, SCALE
 
 MOST = 16
 """Counterparties that one call may name."""
-TRIES = 4
+TRIES = 8
+LACKS_MARGIN = "counterparty lacks margin"
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,11 @@ class Counterparties:
                 break
         return chosen
 
+    def health(self, account: Account) -> int:
+        """Equity by maintenance margin, in ppm."""
+        margin = self.survey.health[account].margin
+        return margin.equity_scaled * PPM // max(1, margin.mm_scaled)
+
     def use(self, target: Target, chosen: Sequence[tuple[Account, int]]) -> None:
         """Remember what was named, so that nobody is asked for the same lots twice in a round."""
         for account, lots in chosen:
@@ -104,7 +110,7 @@ def close_against(
 ) -> Simulated | RefusedError:
     """A close of `target` by `function` that would succeed now, or why none does.
 
-    One counterparty that lacks margin makes the whole fail, so such ones are found out and left out.
+    One counterparty that lacks margin makes the whole fail, so the thinnest is left out until the others pass.
     """
     excluded: set[Account] = set()
     refusal = RefusedError("nobody stands opposite")
@@ -117,16 +123,9 @@ def close_against(
             counterparties.use(target, chosen)
             return answer
         refusal = answer
-        if answer.reason != "counterparty lacks margin":
+        if answer.reason != LACKS_MARGIN:
             return answer
-        alone = [_action(target, function, name, [each], counterparties, executor) for each in chosen]
-        failing = [
-            account
-            for (account, _), result in zip(chosen, executor.simulate(alone), strict=True)
-            if isinstance(result, RefusedError)
-        ]
-        # Alone each may pass, where together they do not: then the lower half waits.
-        excluded.update(failing or [account for account, _ in chosen[len(chosen) // 2 :]])
+        excluded.add(min((account for account, _ in chosen), key=counterparties.health))
     return refusal
 
 

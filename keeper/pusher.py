@@ -15,7 +15,7 @@ from keeper.outcome import Attempt, Outcome
 from keeper.ports import Call, ChainError
 from keeper.reading import ask
 from keeper.survey import Survey, Surveyor
-from ouro import events
+from ouro import addresses, events
 from ouro.markets import MarketState
 from ouro.units import MAX_AHEAD_MS, PPM
 
@@ -140,5 +140,5 @@ class OraclePusher:
             return (0, 0) if any(isinstance(event, events.PricePushed) for event in found) else None
 
         subject = ", ".join(f"{survey.markets[each.market].ticker} at {each.price}" for each in due)
-        call = Call(str(oracle), PUSH.encode(entries), self.executor.address)
+        call = Call(addresses.parse(str(oracle)), PUSH.encode(entries), self.executor.address)
         return self.executor.run([Action(Attempt(NAME, subject), call, gained)])

@@ -123,6 +123,8 @@ class ChainWatch:
             case events.SettlementFixed():
                 begun = self.endings[event.market]
                 self.endings[event.market] = Ending(event.market, begun.settle_at, event.everyone_from)
+            case events.BatchSettled():
+                self.batches += 1
             case events.OperatorSet():
                 (self.operators.add if event.allowed else self.operators.discard)(event.operator)
             case _:
@@ -134,5 +136,6 @@ class ChainWatch:
         self.closes: dict[tuple[Account, int], CloseRequest] = {}
         self.endings: dict[int, Ending] = {}
         self.operators: set[str] = set()
+        self.batches = 0
         self._seen = None
         self._next = self.deployment.start_block

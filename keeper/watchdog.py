@@ -88,7 +88,7 @@ class Watchdog:
             *self._gas(),
             *self._unhealthy(survey),
             *self._silence(survey, int(last_batch)),
-            *self._relayer(int(last_batch)),
+            *self._relayer(self.surveyor.watch.batches),
         ]
         self.board.report(NAME, alarms)
         return []
@@ -132,7 +132,7 @@ class Watchdog:
         if limit is not None and last_batch and age >= limit:
             yield Alarm("settlement silence", f"no batch for {age} s; after {SILENCE_S} s anybody may end a market")
 
-    def _relayer(self, last_batch: int) -> Iterator[Alarm]:
+    def _relayer(self, batches: int) -> Iterator[Alarm]:
         """What the relayer says of itself, held against the chain."""
         if self.relayer is None:
             return
@@ -145,8 +145,8 @@ class Watchdog:
             yield Alarm("relayer", f"takes no orders: {state.get('reason', 'it gives no reason')}")
         if not state.get("unsettledFills"):
             self._unsettled_since = None
-        elif self._unsettled_since is None or self._unsettled_since[0] != last_batch:
-            self._unsettled_since = last_batch, self.clock.now()
+        elif self._unsettled_since is None or self._unsettled_since[0] != batches:
+            self._unsettled_since = batches, self.clock.now()
         limit = self.limits.unsettled_s
         if limit is not None and self._unsettled_since is not None:
             waiting = self.clock.now() - self._unsettled_since[1]

@@ -18,8 +18,9 @@ from tests.support.anvil import ACCOUNTS, Node, anvil, deploy_on, record
 from tests.support.system import System
 from tests.support.wire import Fill, Order, sign_order
 
-LONG, SHORT, LIQUIDATOR, RIVAL = ACCOUNTS[4:8]
-BTC = 1
+LONG, SHORT, LIQUIDATOR, RIVAL, STRANGER = ACCOUNTS[4:9]
+BTC, ETH = 1, 2
+TICKERS = {BTC: "BTC-USD", ETH: "ETH-USD"}
 PRICE = 2_000_000
 LOTS = 1_500
 THIN_MARGIN = 200_000_000
@@ -41,14 +42,14 @@ class Venue:
         self.node.rpc.warp(1)
         self.system.push({1: price, 2: price})
 
-    def trade(self, buyer: LocalAccount, seller: LocalAccount, lots: int, price: int) -> None:
+    def trade(self, buyer: LocalAccount, seller: LocalAccount, lots: int, price: int, market: int = BTC) -> None:
         """A settled fill between the two, without fees."""
         now = self.node.rpc.now
         self.fills += 1
-        order = Order("BTC-USD", "BUY", lots, price, buyer.address, now * 1000, now + 3_600, slot=self.fills)
+        order = Order(TICKERS[market], "BUY", lots, price, buyer.address, now * 1000, now + 3_600, slot=self.fills)
         sold = replace(order, side="SELL", account=seller.address)
         bids, asks = (
-            sign_order(key, self.system.domain, signed, BTC) for key, signed in ((buyer, order), (seller, sold))
+            sign_order(key, self.system.domain, signed, market) for key, signed in ((buyer, order), (seller, sold))
         )
         logs = self.system.settle([bids, asks], [Fill(self.fills, price, lots, 0, 1)])
         assert not [log for log in logs if log.name == "FillRejected"], logs
