@@ -21,10 +21,9 @@ from keeper.ports import ChainError, SystemClock
 from keeper.runner import Runner
 from keeper.server import HealthServer
 from keeper.triggers import OrderFileError
-from ouro.chain import Chain as Wallet
-from ouro.chain import TransactionError
+from ouro.client import OuroClient
 from ouro.client.config import ClientConfig
-from ouro.client.errors import UnreachableError
+from ouro.client.errors import TransactionError, UnreachableError
 from ouro.deployment import DeploymentError
 from ouro.units import from_micro, plain, usdc
 
@@ -161,14 +160,15 @@ def _top_up(assembly: Assembly, config: settings.KeeperConfig, target: str) -> b
     liquidation = config.bots.liquidation
     subaccount = 0 if liquidation is None else liquidation.subaccount
     try:
-        wallet = Wallet(ClientConfig(assembly.deployment), assembly.account, rpc_url=assembly.rpc_url)
-        held = wallet.exchange.functions.cash(assembly.account.address, subaccount).call()
-        missing = usdc(Decimal(target)) - int(held)
-        if missing > 0:
-            amount = from_micro(missing)
-            wallet.faucet(amount)
-            wallet.deposit(amount, subaccount=subaccount)
-            log.info("deposited %s USDC of test money", plain(amount))
+        exchange = ClientConfig(assembly.deployment)
+        with OuroClient(signer=assembly.account, config=exchange, rpc_url=assembly.rpc_url) as client:
+            held = client.chain.call("Exchange", "cash", assembly.account.address, subaccount)
+            missing = usdc(Decimal(target)) - int(held)
+            if missing > 0:
+                amount = from_micro(missing)
+                client.chain.faucet(amount)
+                client.chain.deposit(amount, subaccount=subaccount)
+                log.info("deposited %s USDC of test money", plain(amount))
     except (TransactionError, UnreachableError, OSError) as error:
         log.warning("no test money yet: %s", error)
         return False

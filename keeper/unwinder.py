@@ -65,11 +65,11 @@ class Unwinder:
             return Outcome(attempt, Result.SKIPPED, "dry run")
         market = self.surveyor.watch.ledger.markets[view.id]
         try:
-            placed = self.client.place_market_order(
+            placed = self.client.orders.place_market_order(
                 view.ticker,
                 side,
                 market.size(lots),
-                max_slippage=self.settings.max_slippage,
+                self.settings.max_slippage,
                 reduce_only=True,
                 subaccount=self.settings.subaccount,
             )
