@@ -89,6 +89,7 @@ mutation: setup ## put small errors into SAMPLE contract lines drawn by SEED and
 lock: setup ## write requirements/*.txt anew from pyproject.toml; UPGRADE=1 takes the newest versions
 	$(COMPILE) pyproject.toml --extra services --extra deploy --group dev -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra services -o requirements/services.txt
+	$(COMPILE) pyproject.toml --extra ccxt -o requirements/ccxt.txt
 	$(COMPILE) requirements/mamushi.in -o requirements/mamushi.txt
 	$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt
 

@@ -8,16 +8,18 @@ from typing import Any
 import msgspec
 
 from ouro.client.amounts import Amount, decimal_of, lots_of, price_of
-from ouro.client.building import Conditions, SignedOrder, sign_message
+from ouro.client.building import DEFAULT_MAX_FEE_PPM, Conditions, SignedOrder, sign_message
 from ouro.client.calls import Call, Flow, one
 from ouro.client.models import PlacedOrder
+from ouro.client.order_reads import get_order
 from ouro.client.placing import in_base_asset
 from ouro.client.session import Session
+from ouro.orders import Order, SelfTrade, Side, TimeInForce, Trigger
 
 
 def build_amend(
     session: Session,
-    signed: SignedOrder,
+    order: SignedOrder | str,
     *,
     size: Amount | None = None,
     price: Amount | None = None,
@@ -29,10 +31,13 @@ def build_amend(
 ) -> Flow[SignedOrder]:
     """Sign the next revision of an order without sending it; what is not given stays. `trigger_price` is that of a stop
     or take-profit. `revision` is one more than that of the order, unless a refusal `stale_revision` has named another.
-
     `size` is the total, what is filled included. Raises `ValueError` as `build_limit_order` does.
+
+    `order` is what was signed, or the id of an order that the exchange shows: of these nobody knows fee cap and
+    referrer, so they are the usual cap (unless given) and nobody.
     """
     config = yield from session.config()
+    signed = (yield from _as_signed(session, order)) if isinstance(order, str) else order
     old = signed.order
     listed = config.market(old.market)
     changes: dict[str, Any] = {"revision": old.revision + 1 if revision is None else revision}
@@ -46,8 +51,38 @@ def build_amend(
         changes["trigger_price"] = price_of(session, listed, old.side, trigger_price, "trigger_price")
     others = {"post_only": post_only, "reduce_only": reduce_only, "max_fee_ppm": max_fee_ppm}
     changes |= {name: value for name, value in others.items() if value is not None}
-    order = msgspec.structs.replace(old, **changes)
-    return (yield from sign_message(session, config, order, signed.client_id, Conditions(replaces=signed.id)))
+    newer = msgspec.structs.replace(old, **changes)
+    return (yield from sign_message(session, config, newer, signed.client_id, Conditions(replaces=signed.id)))
+
+
+def _as_signed(session: Session, order_id: str) -> Flow[SignedOrder]:
+    """An order of the client's own as it was signed, as far as the exchange shows it, without the signature."""
+    config = yield from session.config()
+    shown = yield from get_order(session, order_id)
+    listed = config.market(shown.ticker)
+    if shown.good_til_block_time is None or not shown.slot:
+        raise ValueError("this order cannot be amended: it trades at once or never")
+    order = Order(
+        market=listed.ticker,
+        side=Side(shown.side),
+        size=listed.lots(shown.size),
+        limit_price=listed.price_units(shown.price),
+        time_in_force=TimeInForce(shown.time_in_force),
+        post_only=shown.post_only,
+        reduce_only=shown.reduce_only,
+        trigger=Trigger(shown.trigger),
+        trigger_price=listed.price_units(shown.trigger_price) if shown.trigger_price else 0,
+        max_fee_ppm=DEFAULT_MAX_FEE_PPM,
+        expiry=int(shown.good_til_block_time.timestamp()),
+        account=session.address,
+        subaccount=shown.subaccount_number,
+        self_trade=SelfTrade(shown.self_trade),
+        slot=shown.slot,
+        generation=shown.generation,
+        revision=shown.revision,
+        referrer=0,
+    )
+    return SignedOrder(order, "", order_id, shown.client_id)
 
 
 def submit_amend(session: Session, newer: SignedOrder, *, expected_filled: Amount | None = None) -> Flow[PlacedOrder]:

@@ -180,6 +180,7 @@ _HINTS: Mapping[str, str] = {
     "client_id_reused": "take another client_id, or none: then one is drawn",
     "fee_cap_too_low": "sign a higher max_fee_ppm",
     "filled_changed": "read the order again and decide anew",
+    "key_expiry": "sign a shorter life: expires_in_seconds=...",
     "key_revoked": "register another key: chain.register_session_key(...)",
     "not_authorised": "sign with the owner's key, or with the session key that signed the order",
     "order_not_open": "orders.get(id) tells how it ended",

@@ -191,8 +191,11 @@ class OrderRecord(Record, frozen=True):
     not_before: datetime | None = None
     parent: str = ""
     oco: str = ""
+    slot: int = 0
+    generation: int = 0
     revision: int = 0
     replaces: str = ""
+    self_trade: str = "CANCEL_TAKER"
 
 
 class Fill(Record, frozen=True):

@@ -150,11 +150,21 @@ class CallbackSigner:
 class RemoteSigner:
     """A service that holds the key and speaks `eth_signTypedData` and `eth_signTransaction`, such as web3signer."""
 
-    def __init__(self, url: str, address: str, *, timeout_s: float = TIMEOUT_S) -> None:
-        """A user and a password may be in the URL. Raises `SignerError` for what is no address."""
+    def __init__(
+        self,
+        url: str,
+        address: str,
+        *,
+        typed_data_method: str = "eth_signTypedData",
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        """A user and a password may be in the URL. Nodes and some services call the method `eth_signTypedData_v4`.
+        Raises `SignerError` for what is no address.
+        """
         self._address = _address(address)
         self._url = url
         self._host = httpx.URL(url).host
+        self._typed_data_method = typed_data_method
         self._timeout_s = timeout_s
         self._ids = count(1)
 
@@ -163,7 +173,7 @@ class RemoteSigner:
         return self._address
 
     def sign_message(self, message: TypedMessage) -> bytes:
-        return _raw(self._ask("eth_signTypedData", self._address, message.typed_data()))
+        return _raw(self._ask(self._typed_data_method, self._address, message.typed_data()))
 
     def sign_transaction(self, transaction: Mapping[str, Any]) -> bytes:
         asked = {name: hex(value) if name in _QUANTITIES else value for name, value in transaction.items()}

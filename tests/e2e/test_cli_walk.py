@@ -9,90 +9,24 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from eth_account import Account
 
 from ouro.client import NotFoundError, OuroClient
+from tests.support.stack import OURO, eventually
 
 ROOT = Path(__file__).parents[2]
-OURO = Path(sys.executable).with_name("ouro")
 PASSWORD = "a password for the test"
 
 # the first test starts the stack, and that compiles every contract
-pytestmark = pytest.mark.timeout(480)
-
-
-def free_ports() -> tuple[int, int]:
-    """Two neighbouring free ports for the services, returned as the first, and one for the chain."""
-    while True:
-        with socket.socket() as first, socket.socket() as second, socket.socket() as chain:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            chain.bind(("127.0.0.1", 0))
-            return port, chain.getsockname()[1]
-
-
-def eventually(check: Callable[[], Any], what: str, seconds: float = 30) -> Any:
-    """The first truthy answer of `check`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        answer = check()
-        if answer:
-            return answer
-        time.sleep(0.3)
-    raise AssertionError(f"not within {seconds:.0f} s: {what}")
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The stack, started for this module."""
-    port, anvil_port = free_ports()
-    folder = tmp_path_factory.mktemp("stack")
-    base_url = f"http://127.0.0.1:{port}"
-    command = [
-        OURO,
-        "up",
-        "--port",
-        str(port),
-        "--anvil-port",
-        str(anvil_port),
-        "--state",
-        folder / "state",
-        "--no-bots",
-    ]
-    log = folder / "up.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
-    try:
-        eventually(lambda: is_ready(base_url, process, log), f"the stack is ready; {log}", 300)
-        yield base_url
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(60)
-
-
-def is_ready(base_url: str, process: subprocess.Popen[bytes], log: Path) -> bool:
-    assert process.poll() is None, log.read_text()
-    try:
-        markets = httpx.get(f"{base_url}/v4/perpetualMarkets").json().get("markets", {})
-    except (httpx.HTTPError, ValueError):
-        return False
-    return "Ouro is up" in log.read_text() and bool(markets.get("BTC-USD", {}).get("oraclePrice"))
+pytestmark = pytest.mark.timeout(600)
 
 
 class Terminal:
@@ -233,27 +167,6 @@ def test_tables_for_people(taker: Terminal, arguments: tuple[str, ...]) -> None:
     done = taker.run(*arguments)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
-
-
-@pytest.mark.parametrize(
-    ("example", "shows"),
-    [
-        ("place_order.py", "cancelled"),
-        ("browser_signer.py", "valid: True"),
-        ("stream.py BTC-USD 3", "bid"),
-    ],
-)
-def test_documented_examples_run(url: str, example: str, shows: str) -> None:
-    script, *arguments = example.split(" ")
-    done = subprocess.run(
-        [sys.executable, ROOT / "docs" / "examples" / script, *arguments],
-        env={**os.environ, "OURO_URL": url},
-        capture_output=True,
-        text=True,
-        timeout=90,
-    )
-    assert done.returncode == 0, done.stderr
-    assert shows in done.stdout
 
 
 def test_the_orders_page_runs(url: str, tmp_path: Path) -> None:

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The local stack for tests, as `ouro up` starts it: real processes on free ports, a state folder of their own."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from ouro.client import OuroClient
+from tests.support.build import ROOT
+
+OURO = Path(sys.executable).with_name("ouro")
+SERVICES = 3
+"""Neighbouring ports that the stack listens on beside the chain's."""
+
+
+def free_ports() -> tuple[int, int]:
+    """Neighbouring free ports for the services, returned as the first, and one for the chain."""
+    while True:
+        with ExitStack() as held:
+            first, chain = (held.enter_context(socket.socket()) for _ in range(2))
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1]
+            try:
+                for offset in range(1, SERVICES):
+                    held.enter_context(socket.socket()).bind(("127.0.0.1", port + offset))
+            except (OSError, OverflowError):
+                continue
+            chain.bind(("127.0.0.1", 0))
+            return port, chain.getsockname()[1]
+
+
+def eventually(check: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+    """The first truthy answer of `check`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        answer = check()
+        if answer:
+            return answer
+        time.sleep(0.3)
+    raise AssertionError(f"not within {seconds:.0f} s: {what}")
+
+
+@contextmanager
+def running_stack(folder: Path) -> Iterator[str]:
+    """The stack without its bots; yields the front door's URL once prices are there."""
+    port, anvil_port = free_ports()
+    base_url = f"http://127.0.0.1:{port}"
+    ports = ("--port", str(port), "--anvil-port", str(anvil_port))
+    command = [str(OURO), "up", *ports, "--state", str(folder / "state"), "--no-bots"]
+    log = folder / "up.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        eventually(lambda: _is_ready(base_url, process, log), f"the stack is ready; {log}", 420)
+        yield base_url
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
+@contextmanager
+def market_makers(base_url: str) -> Iterator[None]:
+    """The stack's own makers quote both markets; their quotes leave the book with them."""
+    makers = [
+        subprocess.Popen(
+            [sys.executable, "-m", "stack.bots.maker", "--market", ticker, "--role", role, "--base-url", base_url],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for ticker, role in (("BTC-USD", "MAKER_BTC"), ("ETH-USD", "MAKER_ETH"))
+    ]
+    try:
+        with OuroClient(base_url) as client:
+            for ticker in ("BTC-USD", "ETH-USD"):
+                eventually(lambda market=ticker: all(client.markets.book(market)), f"quotes in {ticker}", 120)
+        yield
+    finally:
+        for maker in makers:
+            maker.terminate()
+        for maker in makers:
+            maker.wait(60)
+
+
+def _is_ready(base_url: str, process: subprocess.Popen[bytes], log: Path) -> bool:
+    assert process.poll() is None, log.read_text()
+    try:
+        markets = httpx.get(f"{base_url}/v4/perpetualMarkets").json().get("markets", {})
+    except (httpx.HTTPError, ValueError):
+        return False
+    return "Ouro is up" in log.read_text() and bool(markets.get("BTC-USD", {}).get("oraclePrice"))
