@@ -4,7 +4,8 @@
 Positions are the words that the events carry, cash is what the events say it is after each change, so nothing is
 computed twice and nothing can drift. Between events indices follow from the time alone.
 
-A premium counts for funding by the index price that `PricePushed` said last; the share of a registered referrer is
+A premium counts for funding by the index price that `PricePushed` of the exchange's oracle said last (or whoever reads
+the oracle, in an event from `READ`); the share of a registered referrer is
 known from the `ReferralAccrued` before the fill, so that a fill whose fee is too small to share counts whole.
 """
 
@@ -24,6 +25,9 @@ from ouro.units import MAX_AHEAD_MS
 
 AccountKey = tuple[str, int]
 """Owner (checksummed) and subaccount number."""
+
+READ = ""
+"""The address from which a `PricePushed` is that nobody logged: the price of an oracle that was asked for it."""
 
 _FLAT = PositionWord(0, 0, 0)
 
@@ -108,6 +112,7 @@ class Ledger:
         "insurance",
         "markets",
         "markets_state",
+        "oracle",
         "referrals",
         "referrer_share_ppm",
     )
@@ -120,6 +125,7 @@ class Ledger:
         self.insurance = 0
         self.fees = 0
         self.backstop = ""
+        self.oracle = ""
         self.referrals: dict[int, int] = {}
         """What waits for each referrer, micro-USDC by number."""
         self.referrer_share_ppm = 0
@@ -134,6 +140,7 @@ class Ledger:
         other.insurance = self.insurance
         other.fees = self.fees
         other.backstop = self.backstop
+        other.oracle = self.oracle
         other.referrals = self.referrals.copy()
         other.referrer_share_ppm = self.referrer_share_ppm
         other._shared = self._shared
@@ -196,8 +203,10 @@ class Ledger:
                 self.backstop = event.backstop
             case events.BackstopChanged():
                 self._pay((self.backstop, 0), event.cash)
+            case events.OracleSet():
+                self.oracle = event.oracle
             case events.PricePushed():
-                if self._is_priced_by_oracle(event.market):
+                if self._is_priced_by_oracle(event.market) and self._heeds(event.where.address):
                     self._update(event.market, index_price=event.price, published_at=event.published_at)
             case events.FundingAccrued():
                 slope = funding.bounded_slope(event.rate, event.index_price, event.g_long, event.g_short)
@@ -242,6 +251,10 @@ class Ledger:
     def _is_priced_by_oracle(self, market_id: int) -> bool:
         market = self.markets.get(market_id)
         return market is None or market.state != MarketState.SETTLED
+
+    def _heeds(self, oracle: str) -> bool:
+        """Whether prices from that address count: until an `OracleSet` was seen those of any."""
+        return not self.oracle or oracle in (self.oracle, READ)
 
     def _pay(self, key: AccountKey, cash: int) -> None:
         account = self.accounts.get(key, _EMPTY)

@@ -249,6 +249,8 @@ class Auditor:
         proven.append(
             f"{observed.blocks} blocks are as the chain has them, with all {observed.logs} logs of the contracts"
         )
+        if observed.prices:
+            proven.append(f"{observed.prices} prices are those that the oracle says at these blocks")
         if replay.groups:
             proven.append(f"{replay.groups} groups give the recorded results when they are replayed")
             proven.append(
@@ -274,6 +276,8 @@ class Auditor:
             )
         if self._hidden:
             unproven.append(f"{self._hidden} records are open conditional orders, of which only the hash is shown")
+        if observed.unpriced:
+            unproven.append(f"the prices at {observed.unpriced} blocks: the state of old ones is forgotten")
         if observed.reverted:
             shown = ", ".join(map(str, observed.reverted[:5]))
             unproven.append(f"{len(observed.reverted)} blocks that are not final and not of the node's chain ({shown})")

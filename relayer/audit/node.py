@@ -11,12 +11,16 @@ import httpx
 import msgspec
 import tenacity
 
+from ouro.eip712 import keccak
 from relayer.audit.errors import AuditError
+from relayer.chain_watch.oracle import readable
 from relayer.core.inputs import Log, logs_from_rpc
 
 Header: TypeAlias = dict[str, Any]
 
 LOG_RANGE = 2_000
+ORACLE = "0x" + keccak(b"oracle()")[:4].hex()
+PRICE = "0x" + keccak(b"price(uint256)")[:4].hex()
 
 
 class Node:
@@ -64,6 +68,23 @@ class Node:
         """The logs of our contracts in blocks by their hashes, each in log order."""
         wanted = [("eth_getLogs", ({"blockHash": each, "address": list(addresses)},)) for each in hashes]
         return [logs_from_rpc(found) for found in self.batch(wanted)]
+
+    def prices(
+        self, exchange: str, markets: Sequence[int], block_hash: bytes, time_s: int
+    ) -> list[tuple[int, int, int]]:
+        """Market, price and time of publication, as the exchange took them from its oracle at a block.
+
+        Raises AuditError when the node has the block's state no more.
+        """
+        at = {"blockHash": "0x" + block_hash.hex()}
+        oracle = "0x" + self.call("eth_call", {"to": exchange, "data": ORACLE}, at)[-40:]
+        asked = [("eth_call", ({"to": oracle, "data": PRICE + market.to_bytes(32).hex()}, at)) for market in markets]
+        found: list[tuple[int, int, int]] = []
+        for market, answer in zip(markets, self.batch(asked), strict=True):
+            raw = bytes.fromhex(answer[2:])
+            price, published_at = (int.from_bytes(raw[:32]), int.from_bytes(raw[32:])) if len(raw) == 64 else (0, 0)
+            found.append((market, *readable(price, published_at, time_s)))
+        return found
 
     def logs_since(self, first: int, last: int, address: str) -> Iterator[dict[str, Any]]:
         """One contract's logs in a range of blocks, as the node answers them, in order."""

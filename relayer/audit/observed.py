@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Does the chain have what the relayer says it saw: every block, its parent, its time, all logs and no others?"""
+"""Does the chain have what the relayer says it saw: every block, its parent, its time, all logs and no others, and the
+prices of an oracle that says them only when asked?
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from relayer.audit.errors import AuditError
 from relayer.audit.node import Header, Node
 from relayer.audit.report import Report
 from relayer.core.inputs import ChainBlock, ChainRevert, Log
@@ -28,6 +31,10 @@ class Observations:
         self._known_final: int | None = None
         self.blocks = 0
         self.logs = 0
+        self.prices = 0
+        self.unpriced = 0
+        """Blocks whose prices could not be compared or are missing: of old ones a node may have forgotten the state."""
+        self._markets: frozenset[int] = frozenset()
         self.reverted: list[int] = []
         """Records of blocks that are not final and that the node does not have (any more): a reorg takes such back."""
 
@@ -106,6 +113,28 @@ class Observations:
             difference = _difference(logs, block.logs)
             if difference is not None:
                 self._wrong(seq, f"are these the logs of block {block.number}?", *difference)
+            self._look_at_prices(seq, block)
+
+    def _look_at_prices(self, seq: int, block: ChainBlock) -> None:
+        """Compares the prices with what the node answers at that block: for all markets that had any before."""
+        markets = {market for market, _, _ in block.prices}
+        if not markets:
+            self.unpriced += bool(self._markets)
+            return
+        check = f"are these the prices of block {block.number}?"
+        if not markets >= self._markets:
+            self._wrong(seq, check, f"one for each of the markets {sorted(self._markets)}", f"for {sorted(markets)}")
+        self._markets |= markets
+        try:
+            real = self._node.prices(self._addresses[0], sorted(markets), block.hash, block.time_s)
+        except AuditError:
+            self.unpriced += 1
+            return
+        self.prices += len(real)
+        for market, price, published_at in block.prices:
+            expected = next(each for each in real if each[0] == market)
+            if expected != (market, price, published_at):
+                self._wrong(seq, check, _price_text(*expected), _price_text(market, price, published_at))
 
     def _node_final(self) -> int:
         """The newest block that is final for the auditor's node."""
@@ -141,6 +170,10 @@ def _difference(theirs: Sequence[Log], ours: Sequence[Log]) -> tuple[str, str] |
         if real != said:
             return real, said
     return None
+
+
+def _price_text(market: int, price: int, published_at: int) -> str:
+    return f"market {market}: {price} micro-USDC per lot, published at {published_at} s"
 
 
 def _log_text(log: Log) -> str:

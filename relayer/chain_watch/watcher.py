@@ -17,6 +17,7 @@ import tenacity
 
 from relayer.chain_watch import answers
 from relayer.chain_watch.answers import Header, NonsenseError
+from relayer.chain_watch.oracle import Price, PriceReader, oracle_after
 from relayer.chain_watch.rpc import Rpc, RpcError, RpcUnreachableError
 from relayer.core.inputs import ChainBlock, ChainRevert, Log
 from relayer.engine import Engine, StoppedError
@@ -51,7 +52,8 @@ class ChainWatcher:
         max_ahead_s: int,
         verify_blocks: bool = True,
     ) -> None:
-        """`addresses` are the contracts whose logs matter; `start_block` is where an empty journal begins to look.
+        """`addresses` are the contracts whose logs matter, the Exchange first; `start_block` is where an empty journal
+        begins to look.
 
         `poll_s` is the pause between looks; after `stale_s` without an answer the chain counts as out of sight. A block
         whose time is more than `max_ahead_s` ahead of the clock is not followed.
@@ -60,6 +62,7 @@ class ChainWatcher:
         self._rpc = rpc
         self._addresses = list(addresses)
         self._contracts = frozenset(addresses)
+        self._prices = PriceReader(rpc)
         self._start_block = start_block
         self._poll_s = poll_s
         self._stale_s = stale_s
@@ -240,6 +243,7 @@ class ChainWatcher:
         if not wanted or not await self._others_know(wanted[-1]):
             return False
         logs = await self._logs(wanted)
+        prices = await self._read_prices(wanted, logs, last)
         blocks = [
             ChainBlock(
                 number=header.number,
@@ -248,6 +252,7 @@ class ChainWatcher:
                 time_s=header.time_s,
                 logs=logs[header.hash],
                 final_number=final,
+                prices=prices[header.hash],
             )
             for header in wanted
         ]
@@ -300,6 +305,18 @@ class ChainWatcher:
             some = noisy[at : at + AT_ONCE]
             answered = await asyncio.gather(*(ask(header) for header in some))
             found |= {header.hash: logs for header, logs in zip(some, answered, strict=True)}
+        return found
+
+    async def _read_prices(
+        self, headers: Sequence[Header], logs: dict[bytes, tuple[Log, ...]], last: int
+    ) -> dict[bytes, tuple[Price, ...]]:
+        """What the oracle says at each block, by its hash, if it says nothing by events."""
+        ledger = self._engine.core.ledger
+        oracle, markets = ledger.oracle, sorted(ledger.markets)
+        found: dict[bytes, tuple[Price, ...]] = {}
+        for header in headers:
+            oracle = oracle_after(oracle, logs[header.hash], self._addresses[0])
+            found[header.hash] = await self._prices.read(oracle, markets, header, is_newest=header.number == last)
         return found
 
     async def _proven_logs(self, header: Header) -> tuple[Log, ...]:

@@ -12,12 +12,13 @@ import msgspec
 
 from ouro import events
 from ouro.codec import FeeTier
-from ouro.ledger import Ledger, in_effect_order
+from ouro.events.base import LogPosition
+from ouro.ledger import READ, Ledger, in_effect_order
 from ouro.markets import Market
 from relayer.core.accounts import AccountKey
 from relayer.core.errors import InputRefusedError
 from relayer.core.fee_schedule import DAY_S, DAYS
-from relayer.core.inputs import ZERO_HASH, ChainBlock, Log
+from relayer.core.inputs import ZERO_HASH, ChainBlock
 
 
 class PendingWithdrawal(msgspec.Struct, frozen=True):
@@ -137,17 +138,16 @@ class ChainState:
 
 
 class Block:
-    """An unfinal block with its logs and what they say, in the order in which it took effect."""
+    """An unfinal block with its logs and the prices read at it, and what they say, in the order of its effect."""
 
-    __slots__ = ("events", "hash", "logs", "number", "time_s")
+    __slots__ = ("events", "hash", "logs", "number", "prices", "time_s")
 
-    def __init__(
-        self, number: int, block_hash: bytes, time_s: int, logs: tuple[Log, ...], decoded: list[events.Event]
-    ) -> None:
-        self.number = number
-        self.hash = block_hash
-        self.time_s = time_s
-        self.logs = logs
+    def __init__(self, item: ChainBlock, decoded: list[events.Event]) -> None:
+        self.number = item.number
+        self.hash = item.hash
+        self.time_s = item.time_s
+        self.logs = item.logs
+        self.prices = item.prices
         self.events = decoded
 
 
@@ -184,14 +184,14 @@ class Chain:
             raise InputRefusedError(
                 f"block {block.number} does not follow the head {self.number}: revert to their fork first"
             )
-        decoded = self._decode(block.number, block.hash, block.time_s, block.logs)
+        decoded = self._decode(block)
         for event in decoded:
             self.head.apply(event)
-        self.blocks.append(Block(block.number, block.hash, block.time_s, block.logs, decoded))
+        self.blocks.append(Block(block, decoded))
         self.final_number = max(self.final_number, min(block.final_number, block.number))
         self._finalise()
         # A block may be final when it is first seen, as after a restart: then the one in the list is empty already.
-        return Block(block.number, block.hash, block.time_s, block.logs, decoded)
+        return Block(block, decoded)
 
     def check_revert(self, to_number: int, to_hash: bytes) -> None:
         """Raises InputRefusedError when the block to return to is not among the unfinal ones (or the final one below
@@ -237,19 +237,29 @@ class Chain:
         self.head = final.copy()
         self.blocks = []
         for block in blocks:
-            decoded = self._decode(block.number, block.hash, block.time_s, block.logs)
+            decoded = self._decode(block)
             for event in decoded:
                 self.head.apply(event)
-            self.blocks.append(Block(block.number, block.hash, block.time_s, block.logs, decoded))
+            self.blocks.append(Block(block, decoded))
 
-    def _decode(self, number: int, block_hash: bytes, time_s: int, logs: Iterable[Log]) -> list[events.Event]:
+    def _decode(self, block: ChainBlock) -> list[events.Event]:
         decoded: list[events.Event] = []
-        for log in logs:
-            event = events.decode_log(log.to_rpc(number, block_hash, time_s))
+        for log in block.logs:
+            event = events.decode_log(log.to_rpc(block.number, block.hash, block.time_s))
             # Anyone can emit an event that looks like ours from a contract of his own.
             if event is not None and event.where.address in self._contracts:
                 decoded.append(event)
-        return list(in_effect_order(decoded))
+        return [*self._observed(block), *in_effect_order(decoded)]
+
+    def _observed(self, block: ChainBlock) -> list[events.Event]:
+        """New prices that were read at a block. They count for all of it: its calls asked the oracle at its time."""
+        known = self.head.ledger.markets_state
+        nowhere = LogPosition(block.number, "0x" + block.hash.hex(), "", -1, READ, block.time_s)
+        return [
+            events.PricePushed(nowhere, market, price, published_at)
+            for market, price, published_at in block.prices
+            if market in known and (known[market].index_price, known[market].published_at) != (price, published_at)
+        ]
 
     def _finalise(self) -> None:
         # The newest final block stays in the list, emptied, as the one a reorg may return to.
@@ -258,6 +268,6 @@ class Chain:
                 break
             for event in block.events:
                 self.final.apply(event)
-            block.logs, block.events = (), []
+            block.logs, block.prices, block.events = (), (), []
         while len(self.blocks) > 1 and self.blocks[1].number <= self.final_number:
             del self.blocks[0]

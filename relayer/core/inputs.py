@@ -163,7 +163,8 @@ class ChainBlock(msgspec.Struct, frozen=True, array_like=True, tag="chain_block"
     """The next block of the chain with the logs of our contracts in it, in log order.
 
     Its parent must be the last block given, except for the first one. `final_number` is the highest block known to be
-    final when this one was seen (0: unknown).
+    final when this one was seen (0: unknown). `prices` are what an oracle that tells none by events answers at this
+    block: market, price, second of publication.
     """
 
     number: int
@@ -172,6 +173,7 @@ class ChainBlock(msgspec.Struct, frozen=True, array_like=True, tag="chain_block"
     time_s: int
     logs: tuple[Log, ...] = ()
     final_number: int = 0
+    prices: tuple[tuple[int, int, int], ...] = ()
 
 
 class ChainRevert(msgspec.Struct, frozen=True, array_like=True, tag="chain_revert"):

@@ -22,7 +22,7 @@ Row = Sequence[Any]
 
 FIELDS: dict[type, tuple[tuple[str, ...], tuple[str, ...]]] = {
     Chain: (("final", "final_number", "blocks"), ("_contracts", "head")),
-    Block: (("number", "hash", "time_s", "logs"), ("events",)),
+    Block: (("number", "hash", "time_s", "logs", "prices"), ("events",)),
     ChainState: (
         (
             "account_stamps",
@@ -48,6 +48,7 @@ FIELDS: dict[type, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "insurance",
             "markets",
             "markets_state",
+            "oracle",
             "referrals",
             "referrer_share_ppm",
         ),
@@ -65,6 +66,7 @@ def write(chain: Chain) -> object:
             block.hash,
             block.time_s,
             [(log.address, log.topics, log.data, log.transaction_hash, log.log_index) for log in block.logs],
+            block.prices,
         )
         for block in chain.blocks
     ]
@@ -84,8 +86,9 @@ def read(chain: Chain, data: Row) -> None:
                 Log(address, tuple(topics), log_data, transaction_hash, log_index)
                 for address, topics, log_data, transaction_hash, log_index in logs
             ),
+            prices=tuple((market, price, published_at) for market, price, published_at in prices),
         )
-        for number, block_hash, time_s, logs in rows
+        for number, block_hash, time_s, logs, prices in rows
     ]
     chain.restore(_read_state(final, chain.final.operator), final_number, blocks)
 
@@ -141,7 +144,7 @@ def _write_ledger(ledger: Ledger) -> object:
         ],
         [market_row(market) for market in ledger.markets.values()],
         [(market_id, msgspec.structs.astuple(each)) for market_id, each in ledger.markets_state.items()],
-        (ledger.insurance, ledger.fees, ledger.backstop, ledger.referrer_share_ppm, ledger._shared),
+        (ledger.insurance, ledger.fees, ledger.backstop, ledger.referrer_share_ppm, ledger._shared, ledger.oracle),
         list(ledger.referrals.items()),
     )
 
@@ -154,6 +157,6 @@ def _read_ledger(data: Row) -> Ledger:
         for (owner, subaccount), cash, positions in accounts
     }
     ledger.markets_state = {market_id: MarketLedger(*row) for market_id, row in figures}
-    ledger.insurance, ledger.fees, ledger.backstop, ledger.referrer_share_ppm, ledger._shared = sums
+    ledger.insurance, ledger.fees, ledger.backstop, ledger.referrer_share_ppm, ledger._shared, ledger.oracle = sums
     ledger.referrals = dict(referrals)
     return ledger
