@@ -123,6 +123,7 @@ export interface Order {
   notBefore: string | number | null;
   parent: string;
   oco: string;
+  armPrice: string | null;
   slot: number;
   generation: number;
   revision: number;

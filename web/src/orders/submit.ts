@@ -7,7 +7,8 @@ import { config } from "../state/venue";
 import { type Signed, sign, wire } from "../state/signer";
 import { address } from "../state/wallet";
 import type { Message } from "../sign/messages";
-import { type Ask, type Stamp, message, nextMs, stampFor } from "./build";
+import { type Ask, RESTING_LIFETIME_S, type Stamp, message, nextMs, stampFor } from "./build";
+import { covers, sessionKey } from "../state/session-key";
 
 const ATTEMPTS = 4;
 
@@ -50,7 +51,7 @@ async function prepare(asks: readonly Ask[], offered: readonly number[], progres
     const { replacesAt, parentAt } = ask.extras ?? {};
     const before = replacesAt === undefined ? undefined : stamps[replacesAt];
     const stamp = before ? { ...before, revision: before.revision + 1 } : stampFor(ask, offered);
-    const order = message(ask, address.value!, config.value!.settleWindow, stamp);
+    const order = message(lasting(ask), address.value!, config.value!.settleWindow, stamp);
     // A chain of revisions shares the expiry of its first order.
     if (before) order.expiry = ready[replacesAt!]!.message.expiry!;
     progress(at, asks.length);
@@ -62,6 +63,13 @@ async function prepare(asks: readonly Ask[], offered: readonly number[], progres
   }
   progress(asks.length, asks.length);
   return bodies;
+}
+
+/** A key cannot sign beyond its own end. */
+function lasting(ask: Ask): Ask {
+  if (ask.timeInForce !== "GTT" || !covers(ask.market.ticker)) return ask;
+  const left = sessionKey.value!.expiry - Math.ceil(Date.now() / 1000) - config.value!.settleWindow - 2;
+  return { ...ask, lifetimeS: Math.max(1, Math.min(ask.lifetimeS ?? RESTING_LIFETIME_S, left)) };
 }
 
 function body(ask: Ask, order: Message, signed: Signed, parent?: string, replaces?: string): object {

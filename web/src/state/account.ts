@@ -26,9 +26,12 @@ export const happened = signal(0);
 
 const LIVE = new Set(["OPEN", "BEST_EFFORT_OPENED", "UNTRIGGERED"]);
 
+/** A step of a trailing stop: an amend that waits for the price. The stop itself stands for all of them. */
+const isStep = (order: Order): boolean => order.status === "UNTRIGGERED" && order.armPrice != null;
+
 export const openOrders = computed(() =>
   [...orderMap.value.values()]
-    .filter((order) => LIVE.has(order.status))
+    .filter((order) => LIVE.has(order.status) && !isStep(order))
     .sort((a, b) => (b.createdAt ?? "").localeCompare(a.createdAt ?? "")),
 );
 

@@ -14,7 +14,7 @@ export interface Notice {
 }
 
 const KEPT = 50;
-const SHOWN_MS = 6_000;
+const SHOWN_MS = 5_000;
 
 let next = 1;
 
@@ -28,7 +28,7 @@ export function notify(category: Category, tone: Notice["tone"], title: string, 
   const notice = { id: next++, at: Date.now(), category, tone, title, text };
   notices.value = [notice, ...notices.value].slice(0, KEPT);
   if (settings.value.muted.includes(category) && tone !== "bad") return;
-  toasts.value = [...toasts.value.slice(-3), notice];
+  toasts.value = [...toasts.value.slice(-2), notice];
   setTimeout(() => dismiss(notice.id), SHOWN_MS);
 }
 

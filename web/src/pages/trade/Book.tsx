@@ -133,12 +133,15 @@ function Row({ id, line, m, unit, deepest, ask, own, active, choose }: RowProps)
   const price = grouped(priceText(m, BigInt(line.price)));
   return (
     <div id={`book-${id}`} role="option" aria-selected={active} class={`book-row num ${active ? "active" : ""}`}
-      aria-label={`${ask ? "Ask" : "Bid"} ${price}, size ${shown(line.size)}, total ${shown(line.total)}${own ? ", your order" : ""}`}
       onClick={() => choose(line.price)}>
       <i class="bar" style={{ transform: `scaleX(${line.total / deepest})` }} />
-      <span class={ask ? "down" : "up"}>{own && <b class="own" title="Your order">●</b>}{price}</span>
-      <span>{shown(line.size)}</span>
-      <span class="muted">{shown(line.total)}</span>
+      <span class={ask ? "down" : "up"}>
+        {own && <b class="own" title="Your order" aria-hidden="true">●</b>}
+        <span class="visually-hidden">{own ? "Your order, " : ""}{ask ? "ask " : "bid "}</span>
+        {price}
+      </span>
+      <span><span class="visually-hidden">size </span>{shown(line.size)}</span>
+      <span class="muted"><span class="visually-hidden">total </span>{shown(line.total)}</span>
     </div>
   );
 }

@@ -50,8 +50,8 @@ const COLUMNS: readonly Column<Held>[] = [
   {
     key: "exits", label: "TP / SL", value: exitsOf,
     cell: (one) => (
-      <button type="button" class="link-button num" aria-label={`Take profit and stop of ${one.market.ticker}`} onClick={() => (dialog.value = { kind: "exits", market: one.market.ticker })}>
-        {proof.value ? exitsOf(one) : "Set"}
+      <button type="button" class="link-button num" onClick={() => (dialog.value = { kind: "exits", market: one.market.ticker })}>
+        {proof.value ? exitsOf(one) : "Set"}<span class="visually-hidden"> take profit and stop of {one.market.ticker}</span>
       </button>
     ),
   },

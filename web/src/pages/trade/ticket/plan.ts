@@ -156,7 +156,7 @@ function exitProblems(m: Market, buy: boolean, expected: bigint | null): Problem
   if (!bracketed()) return null;
   const { profit, loss } = exitPrices(m);
   if (profit.problem || loss.problem) return profit.problem ?? loss.problem;
-  if (profit.value === null && loss.value === null) return { at: "takeProfit", text: "Enter a take-profit or a stop, or switch them off." };
+  if (profit.value === null && loss.value === null) return { at: "takeProfit", text: "Enter a take-profit or a stop." };
   if (expected === null) return null;
   if (profit.value !== null && (buy ? profit.value <= expected : profit.value >= expected)) {
     return { at: "takeProfit", text: `A take-profit lies ${buy ? "above" : "below"} the entry.` };

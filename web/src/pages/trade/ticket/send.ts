@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 /** Signs and sends what the ticket means, and says what came of it. */
 
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import type { Outcome } from "../../../orders/submit";
 import { price as priceOf, usd } from "../../../money/format";
 import { baseOf, sizeText } from "../../../money/market";
@@ -17,6 +17,12 @@ import * as ticket from "./state";
 
 export const busy = signal<string | null>(null);
 export const refusal = signal<string | null>(null);
+
+/** What was refused is no longer what stands in the ticket. */
+effect(() => {
+  for (const field of [ticket.kind, ticket.buy, ticket.price, ticket.trigger]) field.value;
+  if (ticket.size.value) refusal.value = null;
+});
 
 export function ask(plan: Plan): void {
   refusal.value = null;
