@@ -2,18 +2,18 @@
 """Many rows of a table in one statement: appended, or put in the place of those with the same key.
 
 What an object-relational layer does for each value of each row costs more here than the database itself: rows go to the
-driver as they are, one prepared statement a table on SQLite, one array a column on PostgreSQL.
+driver as they are, one prepared statement a table on SQLite, one JSON text a table on PostgreSQL.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from functools import cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, String, Table
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import Connection, Table
 
 from indexer.store.types import Wide
 from indexer.views.rows import Row
@@ -35,19 +35,18 @@ def replace(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
 def _write(connection: Connection, table: Table, rows: Sequence[Row], *, replace: bool) -> None:
     if not rows:
         return
-    values = _values(table)
     if connection.dialect.name == "sqlite":
+        values = _values(table)
         connection.exec_driver_sql(_sqlite(table, replace), [values(row) for row in rows])
         return
     statement = _postgresql(table, replace)
     for start in range(0, len(rows), _PARTS):
-        part = [values(row) for row in rows[start : start + _PARTS]]
-        connection.exec_driver_sql(statement, tuple(map(list, zip(*part, strict=True))))
+        connection.exec_driver_sql(statement, (json.dumps(rows[start : start + _PARTS]),))
 
 
 @cache
 def _values(table: Table) -> Callable[[Row], tuple[Any, ...]]:
-    """Reads a row's values in the order of the columns; wide integers as text, which both databases take exactly."""
+    """Reads a row's values in the order of the columns, wide integers as text."""
     columns = list(table.columns)
     plain = itemgetter(*(column.name for column in columns))
     wide = tuple(place for place, column in enumerate(columns) if isinstance(column.type, Wide))
@@ -73,17 +72,9 @@ def _sqlite(table: Table, replace: bool) -> str:
 
 @cache
 def _postgresql(table: Table, replace: bool) -> str:
-    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-    arrays = []
-    for column in table.columns:
-        if isinstance(column.type, Wide):
-            arrays.append("%s::text[]::numeric[]")
-        elif isinstance(column.type, String):
-            # As text: a cast to a shorter type would cut, where the column itself refuses.
-            arrays.append("%s::text[]")
-        else:
-            arrays.append(f"%s::{column.type.compile(dialect)}[]")
-    return f"{_into(table)} SELECT * FROM unnest({', '.join(arrays)}){_instead(table) if replace else ''}"
+    columns = ", ".join(f'"{column.name}"' for column in table.columns)
+    rows = f'json_populate_recordset(NULL::"{table.name}", %s::json)'
+    return f"{_into(table)} SELECT {columns} FROM {rows}{_instead(table) if replace else ''}"
 
 
 def _into(table: Table) -> str:

@@ -12,14 +12,15 @@ where `carry` is what an earlier exposure left in the quote at a flip. So fundin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from ouro.units import SCALE
 
 
-@dataclass(frozen=True)
-class Exposure:
+class Exposure(msgspec.Struct, frozen=True):
     """Sizes in lots (`size` signed), money in micro-USDC. `side` is +1 or -1; `fees` are net of rebates."""
 
     side: int
@@ -45,7 +46,7 @@ class Exposure:
         return bare - self.carry_scaled - self.flows() * SCALE
 
 
-EXPOSURE_COLUMNS = tuple(field.name for field in fields(Exposure) if field.name != "side")
+EXPOSURE_COLUMNS = tuple(name for name in Exposure.__struct_fields__ if name != "side")
 
 
 def exposure_of(row: Mapping[str, Any]) -> Exposure:
@@ -53,8 +54,7 @@ def exposure_of(row: Mapping[str, Any]) -> Exposure:
     return Exposure(**{name: row[name] for name in EXPOSURE_COLUMNS}, side=1 if row["side"] == "LONG" else -1)
 
 
-@dataclass(frozen=True)
-class Trade:
+class Trade(msgspec.Struct, frozen=True):
     """What a trade did: the exposure it ended (and the quote left then), the one that stays, the profit it realised."""
 
     ended: Exposure | None

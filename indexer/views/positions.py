@@ -2,8 +2,9 @@
 """Positions: the stored word and the history, changed by a fill or a take-over."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from indexer.store import schema
 from indexer.views.block import Block
@@ -14,16 +15,14 @@ from ouro.codec import PositionWord
 from ouro.units import SCALE
 
 
-@dataclass(frozen=True)
-class Account:
+class Account(msgspec.Struct, frozen=True):
     """Owner address and subaccount number."""
 
     owner: str
     subaccount: int
 
 
-@dataclass(frozen=True)
-class Moved:
+class Moved(msgspec.Struct, frozen=True):
     """A position before and after: signed lots, what was open before, profit against the average entry price, what was
     charged; the number of the exposure that ended, if one did, and the funding that was not paid to it before.
     """
