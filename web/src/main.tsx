@@ -2,15 +2,21 @@
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/controls.css";
+import "./styles/choices.css";
+import "./styles/overlays.css";
 import "./styles/shell.css";
 import "./styles/trade.css";
+import "./styles/market.css";
+import "./styles/book.css";
+import "./styles/ticket.css";
+import "./styles/trade-sizes.css";
 import "./styles/tables.css";
 import "./styles/pages.css";
 import { effect } from "@preact/signals";
 import { render } from "preact";
-import { App } from "./ui/App";
 import { config, start } from "./state/venue";
 import { reconnect } from "./state/wallet";
+import { App } from "./ui/App";
 import { discover } from "./wallet/discovery";
 
 discover();

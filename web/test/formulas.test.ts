@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 import { describe, expect, it } from "vitest";
-import { type Margin, SCALE, allowed, evaluate, fee, liquidationPrice, scaledImf, withdrawable } from "../src/money/formulas";
+import {
+  allowed,
+  evaluate,
+  fee,
+  liquidationPrice,
+  type Margin,
+  SCALE,
+  scaledImf,
+  withdrawable,
+} from "../src/money/formulas";
 import { type Int, int, vectors } from "./vectors";
 
 interface LegVector {

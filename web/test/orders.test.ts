@@ -5,7 +5,16 @@ import { market, marketLimit, worstLimit } from "../src/money/market";
 import { nextMs } from "../src/orders/build";
 import { exits, ladder, split, trailing, twap } from "../src/orders/composed";
 
-const BTC = market({ id: 1, ticker: "BTC-USD", sizeDecimals: 4, priceDecimals: 2, tick: 100, imfPpm: 50_000, mmfPpm: 30_000, bandPpm: 100_000 });
+const BTC = market({
+  id: 1,
+  ticker: "BTC-USD",
+  sizeDecimals: 4,
+  priceDecimals: 2,
+  tick: 100,
+  imfPpm: 50_000,
+  mmfPpm: 30_000,
+  bandPpm: 100_000,
+});
 const INDEX = 2_225_313n;
 
 describe("prices that are signed", () => {
@@ -66,8 +75,22 @@ describe("orders made of several", () => {
 
 describe("what an order would make of the account", () => {
   const POSITION = {
-    market: "BTC-USD", status: "OPEN", side: "LONG" as const, size: "0.5", maxSize: "0.5", entryPrice: "22000", exitPrice: null, realizedPnl: "0",
-    unrealizedPnl: "0", createdAt: "", closedAt: null, sumOpen: "0.5", sumClose: "0", netFunding: "0", fees: "0", positionId: "",
+    market: "BTC-USD",
+    status: "OPEN",
+    side: "LONG" as const,
+    size: "0.5",
+    maxSize: "0.5",
+    entryPrice: "22000",
+    exitPrice: null,
+    realizedPnl: "0",
+    unrealizedPnl: "0",
+    createdAt: "",
+    closedAt: null,
+    sumOpen: "0.5",
+    sumClose: "0",
+    netFunding: "0",
+    fees: "0",
+    positionId: "",
   };
   const long = held(BTC, POSITION, INDEX, 50_000n);
   const all = worth(5_000_000_000n, [long]);
@@ -81,7 +104,11 @@ describe("what an order would make of the account", () => {
 
   it("adds, reduces and turns", () => {
     expect(preview({ ...order, size: 5_000n }, long, all).sizeAfter).toBe(10_000n);
-    expect(preview({ ...order, size: -5_000n }, long, all)).toMatchObject({ sizeAfter: 0n, liquidation: null, entryAfter: null });
+    expect(preview({ ...order, size: -5_000n }, long, all)).toMatchObject({
+      sizeAfter: 0n,
+      liquidation: null,
+      entryAfter: null,
+    });
     expect(preview({ ...order, size: -8_000n }, long, all)).toMatchObject({ sizeAfter: -3_000n, entryAfter: INDEX });
     expect(preview({ ...order, size: -8_000n, reduceOnly: true }, long, all).sizeAfter).toBe(0n);
   });

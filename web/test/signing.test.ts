@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-only
+
+import { hashTypedData, recoverAddress } from "viem/utils";
 import { describe, expect, it } from "vitest";
 import type { Domain, TypedField } from "../src/api/types";
 import { market } from "../src/money/market";
 import { message } from "../src/orders/build";
 import { addressOf, newKey, signDigest } from "../src/sign/local";
-import { type Message, type Primary, digest, fieldsOf, typedData, wire } from "../src/sign/messages";
-import { hashTypedData, recoverAddress } from "viem/utils";
+import { digest, fieldsOf, type Message, type Primary, typedData, wire } from "../src/sign/messages";
 import { vectors } from "./vectors";
 
 interface MessageVector {
@@ -16,7 +17,11 @@ interface MessageVector {
   digest: `0x${string}`;
 }
 
-const ORDERS = vectors<{ domain: Domain; types: Record<string, TypedField[]>; orders: { name: string; message: Message; digest: string }[] }>("orders");
+const ORDERS = vectors<{
+  domain: Domain;
+  types: Record<string, TypedField[]>;
+  orders: { name: string; message: Message; digest: string }[];
+}>("orders");
 
 /** As /v4/config announces them, from the frozen words of docs/protocol.md. */
 const TYPES: Record<string, TypedField[]> = {
@@ -50,7 +55,16 @@ describe("what is signed", () => {
   it("a wallet that is given the JSON hashes the same", () => {
     const order = message(
       {
-        market: market({ id: 1, ticker: "BTC-USD", sizeDecimals: 4, priceDecimals: 2, tick: 100, imfPpm: 50_000, mmfPpm: 30_000, bandPpm: 100_000 }),
+        market: market({
+          id: 1,
+          ticker: "BTC-USD",
+          sizeDecimals: 4,
+          priceDecimals: 2,
+          tick: 100,
+          imfPpm: 50_000,
+          mmfPpm: 30_000,
+          bandPpm: 100_000,
+        }),
         buy: true,
         size: 70_368_744_177_664n,
         price: 1_099_511_627_700n,
@@ -69,10 +83,17 @@ describe("what is signed", () => {
   it("a key of this browser signs so that it recovers, with low s", async () => {
     for (let round = 0; round < 20; round += 1) {
       const key = newKey();
-      const hash = digest(TYPES, ORDERS.domain, "CancelAll", { account: addressOf(key), subaccount: 0, market: "", nonce: round });
+      const hash = digest(TYPES, ORDERS.domain, "CancelAll", {
+        account: addressOf(key),
+        subaccount: 0,
+        market: "",
+        nonce: round,
+      });
       const signature = signDigest(hash, key);
       expect(await recoverAddress({ hash, signature })).toBe(addressOf(key));
-      expect(BigInt(`0x${signature.slice(66, 130)}`) <= 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0n).toBe(true);
+      expect(
+        BigInt(`0x${signature.slice(66, 130)}`) <= 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0n,
+      ).toBe(true);
       expect(["1b", "1c"]).toContain(signature.slice(130));
     }
   });

@@ -4,8 +4,7 @@ import { Book, groupLevels } from "../src/stream/book";
 import { type Socket, Stream, type StreamState } from "../src/stream/socket";
 
 class FakeSocket implements Socket {
-  onopen = null;
-  onmessage: ((event: { data: string }) => void) | null = null;
+  onmessage: ((event: { data: unknown }) => void) | null = null;
   onclose: ((event: unknown) => void) | null = null;
   onerror = null;
   sent: Record<string, unknown>[] = [];
@@ -33,10 +32,13 @@ beforeEach(() => {
   vi.useFakeTimers();
   sockets = [];
   states = [];
-  stream = new Stream(() => {
-    sockets.push(new FakeSocket());
-    return last();
-  }, (state) => states.push(state));
+  stream = new Stream(
+    () => {
+      sockets.push(new FakeSocket());
+      return last();
+    },
+    (state) => states.push(state),
+  );
   stream.start();
 });
 
@@ -132,14 +134,38 @@ describe("the stream", () => {
 });
 
 describe("the book", () => {
-  const made = () => new Book((text) => Number(text) * 100, (text) => Math.round(Number(text) * 10_000));
+  const made = () =>
+    new Book(
+      (text) => Number(text) * 100,
+      (text) => Math.round(Number(text) * 10_000),
+    );
 
   it("takes absolute sizes, forgets levels at zero, and keeps the best first", () => {
     const book = made();
-    book.reset({ bids: [{ price: "99", size: "1" }, { price: "98", size: "2" }], asks: [{ price: "101", size: "1" }], seq: "5" });
-    expect(book.apply({ bids: [["99", "0"], ["100", "3"]], asks: [["101", "0.5"]], prevSeq: "5", seq: "6" })).toBe(true);
+    book.reset({
+      bids: [
+        { price: "99", size: "1" },
+        { price: "98", size: "2" },
+      ],
+      asks: [{ price: "101", size: "1" }],
+      seq: "5",
+    });
+    expect(
+      book.apply({
+        bids: [
+          ["99", "0"],
+          ["100", "3"],
+        ],
+        asks: [["101", "0.5"]],
+        prevSeq: "5",
+        seq: "6",
+      }),
+    ).toBe(true);
     expect(book.sides()).toEqual({
-      bids: [{ price: 10_000, size: 30_000 }, { price: 9_800, size: 20_000 }],
+      bids: [
+        { price: 10_000, size: 30_000 },
+        { price: 9_800, size: 20_000 },
+      ],
       asks: [{ price: 10_100, size: 5_000 }],
     });
   });
@@ -152,8 +178,18 @@ describe("the book", () => {
   });
 
   it("groups without making a price better than it is", () => {
-    const levels = [{ price: 101, size: 1 }, { price: 104, size: 2 }, { price: 106, size: 4 }];
-    expect(groupLevels(levels, 5, true)).toEqual([{ price: 105, size: 3 }, { price: 110, size: 4 }]);
-    expect(groupLevels([...levels].reverse(), 5, false)).toEqual([{ price: 105, size: 4 }, { price: 100, size: 3 }]);
+    const levels = [
+      { price: 101, size: 1 },
+      { price: 104, size: 2 },
+      { price: 106, size: 4 },
+    ];
+    expect(groupLevels(levels, 5, true)).toEqual([
+      { price: 105, size: 3 },
+      { price: 110, size: 4 },
+    ]);
+    expect(groupLevels([...levels].reverse(), 5, false)).toEqual([
+      { price: 105, size: 4 },
+      { price: 100, size: 3 },
+    ]);
   });
 });

@@ -3,8 +3,19 @@
 
 import { request } from "./client";
 import type {
-  Candle, Config, Fill, FundingPayment, MarketData, Order, PnlTick, Position, SessionKeyRecord, Subaccount, Trade,
-  Transfer, WithdrawalRecord,
+  Candle,
+  Config,
+  Fill,
+  FundingPayment,
+  MarketData,
+  Order,
+  PnlTick,
+  Position,
+  SessionKeyRecord,
+  Subaccount,
+  Trade,
+  Transfer,
+  WithdrawalRecord,
 } from "./types";
 
 export const config = () => request<Config>("/v4/config");
@@ -60,8 +71,12 @@ export const funding = async (who: Who) =>
     .fundingPayments;
 
 export const closedPositions = async (who: Who) =>
-  (await request<{ positions: Position[] }>("/v4/perpetualPositions", account(who, { status: "CLOSED,LIQUIDATED", limit: 200 })))
-    .positions;
+  (
+    await request<{ positions: Position[] }>(
+      "/v4/perpetualPositions",
+      account(who, { status: "CLOSED,LIQUIDATED", limit: 200 }),
+    )
+  ).positions;
 
 export const profit = async (who: Who) =>
   (await request<{ historicalPnl: PnlTick[] }>("/v4/historical-pnl", account(who, { limit: 1000 }))).historicalPnl;

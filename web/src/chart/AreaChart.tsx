@@ -39,9 +39,18 @@ export function AreaChart({ points, label, zero }: { points: readonly AreaPoint[
 
   return (
     <figure class="area-chart">
-      <figcaption class="num" aria-hidden="true">{near ? near.text : points.at(-1)!.text}</figcaption>
-      <svg ref={box} viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={`${label}. Now ${points.at(-1)!.text}.`}
-        onPointerMove={onPointerMove} onPointerLeave={() => setNear(null)}>
+      <figcaption class="num" aria-hidden="true">
+        {near ? near.text : points.at(-1)!.text}
+      </figcaption>
+      <svg
+        ref={box}
+        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={`${label}. Now ${points.at(-1)!.text}.`}
+        onPointerMove={onPointerMove}
+        onPointerLeave={() => setNear(null)}
+      >
         <defs>
           <linearGradient id={id} x1="0" x2="0" y1="0" y2="1">
             <stop offset="0" stop-color={color} stop-opacity="0.28" />
@@ -49,9 +58,36 @@ export function AreaChart({ points, label, zero }: { points: readonly AreaPoint[
           </linearGradient>
         </defs>
         <polygon points={`0,${base} ${line} ${x(last)},${base}`} fill={`url(#${id})`} />
-        {zero && <line x1="0" x2={WIDTH} y1={base} y2={base} stroke="var(--line-strong)" stroke-dasharray="3 4" vector-effect="non-scaling-stroke" />}
-        <polyline points={line} fill="none" stroke={color} stroke-width="2" stroke-linejoin="round" vector-effect="non-scaling-stroke" />
-        {near && <line x1={x(near.at)} x2={x(near.at)} y1="0" y2={HEIGHT} stroke="var(--faint)" stroke-dasharray="3 4" vector-effect="non-scaling-stroke" />}
+        {zero && (
+          <line
+            x1="0"
+            x2={WIDTH}
+            y1={base}
+            y2={base}
+            stroke="var(--line-strong)"
+            stroke-dasharray="3 4"
+            vector-effect="non-scaling-stroke"
+          />
+        )}
+        <polyline
+          points={line}
+          fill="none"
+          stroke={color}
+          stroke-width="2"
+          stroke-linejoin="round"
+          vector-effect="non-scaling-stroke"
+        />
+        {near && (
+          <line
+            x1={x(near.at)}
+            x2={x(near.at)}
+            y1="0"
+            y2={HEIGHT}
+            stroke="var(--faint)"
+            stroke-dasharray="3 4"
+            vector-effect="non-scaling-stroke"
+          />
+        )}
       </svg>
     </figure>
   );

@@ -6,6 +6,8 @@ import {
   CandlestickSeries,
   ColorType,
   CrosshairMode,
+  createChart,
+  createSeriesMarkers,
   HistogramSeries,
   type IChartApi,
   type IPriceLine,
@@ -15,8 +17,6 @@ import {
   LineStyle,
   type SeriesMarker,
   type Time,
-  createChart,
-  createSeriesMarkers,
 } from "lightweight-charts";
 import { type Bar, bollinger, ema, macd, rsi } from "./indicators";
 
@@ -92,9 +92,16 @@ export class PriceChart {
   paint(): void {
     const [up, down, line] = [color("up"), color("down"), color("line")];
     this.chart.applyOptions({
-      layout: { background: { type: ColorType.Solid, color: color("surface") }, textColor: color("muted"), panes: { separatorColor: line } },
+      layout: {
+        background: { type: ColorType.Solid, color: color("surface") },
+        textColor: color("muted"),
+        panes: { separatorColor: line },
+      },
       grid: { vertLines: { color: color("raised") }, horzLines: { color: color("raised") } },
-      crosshair: { vertLine: { color: color("faint"), labelBackgroundColor: color("line-strong") }, horzLine: { color: color("faint"), labelBackgroundColor: color("line-strong") } },
+      crosshair: {
+        vertLine: { color: color("faint"), labelBackgroundColor: color("line-strong") },
+        horzLine: { color: color("faint"), labelBackgroundColor: color("line-strong") },
+      },
     });
     this.candles.applyOptions({ upColor: up, downColor: down, wickUpColor: up, wickDownColor: down });
     this.redraw();
@@ -108,7 +115,10 @@ export class PriceChart {
     this.candles.setData(bars.map((bar) => ({ ...bar, time: bar.time as Time })));
     this.redraw();
     if (follow) {
-      this.chart.timeScale().setVisibleLogicalRange({ from: Math.max(bars.length - 110, -50 + Math.min(0, bars.length - 60)), to: bars.length + 6 });
+      this.chart.timeScale().setVisibleLogicalRange({
+        from: Math.max(bars.length - 110, -50 + Math.min(0, bars.length - 60)),
+        to: bars.length + 6,
+      });
       this.chart.priceScale("right").applyOptions({ autoScale: true });
     }
   }
@@ -132,21 +142,35 @@ export class PriceChart {
     this.shown = indicators;
     if (indicators.includes("volume")) {
       this.volume = this.chart.addSeries(HistogramSeries, {
-        priceScaleId: "volume", priceFormat: { type: "volume" }, lastValueVisible: false, priceLineVisible: false,
+        priceScaleId: "volume",
+        priceFormat: { type: "volume" },
+        lastValueVisible: false,
+        priceLineVisible: false,
       });
       this.chart.priceScale("volume").applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
     }
-    const quiet = { lastValueVisible: false, priceLineVisible: false, crosshairMarkerVisible: false, lineWidth: 1 as const };
-    const line = (name: string, pane = 0) => this.extra.push(this.chart.addSeries(LineSeries, { ...quiet, color: color(name) }, pane));
+    const quiet = {
+      lastValueVisible: false,
+      priceLineVisible: false,
+      crosshairMarkerVisible: false,
+      lineWidth: 1 as const,
+    };
+    const line = (name: string, pane = 0) =>
+      this.extra.push(this.chart.addSeries(LineSeries, { ...quiet, color: color(name) }, pane));
     if (indicators.includes("ema")) ["gold", "accent"].forEach((name) => line(name));
     if (indicators.includes("bb")) ["faint", "line-strong", "line-strong"].forEach((name) => line(name));
     let pane = 1;
     if (indicators.includes("rsi")) line("gold", pane++);
     if (indicators.includes("macd")) {
-      this.extra.push(this.chart.addSeries(HistogramSeries, { lastValueVisible: false, priceLineVisible: false }, pane));
+      this.extra.push(
+        this.chart.addSeries(HistogramSeries, { lastValueVisible: false, priceLineVisible: false }, pane),
+      );
       ["accent", "gold"].forEach((name) => line(name, pane));
     }
-    this.chart.panes().slice(1).forEach((one) => one.setHeight(90));
+    this.chart
+      .panes()
+      .slice(1)
+      .forEach((one) => one.setHeight(90));
     this.redraw();
   }
 
@@ -170,14 +194,16 @@ export class PriceChart {
   setMarks(marks: readonly Mark[]): void {
     const [up, down] = [color("up"), color("down")];
     this.marks.setMarkers(
-      marks.map((mark): SeriesMarker<Time> => ({
-        time: mark.time as Time,
-        position: mark.buy ? "belowBar" : "aboveBar",
-        shape: mark.buy ? "arrowUp" : "arrowDown",
-        color: mark.buy ? up : down,
-        text: mark.text,
-        size: 0.8,
-      })),
+      marks.map(
+        (mark): SeriesMarker<Time> => ({
+          time: mark.time as Time,
+          position: mark.buy ? "belowBar" : "aboveBar",
+          shape: mark.buy ? "arrowUp" : "arrowDown",
+          color: mark.buy ? up : down,
+          text: mark.text,
+          size: 0.8,
+        }),
+      ),
     );
   }
 
@@ -200,7 +226,13 @@ export class PriceChart {
     if (this.shown.includes("macd")) {
       const { line, signal, histogram } = macd(bars);
       const [up, down] = [color("up"), color("down")];
-      series.shift()?.setData(histogram.map((point) => ({ time: point.time as Time, value: point.value, color: point.value < 0 ? down : up })));
+      series.shift()?.setData(
+        histogram.map((point) => ({
+          time: point.time as Time,
+          value: point.value,
+          color: point.value < 0 ? down : up,
+        })),
+      );
       [line, signal].forEach(put);
     }
   }
@@ -229,7 +261,9 @@ export class PriceChart {
     const range = info?.priceRange;
     const last = this.held.at(-1)?.close;
     if (!info || !range || !last) return info;
-    const near = [...this.lines.values()].map(({ line }) => line.price).filter((price) => Math.abs(price / last - 1) < FITTED);
+    const near = [...this.lines.values()]
+      .map(({ line }) => line.price)
+      .filter((price) => Math.abs(price / last - 1) < FITTED);
     // A market that stands still gets some air instead of one line over the whole height.
     const air = Math.max(5 * 10 ** -this.digits, last * 0.0004);
     const low = Math.min(range.minValue, ...near);

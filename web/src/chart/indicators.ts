@@ -29,10 +29,20 @@ function emaOf(values: readonly number[], length: number): number[] {
 }
 
 export const ema = (bars: readonly Bar[], length: number): Point[] =>
-  points(bars, emaOf(bars.map((bar) => bar.close), length).map((value, at) => (at < length - 1 ? NaN : value)));
+  points(
+    bars,
+    emaOf(
+      bars.map((bar) => bar.close),
+      length,
+    ).map((value, at) => (at < length - 1 ? NaN : value)),
+  );
 
 /** Middle, upper and lower band: mean and two standard deviations. */
-export function bollinger(bars: readonly Bar[], length = 20, width = 2): { middle: Point[]; upper: Point[]; lower: Point[] } {
+export function bollinger(
+  bars: readonly Bar[],
+  length = 20,
+  width = 2,
+): { middle: Point[]; upper: Point[]; lower: Point[] } {
   const means: number[] = [];
   const spreads: number[] = [];
   bars.forEach((_, at) => {
@@ -48,8 +58,14 @@ export function bollinger(bars: readonly Bar[], length = 20, width = 2): { middl
   });
   return {
     middle: points(bars, means),
-    upper: points(bars, means.map((mean, at) => mean + width * spreads[at]!)),
-    lower: points(bars, means.map((mean, at) => mean - width * spreads[at]!)),
+    upper: points(
+      bars,
+      means.map((mean, at) => mean + width * spreads[at]!),
+    ),
+    lower: points(
+      bars,
+      means.map((mean, at) => mean - width * spreads[at]!),
+    ),
   };
 }
 
@@ -74,7 +90,12 @@ export function rsi(bars: readonly Bar[], length = 14): Point[] {
   return points(bars, values);
 }
 
-export function macd(bars: readonly Bar[], fast = 12, slow = 26, smooth = 9): { line: Point[]; signal: Point[]; histogram: Point[] } {
+export function macd(
+  bars: readonly Bar[],
+  fast = 12,
+  slow = 26,
+  smooth = 9,
+): { line: Point[]; signal: Point[]; histogram: Point[] } {
   const closes = bars.map((bar) => bar.close);
   const [quick, late] = [emaOf(closes, fast), emaOf(closes, slow)];
   const line = quick.map((value, at) => (at < slow - 1 ? NaN : value - late[at]!));
@@ -82,6 +103,9 @@ export function macd(bars: readonly Bar[], fast = 12, slow = 26, smooth = 9): { 
   return {
     line: points(bars, line),
     signal: points(bars, signal),
-    histogram: points(bars, line.map((value, at) => value - signal[at]!)),
+    histogram: points(
+      bars,
+      line.map((value, at) => value - signal[at]!),
+    ),
   };
 }

@@ -3,8 +3,8 @@
 
 import type { Position } from "../api/types";
 import { abs, max, min, units } from "./decimal";
-import { PPM, fee, liquidationPrice, requirement } from "./formulas";
-import { type Market, lots, priceUnits, usdc } from "./market";
+import { fee, liquidationPrice, PPM, requirement } from "./formulas";
+import { lots, type Market, priceUnits, usdc } from "./market";
 
 /** Places of an entry price beyond the market's own: averages are finer than prices. */
 const FINER = 8;
@@ -145,13 +145,18 @@ function entryAfter(before: Held | null, size: bigint, price: bigint): bigint | 
 
 /** The most lots that the free collateral carries at this price and leverage, with a little room for the price to move. */
 export function largest(
-  buy: boolean, price: bigint, index: bigint, imfPpm: bigint, feePpm: bigint,
-  leverage: bigint, before: Held | null, all: Worth,
+  buy: boolean,
+  price: bigint,
+  index: bigint,
+  imfPpm: bigint,
+  feePpm: bigint,
+  leverage: bigint,
+  before: Held | null,
+  all: Worth,
 ): bigint {
   if (price <= 0n || index <= 0n) return 0n;
   const fraction = max(imfPpm, PPM / max(1n, leverage));
-  const perLot = (index * fraction) / PPM + (price * feePpm) / PPM + 1n
-    + max(0n, buy ? price - index : index - price);
+  const perLot = (index * fraction) / PPM + (price * feePpm) / PPM + 1n + max(0n, buy ? price - index : index - price);
   const sizeBefore = before?.size ?? 0n;
   const opposite = buy ? sizeBefore < 0n : sizeBefore > 0n;
   const closing = opposite ? abs(sizeBefore) : 0n;

@@ -34,7 +34,7 @@ export function fixed(value: bigint, decimals: number, digits: number): string {
   const whole = (negative ? -value : value).toString().padStart(decimals + 1, "0");
   const cut = whole.length - decimals;
   const fraction = whole.slice(cut).padEnd(digits, "0").slice(0, digits);
-  return (negative ? "-" : "") + whole.slice(0, cut) + (digits > 0 ? "." + fraction : "");
+  return (negative ? "-" : "") + whole.slice(0, cut) + (digits > 0 ? `.${fraction}` : "");
 }
 
 /** Division towards minus infinity. */

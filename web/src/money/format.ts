@@ -12,9 +12,9 @@ export function grouped(text: string): string {
   const [whole = "0", fraction] = (negative ? text.slice(1) : text).split(".");
   let out = "";
   for (let end = whole.length; end > 0; end -= 3) {
-    out = whole.slice(Math.max(0, end - 3), end) + (out ? "," + out : "");
+    out = whole.slice(Math.max(0, end - 3), end) + (out ? `,${out}` : "");
   }
-  return (negative ? MINUS : "") + out + (fraction === undefined ? "" : "." + fraction);
+  return (negative ? MINUS : "") + out + (fraction === undefined ? "" : `.${fraction}`);
 }
 
 /** A price on the tick. */
@@ -28,7 +28,7 @@ export const size = (m: Market, value: bigint): string => grouped(fixed(value, m
 
 export const usd = (micro: bigint, digits = 2): string => {
   const text = grouped(fixed(abs(micro), USDC_DECIMALS, digits));
-  return (micro < 0n && /[1-9]/.test(text) ? MINUS : "") + "$" + text;
+  return `${micro < 0n && /[1-9]/.test(text) ? MINUS : ""}$${text}`;
 };
 
 /** With a sign: profit and loss is told by more than a colour. */
@@ -44,7 +44,7 @@ export function compactUsd(micro: bigint): string {
   for (const [step, suffix] of STEPS) {
     if (abs(micro) >= step) {
       const value = micro / (step / 100n);
-      return (value < 0n ? MINUS : "") + "$" + grouped(fixed(abs(value), 2, 2)) + suffix;
+      return `${value < 0n ? MINUS : ""}$${grouped(fixed(abs(value), 2, 2))}${suffix}`;
     }
   }
   return usd(micro);
@@ -62,14 +62,19 @@ export function ratio(part: bigint, whole: bigint, digits = 2, signed = false): 
   const scaled = (part * 10n ** BigInt(digits + 2)) / whole;
   const text = grouped(fixed(abs(scaled), digits, digits));
   const sign = scaled < 0n ? MINUS : signed && scaled > 0n ? "+" : "";
-  return sign + text + "%";
+  return `${sign + text}%`;
 }
 
 /** A leverage such as 3.2x. */
 export const times = (part: bigint, whole: bigint): string =>
-  whole <= 0n ? "–" : fixed((part * 100n) / whole, 2, part * 100n >= whole * 1000n ? 1 : 2) + "×";
+  whole <= 0n ? "–" : `${fixed((part * 100n) / whole, 2, part * 100n >= whole * 1000n ? 1 : 2)}×`;
 
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+const CLOCK = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hour12: false,
+});
 const DAY = new Intl.DateTimeFormat(undefined, { month: "short", day: "2-digit" });
 
 export const clock = (at: string | number): string => CLOCK.format(new Date(at));

@@ -55,8 +55,7 @@ export function evaluate(cash: bigint, legs: readonly Leg[]): Margin {
 /** Covered afterwards, or a reduction that does not worsen health. */
 export function allowed(before: Margin, after: Margin): boolean {
   const improves =
-    after.mmScaled < before.mmScaled &&
-    after.equityScaled * before.mmScaled >= before.equityScaled * after.mmScaled;
+    after.mmScaled < before.mmScaled && after.equityScaled * before.mmScaled >= before.equityScaled * after.mmScaled;
   return after.equityScaled >= after.imScaled || improves;
 }
 

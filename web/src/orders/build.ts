@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 /** Orders as they are signed. Amounts are whole lots and price units; see docs/protocol.md, section 3. */
 
-import { type Market } from "../money/market";
+import type { Market } from "../money/market";
 import type { Message } from "../sign/messages";
 
 export const MAX_FEE_PPM = 500;

@@ -2,7 +2,7 @@
 /** Orders made of several: brackets, ladders, TWAP, trailing stops. All are signed in advance. */
 
 import { abs, ceilDiv, max } from "../money/decimal";
-import { type Market, ceilToTick, floorToTick, worstLimit } from "../money/market";
+import { ceilToTick, floorToTick, type Market, worstLimit } from "../money/market";
 import type { Ask, Extras, Trigger } from "./build";
 
 export const EXIT_SLIPPAGE_PPM = 50_000n;
@@ -20,7 +20,11 @@ export interface Exits {
 export function exits(market: Market, buy: boolean, size: bigint, at: Exits, extras: Extras = {}): Ask[] {
   const exitBuy = !buy;
   const both = at.takeProfit !== undefined && at.stopLoss !== undefined;
-  const link: Extras = { immediate: true, ...extras, ...(both ? { oco: `exit-${crypto.randomUUID().slice(0, 13)}` } : {}) };
+  const link: Extras = {
+    immediate: true,
+    ...extras,
+    ...(both ? { oco: `exit-${crypto.randomUUID().slice(0, 13)}` } : {}),
+  };
   const one = (price: bigint, trigger: Trigger): Ask => ({
     market,
     buy: exitBuy,
@@ -48,7 +52,13 @@ export function split(size: bigint, parts: number): bigint[] {
 }
 
 /** Limit orders evenly between two prices, both included. */
-export function ladder(base: Omit<Ask, "size" | "price">, size: bigint, first: bigint, last: bigint, parts: number): Ask[] {
+export function ladder(
+  base: Omit<Ask, "size" | "price">,
+  size: bigint,
+  first: bigint,
+  last: bigint,
+  parts: number,
+): Ask[] {
   const rounded = base.buy ? floorToTick : ceilToTick;
   return split(size, parts).map((share, part) => ({
     ...base,
@@ -72,7 +82,13 @@ export function twap(base: Omit<Ask, "size">, size: bigint, parts: number, secon
 
 /** A stop and the amends that move it after the index price; each is carried out when the price has come so far. */
 export function trailing(
-  market: Market, buy: boolean, size: bigint, index: bigint, distance: bigint, revisions: number, reduceOnly: boolean,
+  market: Market,
+  buy: boolean,
+  size: bigint,
+  index: bigint,
+  distance: bigint,
+  revisions: number,
+  reduceOnly: boolean,
 ): Ask[] {
   const apart = max(market.tick, floorToTick(market, distance));
   const step = max(market.tick, floorToTick(market, ceilDiv(apart, 10n)));

@@ -3,12 +3,12 @@
 
 import { ApiError, failure, request } from "../api/client";
 import type { Placed } from "../api/types";
-import { config } from "../state/venue";
-import { type Signed, sign, wire } from "../state/signer";
-import { address } from "../state/wallet";
 import type { Message } from "../sign/messages";
-import { type Ask, RESTING_LIFETIME_S, type Stamp, message, nextMs, stampFor } from "./build";
 import { covers, sessionKey } from "../state/session-key";
+import { type Signed, sign, wire } from "../state/signer";
+import { config } from "../state/venue";
+import { address } from "../state/wallet";
+import { type Ask, message, nextMs, RESTING_LIFETIME_S, type Stamp, stampFor } from "./build";
 
 const ATTEMPTS = 4;
 

@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import * as reads from "../api/reads";
 import type { PnlTick, Position } from "../api/types";
-import { type AreaPoint, AreaChart } from "../chart/AreaChart";
+import { AreaChart, type AreaPoint } from "../chart/AreaChart";
 import { moment, percent, ratio, signedUsd, times, usd } from "../money/format";
 import { usdc } from "../money/market";
 import { loading, positions, standing, unknown } from "../state/account";
@@ -56,13 +56,28 @@ function perMarket(closed: readonly Position[]): Result[] {
 
 const money = (value: bigint) => <span class={tone(value)}>{signedUsd(value)}</span>;
 const COLUMNS: readonly Column<Result>[] = [
-  { key: "market", label: "Market", text: true, value: (row) => row.market, cell: (row) => <span class="market-link"><MarketIcon ticker={row.market} size={18} /> {row.market}</span> },
+  {
+    key: "market",
+    label: "Market",
+    text: true,
+    value: (row) => row.market,
+    cell: (row) => (
+      <span class="market-link">
+        <MarketIcon ticker={row.market} size={18} /> {row.market}
+      </span>
+    ),
+  },
   { key: "count", label: "Positions", value: (row) => row.count, cell: (row) => row.count },
   { key: "realized", label: "Realised", value: (row) => row.realized, cell: (row) => money(row.realized) },
   { key: "unrealized", label: "Unrealised", value: (row) => row.unrealized, cell: (row) => money(row.unrealized) },
   { key: "funding", label: "Funding", value: (row) => row.funding, cell: (row) => money(row.funding) },
   { key: "fees", label: "Fees", value: (row) => row.fees, cell: (row) => usd(row.fees) },
-  { key: "total", label: "Result", value: (row) => row.realized + row.unrealized, cell: (row) => money(row.realized + row.unrealized) },
+  {
+    key: "total",
+    label: "Result",
+    value: (row) => row.realized + row.unrealized,
+    cell: (row) => money(row.realized + row.unrealized),
+  },
 ];
 
 function series(ticks: readonly PnlTick[], what: "equity" | "totalPnl", span: Span): AreaPoint[] {
@@ -70,18 +85,33 @@ function series(ticks: readonly PnlTick[], what: "equity" | "totalPnl", span: Sp
   const shown = [...ticks].reverse().filter((tick) => Date.parse(tick.createdAt) >= from);
   const points = shown.map((tick) => {
     const value = usdc(tick[what]);
-    return { at: Date.parse(tick.createdAt), value: Number(value) / 1e6, text: `${what === "equity" ? usd(value) : signedUsd(value)} · ${moment(tick.createdAt)}` };
+    return {
+      at: Date.parse(tick.createdAt),
+      value: Number(value) / 1e6,
+      text: `${what === "equity" ? usd(value) : signedUsd(value)} · ${moment(tick.createdAt)}`,
+    };
   });
   const all = standing.value;
   if (what === "equity") points.push({ at: now.peek(), value: Number(all.equity) / 1e6, text: usd(all.equity) });
   return points;
 }
 
-function Figure({ name, children, small }: { name: string; children: preact.ComponentChildren; small?: preact.ComponentChildren }) {
+function Figure({
+  name,
+  children,
+  small,
+}: {
+  name: string;
+  children: preact.ComponentChildren;
+  small?: preact.ComponentChildren;
+}) {
   return (
     <div class="figure">
       <dt>{name}</dt>
-      <dd>{loading.value ? <Skeleton width="96px" height="24px" /> : children}{small && <small>{small}</small>}</dd>
+      <dd>
+        {loading.value ? <Skeleton width="96px" height="24px" /> : children}
+        {small && <small>{small}</small>}
+      </dd>
     </div>
   );
 }
@@ -96,7 +126,9 @@ export function Portfolio() {
       <div class="page">
         <h1>Portfolio</h1>
         <Empty icon="pie" text="Connect a wallet to see what its account holds.">
-          <button type="button" class="button primary" onClick={() => (dialog.value = { kind: "connect" })}>Connect</button>
+          <button type="button" class="button primary" onClick={() => (dialog.value = { kind: "connect" })}>
+            Connect
+          </button>
         </Empty>
       </div>
     );
@@ -106,7 +138,9 @@ export function Portfolio() {
       <div class="page">
         <h1>Portfolio</h1>
         <Empty icon="download" text="Your account begins with a first deposit.">
-          <button type="button" class="button primary" onClick={() => (dialog.value = { kind: "deposit" })}>Deposit</button>
+          <button type="button" class="button primary" onClick={() => (dialog.value = { kind: "deposit" })}>
+            Deposit
+          </button>
         </Empty>
       </div>
     );
@@ -120,36 +154,84 @@ export function Portfolio() {
       <div class="row between wrap page-head">
         <h1>Portfolio</h1>
         <div class="row">
-          <button type="button" class="button primary" onClick={() => (dialog.value = { kind: "deposit" })}>Deposit</button>
-          <button type="button" class="button line" onClick={() => (dialog.value = { kind: "withdraw" })}>Withdraw</button>
+          <button type="button" class="button primary" onClick={() => (dialog.value = { kind: "deposit" })}>
+            Deposit
+          </button>
+          <button type="button" class="button line" onClick={() => (dialog.value = { kind: "withdraw" })}>
+            Withdraw
+          </button>
         </div>
       </div>
       <dl class="figures">
-        <Figure name="Equity" small={`${usd(all.free)} free`}>{usd(all.equity)}</Figure>
-        <Figure name="Unrealised PnL" small={`${positions.value.length} open`}><span class={tone(all.unrealized)}>{signedUsd(all.unrealized)}</span></Figure>
-        <Figure name="Result of all positions" small="with fees and funding">{total === null ? "–" : <span class={tone(total)}>{signedUsd(total)}</span>}</Figure>
-        <Figure name="Leverage" small={`${ratio(all.maintenance, all.equity, 1)} of margin used`}>{times(all.exposure, all.equity)}</Figure>
+        <Figure name="Equity" small={`${usd(all.free)} free`}>
+          {usd(all.equity)}
+        </Figure>
+        <Figure name="Unrealised PnL" small={`${positions.value.length} open`}>
+          <span class={tone(all.unrealized)}>{signedUsd(all.unrealized)}</span>
+        </Figure>
+        <Figure name="Result of all positions" small="with fees and funding">
+          {total === null ? "–" : <span class={tone(total)}>{signedUsd(total)}</span>}
+        </Figure>
+        <Figure name="Leverage" small={`${ratio(all.maintenance, all.equity, 1)} of margin used`}>
+          {times(all.exposure, all.equity)}
+        </Figure>
         <Figure name="Fees" small={tiers.value.length ? "published schedule" : "no schedule: the usual rates"}>
-          {percent(String(Number(tier.value.takerPpm) / 1e6), 3)} <small>taker, {percent(String(Number(tier.value.makerPpm) / 1e6), 3)} maker</small>
+          {percent(String(Number(tier.value.takerPpm) / 1e6), 3)}{" "}
+          <small>taker, {percent(String(Number(tier.value.makerPpm) / 1e6), 3)} maker</small>
         </Figure>
       </dl>
       <section class="card" aria-label="History">
         <div class="row between wrap">
-          <Segmented label="Series" value={what} onValue={setWhat} options={[["equity", "Equity"], ["totalPnl", "PnL"]]} />
-          <Segmented label="Span" value={span} onValue={setSpan} options={[["day", "24h"], ["week", "7d"], ["month", "30d"], ["all", "All"]]} />
+          <Segmented
+            label="Series"
+            value={what}
+            onValue={setWhat}
+            options={[
+              ["equity", "Equity"],
+              ["totalPnl", "PnL"],
+            ]}
+          />
+          <Segmented
+            label="Span"
+            value={span}
+            onValue={setSpan}
+            options={[
+              ["day", "24h"],
+              ["week", "7d"],
+              ["month", "30d"],
+              ["all", "All"],
+            ]}
+          />
         </div>
         {ticks.error && <p class="note bad">{ticks.error}</p>}
-        {points === null ? <div class="area-wait"><Skeleton height="200px" /></div> : points.length < 2 ? (
+        {points === null ? (
+          <div class="area-wait">
+            <Skeleton height="200px" />
+          </div>
+        ) : points.length < 2 ? (
           <Empty icon="chart" text="The first point is made at the end of the hour." />
         ) : (
-          <AreaChart points={points} label={what === "equity" ? "Equity over time" : "Profit and loss over time"} zero={what === "totalPnl"} />
+          <AreaChart
+            points={points}
+            label={what === "equity" ? "Equity over time" : "Profit and loss over time"}
+            zero={what === "totalPnl"}
+          />
         )}
       </section>
       <section class="card table-card" aria-label="Result per market">
         <h2>Result per market</h2>
-        <DataTable name="results" rows={results} error={closed.error} columns={COLUMNS} rowKey={(row) => row.market} empty={{ icon: "pie", text: "No positions yet." }} />
+        <DataTable
+          name="results"
+          rows={results}
+          error={closed.error}
+          columns={COLUMNS}
+          rowKey={(row) => row.market}
+          empty={{ icon: "pie", text: "No positions yet." }}
+        />
       </section>
-      <section class="card table-card tall" aria-label="Your account"><Tables /></section>
+      <section class="card table-card tall" aria-label="Your account">
+        <Tables />
+      </section>
     </div>
   );
 }

@@ -6,13 +6,7 @@ import type { Config, Domain, TypedField } from "../api/types";
 
 export type Field = string | boolean | number | bigint | string[];
 export type Message = Record<string, Field>;
-export type Primary =
-  | "Order"
-  | "CancelOrder"
-  | "CancelAll"
-  | "SessionKey"
-  | "Withdrawal"
-  | "ReadAccount";
+export type Primary = "Order" | "CancelOrder" | "CancelAll" | "SessionKey" | "Withdrawal" | "ReadAccount";
 
 /** Not announced by every exchange of this version, so it is known here. */
 const READ_ACCOUNT: TypedField[] = [

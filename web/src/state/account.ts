@@ -5,7 +5,7 @@ import { batch, computed, effect, signal } from "@preact/signals";
 import { ApiError } from "../api/client";
 import * as reads from "../api/reads";
 import type { Fill, Match, Order, Position, Subaccount, Transfer } from "../api/types";
-import { type Held, type Worth, held, liquidationOf, worth } from "../money/account";
+import { type Held, held, liquidationOf, type Worth, worth } from "../money/account";
 import { units } from "../money/decimal";
 import { type Market, priceUnits, usdc } from "../money/market";
 import { tellFills, tellMatches, tellOrders, tellTransfer } from "./events";

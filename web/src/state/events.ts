@@ -17,8 +17,7 @@ const WORDS: Record<string, string> = {
   TWAP_SUBORDER: "TWAP part",
 };
 
-export const kindOf = (order: Order): string =>
-  WORDS[order.type] ?? order.type;
+export const kindOf = (order: Order): string => WORDS[order.type] ?? order.type;
 
 export const describe = (order: Pick<Order, "side" | "size" | "ticker">): string =>
   `${order.side === "BUY" ? "Buy" : "Sell"} ${order.size} ${baseOf(order.ticker)}`;
@@ -33,7 +32,8 @@ const REASONS: Record<string, string> = {
   reduce_only_no_position: "no position to reduce",
 };
 
-export const reason = (code: string | null | undefined): string => (code ? (REASONS[code] ?? code.replaceAll("_", " ")) : "");
+export const reason = (code: string | null | undefined): string =>
+  code ? (REASONS[code] ?? code.replaceAll("_", " ")) : "";
 
 /** Orders that this page ended itself need no notice. */
 const quiet = new Set<string>();
@@ -46,7 +46,12 @@ export function tellOrders(orders: readonly Order[], before: ReadonlyMap<string,
   for (const order of orders) {
     const known = before.get(order.id);
     if (order.status === "CANCELED" && known && !quiet.has(order.id)) {
-      notify("order", "plain", `${kindOf(order)} cancelled`, [describe(order), reason(order.removalReason)].filter(Boolean).join(": "));
+      notify(
+        "order",
+        "plain",
+        `${kindOf(order)} cancelled`,
+        [describe(order), reason(order.removalReason)].filter(Boolean).join(": "),
+      );
     } else if (known?.status === "UNTRIGGERED" && order.status === "OPEN") {
       notify("order", "plain", `${kindOf(order)} triggered`, describe(order));
     }
@@ -59,11 +64,21 @@ const told = new Set<string>();
 export function tellMatches(matches: readonly Match[], whose: string): void {
   for (const match of matches) {
     if (match.status === "rejected") {
-      notify("fill", "bad", "A match was undone", `${match.size} ${baseOf(match.ticker)} at ${match.price}: ${match.reason || "the chain refused it"}`);
+      notify(
+        "fill",
+        "bad",
+        "A match was undone",
+        `${match.size} ${baseOf(match.ticker)} at ${match.price}: ${match.reason || "the chain refused it"}`,
+      );
     } else if (match.status === "matched" && !told.has(match.id)) {
       told.add(match.id);
       const bought = (match.takerSide === "BUY") === (match.taker.toLowerCase() === whose.toLowerCase());
-      notify("fill", "good", `${bought ? "Bought" : "Sold"} ${match.size} ${baseOf(match.ticker)}`, `at ${match.price}, settling on chain`);
+      notify(
+        "fill",
+        "good",
+        `${bought ? "Bought" : "Sold"} ${match.size} ${baseOf(match.ticker)}`,
+        `at ${match.price}, settling on chain`,
+      );
     }
   }
 }

@@ -4,7 +4,7 @@
 import { computed, effect, signal } from "@preact/signals";
 import type { Trade } from "../api/types";
 import { lots, priceUnits } from "../money/market";
-import { Book, type Level } from "../stream/book";
+import { Book, type BookContents, type Level } from "../stream/book";
 import { conflated } from "../stream/conflate";
 import { market, stream } from "./venue";
 
@@ -50,11 +50,11 @@ effect(() => {
   const leaveBook = stream.follow({
     channel: "v4_orderbook",
     id: shown.ticker,
-    snapshot(contents) {
+    snapshot(contents: BookContents) {
       held.reset(contents);
       show();
     },
-    update(contents) {
+    update(contents: BookContents) {
       if (held.apply(contents)) show();
       else stream.resync();
     },

@@ -17,7 +17,9 @@ const USUAL: Tier = { volume: 0n, takerPpm: 350n, makerPpm: 0n };
 export const tiers = signal<Tier[]>([]);
 export const volume = signal(0n);
 
-export const tier = computed<Tier>(() => tiers.value.findLast((one) => one.volume <= volume.value) ?? tiers.value[0] ?? USUAL);
+export const tier = computed<Tier>(
+  () => tiers.value.findLast((one) => one.volume <= volume.value) ?? tiers.value[0] ?? USUAL,
+);
 
 /** A published tier: volume 64 bits, taker 16, maker a signed 16. */
 export function tierOf(word: bigint): Tier {

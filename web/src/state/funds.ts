@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 /** Moving money: what the wallet holds, deposits, withdrawals. */
 
-import { asker, send, view } from "../chain/calls";
 import { request } from "../api/client";
-import type { Hex } from "../sign/local";
+import { asker, send, view } from "../chain/calls";
 import { nextMs } from "../orders/build";
-import { type Wallet, WalletError, explain } from "../wallet/types";
+import type { Hex } from "../sign/local";
+import { explain, type Wallet, WalletError } from "../wallet/types";
 import { sign, wire } from "./signer";
 import { config } from "./venue";
 import { address, wallet, wrongChain } from "./wallet";
@@ -55,12 +55,16 @@ async function act(to: string, name: string, args: readonly unknown[]): Promise<
   }
 }
 
-export const approve = (amount: bigint): Promise<string> => act(parts().contracts.usdc, "approve", [parts().contracts.vault, amount]);
-export const deposit = (amount: bigint): Promise<string> => act(parts().contracts.vault, "deposit", [parts().from, 0n, amount]);
+export const approve = (amount: bigint): Promise<string> =>
+  act(parts().contracts.usdc, "approve", [parts().contracts.vault, amount]);
+export const deposit = (amount: bigint): Promise<string> =>
+  act(parts().contracts.vault, "deposit", [parts().from, 0n, amount]);
 export const requestWithdrawal = (amount: bigint): Promise<string> =>
   act(parts().contracts.vault, "request_withdrawal", [0n, amount, parts().from]);
-export const executeWithdrawal = (id: string): Promise<string> => act(parts().contracts.vault, "execute_withdrawal", [BigInt(id)]);
-export const cancelWithdrawal = (id: string): Promise<string> => act(parts().contracts.vault, "cancel_withdrawal", [BigInt(id)]);
+export const executeWithdrawal = (id: string): Promise<string> =>
+  act(parts().contracts.vault, "execute_withdrawal", [BigInt(id)]);
+export const cancelWithdrawal = (id: string): Promise<string> =>
+  act(parts().contracts.vault, "cancel_withdrawal", [BigInt(id)]);
 
 /** Paid at once: signed here, co-signed by the operator, executed by the wallet. */
 export async function withdrawNow(amount: bigint, step: (at: "sign" | "cosign" | "send") => void): Promise<string> {
@@ -87,7 +91,15 @@ export async function withdrawNow(amount: bigint, step: (at: "sign" | "cosign" |
 }
 
 export const registerKey = (key: string, markets: readonly bigint[], budget: bigint, expiry: bigint): Promise<string> =>
-  act(parts().contracts.exchange, "register_session_key", [parts().from, key, markets, budget, expiry, BigInt(nextMs()), "0x"]);
+  act(parts().contracts.exchange, "register_session_key", [
+    parts().from,
+    key,
+    markets,
+    budget,
+    expiry,
+    BigInt(nextMs()),
+    "0x",
+  ]);
 
 export const revokeKey = (key: string): Promise<string> =>
   act(parts().contracts.exchange, "revoke_session_key", [parts().from, key]);

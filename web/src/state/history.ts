@@ -20,13 +20,19 @@ export function useHistory<Row>(load: (who: Who) => Promise<Row[]>): History<Row
   useEffect(() => {
     if (!whose) return;
     let left = false;
-    const wait = setTimeout(() => {
-      load({ address: whose }).then(
-        (rows) => !left && setState({ rows, error: null }),
-        (error: Error & { status?: number }) =>
-          !left && setState((before) => (error.status === 404 ? { rows: [], error: null } : { rows: before.rows, error: error.message })),
-      );
-    }, state.rows ? WAIT_MS : 0);
+    const wait = setTimeout(
+      () => {
+        load({ address: whose }).then(
+          (rows) => !left && setState({ rows, error: null }),
+          (error: Error & { status?: number }) =>
+            !left &&
+            setState((before) =>
+              error.status === 404 ? { rows: [], error: null } : { rows: before.rows, error: error.message },
+            ),
+        );
+      },
+      state.rows ? WAIT_MS : 0,
+    );
     return () => {
       left = true;
       clearTimeout(wait);

@@ -2,8 +2,8 @@
 /** The owner's proof: a signature that lets this browser read orders that wait, for a day. Kept for this tab only. */
 
 import { effect, signal } from "@preact/signals";
-import { config } from "./venue";
 import { oneClick } from "./session-key";
+import { config } from "./venue";
 import { address, wallet } from "./wallet";
 
 const PLACE = "ouro.read-proof";

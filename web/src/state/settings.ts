@@ -74,6 +74,8 @@ effect(() => {
   const shown = theme === "system" ? (systemLight.value ? "light" : "dark") : theme;
   document.documentElement.dataset.theme = shown;
   document.documentElement.dataset.palette = palette;
-  document.querySelector('meta[name="theme-color"]')?.setAttribute("content", shown === "light" ? "#f6f7f9" : "#0b0e11");
+  document
+    .querySelector('meta[name="theme-color"]')
+    ?.setAttribute("content", shown === "light" ? "#f6f7f9" : "#0b0e11");
   shownTheme.value = shown;
 });

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 /** Who signs what: the session key where one-click trading is on and its scope allows, else the wallet. */
 
-import { type Message, type Primary, digest, typedData, wire } from "../sign/messages";
 import { signDigest } from "../sign/local";
-import { WalletError, explain } from "../wallet/types";
+import { digest, type Message, type Primary, typedData, wire } from "../sign/messages";
+import { explain, WalletError } from "../wallet/types";
 import { covers, oneClick, sessionKey } from "./session-key";
 import { config } from "./venue";
 import { address, wallet, wrongChain } from "./wallet";

@@ -21,8 +21,7 @@ export const problems = signal<string[]>([]);
 export const now = signal(Date.now());
 
 export const stream = new Stream(
-  () =>
-    new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v4/ws`) as unknown as Socket,
+  () => new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v4/ws`) as unknown as Socket,
   (state) => {
     streamState.value = state;
     if (state === "live" && problems.peek().length) void health();
@@ -43,7 +42,11 @@ export async function start(): Promise<void> {
   follow();
   stream.start();
   await load();
-  const refresh = () => reads.sparklines().then((lines) => (sparklines.value = lines), () => {});
+  const refresh = () =>
+    reads.sparklines().then(
+      (lines) => (sparklines.value = lines),
+      () => {},
+    );
   void refresh();
   setInterval(refresh, SPARKLINES_EVERY_MS);
   void health();
@@ -111,7 +114,8 @@ export const banner = computed<Banner | null>(() => {
     const seconds = Math.ceil((limitedUntil.value - now.value) / 1000);
     return { level: "warn", text: `Too many requests. The exchange takes the next one in ${seconds} s.` };
   }
-  if (problems.value.length) return { level: "warn", text: `The service is degraded: ${problems.value.join("; ").replace(/\.$/, "")}.` };
+  if (problems.value.length)
+    return { level: "warn", text: `The service is degraded: ${problems.value.join("; ").replace(/\.$/, "")}.` };
   const status = current.value?.status;
   if (status === "CANCEL_ONLY") return { level: "warn", text: `${ticker.value} is reduce-only.` };
   if (status === "PAUSED") return { level: "warn", text: `Trading in ${ticker.value} is halted.` };

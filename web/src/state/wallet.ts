@@ -3,7 +3,7 @@
 
 import { computed, signal } from "@preact/signals";
 import { announced } from "../wallet/discovery";
-import { type Wallet, WalletError, explain } from "../wallet/types";
+import { explain, type Wallet, WalletError } from "../wallet/types";
 import { config } from "./venue";
 
 const REMEMBERED = "ouro.wallet";
@@ -93,7 +93,7 @@ export async function switchChain(): Promise<void> {
   const { value: venue } = config;
   const chosen = wallet.value;
   if (!venue || !chosen) return;
-  const chainId = "0x" + venue.chainId.toString(16);
+  const chainId = `0x${venue.chainId.toString(16)}`;
   try {
     await chosen.request("wallet_switchEthereumChain", [{ chainId }]);
   } catch (error) {

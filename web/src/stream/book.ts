@@ -6,7 +6,7 @@ export interface Level {
   size: number;
 }
 
-interface Contents {
+export interface BookContents {
   bids?: ({ price: string; size: string } | [string, string])[];
   asks?: ({ price: string; size: string } | [string, string])[];
   seq?: string;
@@ -25,7 +25,7 @@ export class Book {
     private readonly size: ToUnits,
   ) {}
 
-  reset(contents: Contents): void {
+  reset(contents: BookContents): void {
     this.bids.clear();
     this.asks.clear();
     this.take(contents);
@@ -33,7 +33,7 @@ export class Book {
   }
 
   /** False when the update does not follow what is here: the book must be fetched anew. */
-  apply(contents: Contents): boolean {
+  apply(contents: BookContents): boolean {
     if (contents.prevSeq !== undefined && this.seq !== undefined && contents.prevSeq !== this.seq) return false;
     this.take(contents);
     if (contents.seq !== undefined) this.seq = contents.seq;
@@ -45,8 +45,11 @@ export class Book {
     return { bids: sorted(this.bids, -1), asks: sorted(this.asks, 1) };
   }
 
-  private take(contents: Contents): void {
-    for (const [side, levels] of [[this.bids, contents.bids], [this.asks, contents.asks]] as const) {
+  private take(contents: BookContents): void {
+    for (const [side, levels] of [
+      [this.bids, contents.bids],
+      [this.asks, contents.asks],
+    ] as const) {
       for (const level of levels ?? []) {
         const [price, size] = Array.isArray(level) ? level : [level.price, level.size];
         const lots = this.size(size);

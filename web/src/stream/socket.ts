@@ -9,8 +9,8 @@ export interface Feed {
   id?: string;
   auth?: () => string | undefined;
   /** The whole state, at the start and after every interruption. */
-  snapshot: (contents: any) => void;
-  update: (contents: any) => void;
+  snapshot(contents: unknown): void;
+  update(contents: unknown): void;
   error?: (message: string) => void;
 }
 
@@ -18,10 +18,9 @@ export type StreamState = "connecting" | "live" | "down";
 
 /** The part of a browser's WebSocket that is used; tests bring their own. */
 export interface Socket {
-  onopen: ((event: any) => void) | null;
-  onmessage: ((event: { data: any }) => void) | null;
-  onclose: ((event: any) => void) | null;
-  onerror: ((event: any) => void) | null;
+  onmessage: ((event: { data: unknown }) => void) | null;
+  onclose: ((event: unknown) => void) | null;
+  onerror: ((event: unknown) => void) | null;
   send(text: string): void;
   close(): void;
 }
@@ -128,7 +127,10 @@ export class Stream {
     this.lastHeard = Date.now();
     const message = JSON.parse(text) as Message;
     if (message.message_id !== undefined) {
-      if (message.message_id !== this.expected) return this.resync();
+      if (message.message_id !== this.expected) {
+        this.resync();
+        return;
+      }
       this.expected += 1;
     }
     if (message.type === "connected") {

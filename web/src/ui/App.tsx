@@ -4,17 +4,22 @@ import { Trade } from "../pages/trade/Trade";
 import { go, path } from "../state/router";
 import { banner, ticker } from "../state/venue";
 import { Dialogs } from "./Dialogs";
-import { BottomBar, Footer, TopBar } from "./Shell";
-import { Toasts } from "./Toasts";
 import { listenForKeys } from "./keys";
 import { lazily } from "./lazy";
+import { BottomBar, Footer, TopBar } from "./Shell";
+import { Toasts } from "./Toasts";
 
 const Portfolio = lazily(() => import("../pages/Portfolio").then((module) => module.Portfolio));
 const Keys = lazily(() => import("../pages/Keys").then((module) => module.Keys));
 const Settings = lazily(() => import("../pages/Settings").then((module) => module.Settings));
 const Help = lazily(() => import("../pages/Help").then((module) => module.Help));
 
-const TITLES: Record<string, string> = { portfolio: "Portfolio", keys: "Session keys", settings: "Settings", help: "Help" };
+const TITLES: Record<string, string> = {
+  portfolio: "Portfolio",
+  keys: "Session keys",
+  settings: "Settings",
+  help: "Help",
+};
 
 function Page() {
   const [, area = "", name = ""] = path.value.split("/");
@@ -41,10 +46,18 @@ export function App() {
   useEffect(listenForKeys, []);
   return (
     <>
-      <a class="skip" href="#main">Skip to content</a>
+      <a class="skip" href="#main">
+        Skip to content
+      </a>
       <TopBar />
-      {banner.value && <div class={`banner ${banner.value.level}`} role="alert">{banner.value.text}</div>}
-      <main id="main" class="grow" tabIndex={-1}><Page /></main>
+      {banner.value && (
+        <div class={`banner ${banner.value.level}`} role="alert">
+          {banner.value.text}
+        </div>
+      )}
+      <main id="main" class="grow" tabIndex={-1}>
+        <Page />
+      </main>
       <Footer />
       <BottomBar />
       <Dialogs />

@@ -26,8 +26,17 @@ export function Segmented<T extends string>({ label, value, options, onValue, cl
   return (
     <div class={`segmented ${more ?? ""}`} role="radiogroup" aria-label={label} onKeyDown={onArrows}>
       {options.map(([key, text, kind]) => (
-        <button type="button" key={key} role="radio" class={kind} aria-checked={key === value}
-          tabIndex={key === value ? 0 : -1} onClick={() => onValue(key)}>{text}</button>
+        <button
+          type="button"
+          key={key}
+          role="radio"
+          class={kind}
+          aria-checked={key === value}
+          tabIndex={key === value ? 0 : -1}
+          onClick={() => onValue(key)}
+        >
+          {text}
+        </button>
       ))}
     </div>
   );
@@ -42,8 +51,18 @@ export function Tabs<T extends string>({ label, value, options, onValue, panel, 
   return (
     <div class={`tabs ${more ?? ""}`} role="tablist" aria-label={label} onKeyDown={onArrows}>
       {options.map(([key, text]) => (
-        <button type="button" key={key} role="tab" id={`${panel}-${key}`} aria-controls={panel}
-          aria-selected={key === value} tabIndex={key === value ? 0 : -1} onClick={() => onValue(key)}>{text}</button>
+        <button
+          type="button"
+          key={key}
+          role="tab"
+          id={`${panel}-${key}`}
+          aria-controls={panel}
+          aria-selected={key === value}
+          tabIndex={key === value ? 0 : -1}
+          onClick={() => onValue(key)}
+        >
+          {text}
+        </button>
       ))}
     </div>
   );

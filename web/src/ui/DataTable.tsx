@@ -5,8 +5,8 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { kept } from "../state/settings";
 import { Empty, Skeleton } from "./bits";
-import { Icon, type IconName } from "./Icon";
 import { csv, save } from "./csv";
+import { Icon, type IconName } from "./Icon";
 
 export interface Column<Row> {
   key: string;
@@ -41,7 +41,16 @@ export function DataTable<Row>({ name, rows, columns, rowKey, empty, error, acti
   const sort = sorts.value[name];
   const by = columns.find((column) => column.key === sort?.by)?.value;
   const wanted = filter.trim().toLowerCase();
-  let shown = (rows ?? []).filter((row) => !wanted || columns.some((column) => String(column.value?.(row) ?? "").toLowerCase().includes(wanted)) || marketOf?.(row).toLowerCase().includes(wanted));
+  let shown = (rows ?? []).filter(
+    (row) =>
+      !wanted ||
+      columns.some((column) =>
+        String(column.value?.(row) ?? "")
+          .toLowerCase()
+          .includes(wanted),
+      ) ||
+      marketOf?.(row).toLowerCase().includes(wanted),
+  );
   if (by && sort) {
     shown = [...shown].sort((a, b) => {
       const [left, right] = [by(a), by(b)];
@@ -56,30 +65,58 @@ export function DataTable<Row>({ name, rows, columns, rowKey, empty, error, acti
         <span class="grow" />
         <div class="table-filter">
           <Icon name="search" size={13} />
-          <input type="search" aria-label={`Filter ${name}`} placeholder="Filter" value={filter} onInput={(event) => setFilter(event.currentTarget.value)} />
+          <input
+            type="search"
+            aria-label={`Filter ${name}`}
+            placeholder="Filter"
+            value={filter}
+            onInput={(event) => setFilter(event.currentTarget.value)}
+          />
         </div>
         <ColumnMenu name={name} columns={columns} gone={gone} />
-        <button type="button" class="icon-button small" aria-label={`Save ${name} as CSV`} title="CSV" disabled={shown.length === 0}
-          onClick={() => save(`ouro-${name}.csv`, csv(shown, columns))}><Icon name="download" size={14} /></button>
+        <button
+          type="button"
+          class="icon-button small"
+          aria-label={`Save ${name} as CSV`}
+          title="CSV"
+          disabled={shown.length === 0}
+          onClick={() => save(`ouro-${name}.csv`, csv(shown, columns))}
+        >
+          <Icon name="download" size={14} />
+        </button>
       </div>
       {error && <p class="note bad">{error}</p>}
       {rows === null && !error ? (
-        <div class="table-wait">{[1, 2, 3].map((row) => <Skeleton key={row} height="20px" />)}</div>
+        <div class="table-wait">
+          {[1, 2, 3].map((row) => (
+            <Skeleton key={row} height="20px" />
+          ))}
+        </div>
       ) : shown.length === 0 ? (
-        <Empty icon={empty.icon} text={wanted ? "Nothing matches the filter." : empty.text}>{!wanted && empty.children}</Empty>
+        <Empty icon={empty.icon} text={wanted ? "Nothing matches the filter." : empty.text}>
+          {!wanted && empty.children}
+        </Empty>
       ) : (
         <div class="scroll-x" tabIndex={0} role="region" aria-label={`Table of ${name}`}>
           <table class="data">
             <thead>
               <tr>
                 {shownColumns.map((column) => (
-                  <th scope="col" key={column.key} title={column.title} class={column.text ? "text" : ""}
-                    aria-sort={sort?.by === column.key ? (sort.up ? "ascending" : "descending") : undefined}>
+                  <th
+                    scope="col"
+                    key={column.key}
+                    title={column.title}
+                    class={column.text ? "text" : ""}
+                    aria-sort={sort?.by === column.key ? (sort.up ? "ascending" : "descending") : undefined}
+                  >
                     {column.value ? (
                       <button type="button" onClick={() => sortBy(name, column.key)}>
-                        {column.label}{sort?.by === column.key ? (sort.up ? " ↑" : " ↓") : ""}
+                        {column.label}
+                        {sort?.by === column.key ? (sort.up ? " ↑" : " ↓") : ""}
                       </button>
-                    ) : <span class="visually-hidden">{column.label}</span>}
+                    ) : (
+                      <span class="visually-hidden">{column.label}</span>
+                    )}
                   </th>
                 ))}
               </tr>
@@ -87,7 +124,11 @@ export function DataTable<Row>({ name, rows, columns, rowKey, empty, error, acti
             <tbody>
               {shown.slice(0, limit).map((row) => (
                 <tr key={rowKey(row)}>
-                  {shownColumns.map((column) => <td key={column.key} class={column.text ? "text" : "num"}>{column.cell(row)}</td>)}
+                  {shownColumns.map((column) => (
+                    <td key={column.key} class={column.text ? "text" : "num"}>
+                      {column.cell(row)}
+                    </td>
+                  ))}
                 </tr>
               ))}
             </tbody>
@@ -123,18 +164,31 @@ function ColumnMenu<Row>({ name, columns, gone }: { name: string; columns: reado
     (hidden.value = { ...hidden.value, [name]: on ? gone.filter((one) => one !== key) : [...gone, key] });
   return (
     <div class="menu-anchor" ref={anchor} onKeyDown={(event) => event.key === "Escape" && setOpen(false)}>
-      <button type="button" class="icon-button small" aria-label={`Columns of ${name}`} aria-expanded={open} title="Columns" onClick={() => setOpen(!open)}>
+      <button
+        type="button"
+        class="icon-button small"
+        aria-label={`Columns of ${name}`}
+        aria-expanded={open}
+        title="Columns"
+        onClick={() => setOpen(!open)}
+      >
         <Icon name="columns" size={14} />
       </button>
       {open && (
         <fieldset class="menu popover column-menu">
           <legend class="visually-hidden">Columns</legend>
-          {columns.filter((column) => column.value).map((column) => (
-            <label class="check" key={column.key}>
-              <input type="checkbox" checked={!gone.includes(column.key)} onChange={(event) => toggle(column.key, event.currentTarget.checked)} />
-              {column.label}
-            </label>
-          ))}
+          {columns
+            .filter((column) => column.value)
+            .map((column) => (
+              <label class="check" key={column.key}>
+                <input
+                  type="checkbox"
+                  checked={!gone.includes(column.key)}
+                  onChange={(event) => toggle(column.key, event.currentTarget.checked)}
+                />
+                {column.label}
+              </label>
+            ))}
         </fieldset>
       )}
     </div>

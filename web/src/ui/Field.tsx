@@ -41,17 +41,35 @@ export function Amount(props: AmountProps) {
 
   const box = (
     <div class="box">
-      {props.inline && <label class="label-inside" for={id}>{props.label}</label>}
-      <input id={id} type="text" inputMode="decimal" autocomplete="off" spellcheck={false} value={value}
-        placeholder={props.placeholder ?? "0"} autofocus={props.autofocus}
-        aria-invalid={props.problem ? "true" : undefined} aria-describedby={`${id}-told`}
-        onInput={(event) => onValue(event.currentTarget.value)} onKeyDown={onKeyDown} />
+      {props.inline && (
+        <label class="label-inside" for={id}>
+          {props.label}
+        </label>
+      )}
+      <input
+        id={id}
+        type="text"
+        inputMode="decimal"
+        autocomplete="off"
+        spellcheck={false}
+        value={value}
+        placeholder={props.placeholder ?? "0"}
+        autofocus={props.autofocus}
+        aria-invalid={props.problem ? "true" : undefined}
+        aria-describedby={`${id}-told`}
+        onInput={(event) => onValue(event.currentTarget.value)}
+        onKeyDown={onKeyDown}
+      />
       {props.suffix !== undefined && <span class="suffix">{props.suffix}</span>}
     </div>
   );
   return (
     <div class={`field${props.inline ? " inline" : ""}${props.problem ? " invalid" : ""}`}>
-      {!props.inline && <label class="label" for={id}>{props.label}</label>}
+      {!props.inline && (
+        <label class="label" for={id}>
+          {props.label}
+        </label>
+      )}
       {box}
       <span id={`${id}-told`} class={props.problem ? "problem" : "hint"} hidden={!props.problem && !props.hint}>
         {props.problem ?? props.hint}
@@ -72,21 +90,37 @@ export function Select<T extends string>({ label, value, options, onValue, hideL
   const id = useId();
   return (
     <div class="field">
-      <label class={hideLabel ? "visually-hidden" : "label"} for={id}>{label}</label>
+      <label class={hideLabel ? "visually-hidden" : "label"} for={id}>
+        {label}
+      </label>
       <div class="box select">
         <select id={id} value={value} onChange={(event) => onValue(event.currentTarget.value as T)}>
-          {options.map(([key, text]) => <option key={key} value={key}>{text}</option>)}
+          {options.map(([key, text]) => (
+            <option key={key} value={key}>
+              {text}
+            </option>
+          ))}
         </select>
       </div>
     </div>
   );
 }
 
-export function Check(props: { label: ComponentChildren; checked: boolean; onChange: (on: boolean) => void; disabled?: boolean; title?: string }) {
+export function Check(props: {
+  label: ComponentChildren;
+  checked: boolean;
+  onChange: (on: boolean) => void;
+  disabled?: boolean;
+  title?: string;
+}) {
   return (
     <label class="check" title={props.title}>
-      <input type="checkbox" checked={props.checked} disabled={props.disabled ?? false}
-        onChange={(event) => props.onChange(event.currentTarget.checked)} />
+      <input
+        type="checkbox"
+        checked={props.checked}
+        disabled={props.disabled ?? false}
+        onChange={(event) => props.onChange(event.currentTarget.checked)}
+      />
       {props.label}
     </label>
   );
@@ -116,14 +150,32 @@ export function Slider(props: SliderProps) {
   }
   return (
     <div class="slider">
-      <input type="range" min={min} max={max} step={props.step ?? 1} value={value} aria-label={props.label}
-        aria-valuetext={props.text(value)} disabled={props.disabled ?? false} style={{ "--at": `${at}%` }}
-        onInput={(event) => onValue(Number(event.currentTarget.value))} onKeyDown={onKeyDown} />
+      <input
+        type="range"
+        min={min}
+        max={max}
+        step={props.step ?? 1}
+        value={value}
+        aria-label={props.label}
+        aria-valuetext={props.text(value)}
+        disabled={props.disabled ?? false}
+        style={{ "--at": `${at}%` }}
+        onInput={(event) => onValue(Number(event.currentTarget.value))}
+        onKeyDown={onKeyDown}
+      />
       {props.marks && (
         <div class="marks">
           {props.marks.map((mark) => (
-            <button type="button" key={mark} tabIndex={-1} aria-label={`${props.label}: ${props.text(mark)}`}
-              disabled={props.disabled} onClick={() => onValue(mark)}>{props.text(mark)}</button>
+            <button
+              type="button"
+              key={mark}
+              tabIndex={-1}
+              aria-label={`${props.label}: ${props.text(mark)}`}
+              disabled={props.disabled}
+              onClick={() => onValue(mark)}
+            >
+              {props.text(mark)}
+            </button>
           ))}
         </div>
       )}

@@ -6,7 +6,8 @@ const PATHS = {
   close: "M3.8 3.8l8.4 8.4M12.2 3.8l-8.4 8.4",
   down: "M4 6.2l4 4 4-4",
   search: "M7.1 11.9a4.8 4.8 0 1 0 0-9.6 4.8 4.8 0 0 0 0 9.6zM10.6 10.6l3.2 3.2",
-  wallet: "M2.2 4.6h10.4a1.2 1.2 0 0 1 1.2 1.2v6a1.2 1.2 0 0 1-1.2 1.2H3.4a1.2 1.2 0 0 1-1.2-1.2zM2.2 4.6l8-2v2M11 8.8h.01",
+  wallet:
+    "M2.2 4.6h10.4a1.2 1.2 0 0 1 1.2 1.2v6a1.2 1.2 0 0 1-1.2 1.2H3.4a1.2 1.2 0 0 1-1.2-1.2zM2.2 4.6l8-2v2M11 8.8h.01",
   chart: "M2.4 13.4V2.6M2.4 13.4h11.2M5.4 10.4V7M8.4 10.4V4.4M11.4 10.4V6",
   swap: "M3 5.6h9.4M9.8 3l2.6 2.6-2.6 2.6M13 10.8H3.6M6.2 13.4l-2.6-2.6 2.6-2.6",
   pie: "M8 2a6 6 0 1 0 6 6H8z",
@@ -25,8 +26,17 @@ export type IconName = keyof typeof PATHS;
 
 export function Icon({ name, size = 16, filled }: { name: IconName; size?: number; filled?: boolean }) {
   return (
-    <svg width={size} height={size} viewBox="0 0 16 16" fill={filled ? "currentColor" : "none"} stroke="currentColor"
-      stroke-width="1.4" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">
+    <svg
+      width={size}
+      height={size}
+      viewBox="0 0 16 16"
+      fill={filled ? "currentColor" : "none"}
+      stroke="currentColor"
+      stroke-width="1.4"
+      stroke-linecap="round"
+      stroke-linejoin="round"
+      aria-hidden="true"
+    >
       <path d={PATHS[name]} />
     </svg>
   );
@@ -34,8 +44,16 @@ export function Icon({ name, size = 16, filled }: { name: IconName; size?: numbe
 
 export function Logo() {
   return (
-    <svg width="26" height="26" viewBox="0 0 64 64" fill="none" stroke="var(--accent)" stroke-linecap="round"
-      stroke-linejoin="round" aria-hidden="true">
+    <svg
+      width="26"
+      height="26"
+      viewBox="0 0 64 64"
+      fill="none"
+      stroke="var(--accent)"
+      stroke-linecap="round"
+      stroke-linejoin="round"
+      aria-hidden="true"
+    >
       <path d="M46.6 21.5A18 18 0 1 0 50 32" stroke-width="7" />
       <path d="M38.5 20.6l9.3 2.6 1.4-9.4" stroke-width="5.5" />
       <circle cx="32" cy="32" r="5" fill="var(--gold)" stroke="none" />

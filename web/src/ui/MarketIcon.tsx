@@ -17,7 +17,9 @@ export function MarketIcon({ ticker, size = 22 }: { ticker: string; size?: numbe
   return (
     <svg width={size} height={size} viewBox="0 0 24 24" aria-hidden="true" class="market-icon">
       <circle cx="12" cy="12" r="12" fill={`hsl(${hue} 62% 40%)`} />
-      <text x="12" y="16.4" text-anchor="middle" font-size="12.5" font-weight="700" fill="#fff">{base.slice(0, 1)}</text>
+      <text x="12" y="16.4" text-anchor="middle" font-size="12.5" font-weight="700" fill="#fff">
+        {base.slice(0, 1)}
+      </text>
     </svg>
   );
 }

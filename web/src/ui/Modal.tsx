@@ -27,12 +27,23 @@ export function Modal({ title, children, wide, onClose = closeDialog, class: mor
     return () => before?.isConnected && before.focus();
   }, []);
   return (
-    <dialog ref={box} class={`modal ${wide ? "wide" : ""} ${more ?? ""}`} aria-labelledby={id}
-      onCancel={(event) => { event.preventDefault(); onClose(); }}
-      onClick={(event) => { if (event.target === box.current) onClose(); }}>
+    <dialog
+      ref={box}
+      class={`modal ${wide ? "wide" : ""} ${more ?? ""}`}
+      aria-labelledby={id}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+      onClick={(event) => {
+        if (event.target === box.current) onClose();
+      }}
+    >
       <header>
         <h2 id={id}>{title}</h2>
-        <button type="button" class="icon-button" aria-label="Close" onClick={onClose}><Icon name="close" /></button>
+        <button type="button" class="icon-button" aria-label="Close" onClick={onClose}>
+          <Icon name="close" />
+        </button>
       </header>
       <div class="content">{children}</div>
     </dialog>

@@ -27,13 +27,23 @@ export function Onboarding() {
     <section class="onboarding" aria-label="First steps">
       <div class="row between">
         <h2>First steps</h2>
-        <button type="button" class="link-button" onClick={() => (done.value = true)}>Hide</button>
+        <button type="button" class="link-button" onClick={() => (done.value = true)}>
+          Hide
+        </button>
       </div>
       <ol>
         {steps.map(([text, ready, act], at) => (
           <li key={text} class={ready ? "ready" : ""}>
-            <span class="step" aria-hidden="true">{ready ? <Icon name="check" size={12} /> : at + 1}</span>
-            {!ready && act ? <button type="button" class="link-button" onClick={act}>{text}</button> : <span>{text}</span>}
+            <span class="step" aria-hidden="true">
+              {ready ? <Icon name="check" size={12} /> : at + 1}
+            </span>
+            {!ready && act ? (
+              <button type="button" class="link-button" onClick={act}>
+                {text}
+              </button>
+            ) : (
+              <span>{text}</span>
+            )}
             {ready && <span class="visually-hidden"> (done)</span>}
           </li>
         ))}

@@ -2,14 +2,13 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { clock, short, usd } from "../money/format";
 import { standing, subaccount } from "../state/account";
-import { markRead, notices, unread } from "../state/notices";
+import { markRead, notices, notify, unread } from "../state/notices";
 import { path } from "../state/router";
-import { change, shownTheme } from "../state/settings";
 import { oneClick } from "../state/session-key";
+import { change, shownTheme } from "../state/settings";
 import { config, streamState, ticker } from "../state/venue";
 import { dialog } from "../state/view";
 import { address, disconnect, switchChain, wallet, wrongChain } from "../state/wallet";
-import { notify } from "../state/notices";
 import { Link } from "./bits";
 import { Icon, Logo } from "./Icon";
 
@@ -24,18 +23,18 @@ function useMenu() {
   useEffect(() => {
     if (!open) return;
     const outside = (event: Event) => !anchor.current?.contains(event.target as Node) && setOpen(false);
-    const escape = (event: KeyboardEvent) => {
+    const onEscape = (event: KeyboardEvent) => {
       if (event.key !== "Escape") return;
       setOpen(false);
       anchor.current?.querySelector("button")?.focus();
     };
     addEventListener("pointerdown", outside);
     addEventListener("focusin", outside);
-    addEventListener("keydown", escape);
+    addEventListener("keydown", onEscape);
     return () => {
       removeEventListener("pointerdown", outside);
       removeEventListener("focusin", outside);
-      removeEventListener("keydown", escape);
+      removeEventListener("keydown", onEscape);
     };
   }, [open]);
   return { open, setOpen, anchor };
@@ -45,9 +44,16 @@ function Bell() {
   const { open, setOpen, anchor } = useMenu();
   return (
     <div class="menu-anchor" ref={anchor}>
-      <button type="button" class="icon-button" aria-expanded={open}
+      <button
+        type="button"
+        class="icon-button"
+        aria-expanded={open}
         aria-label={unread.value ? `Notifications, ${unread.value} new` : "Notifications"}
-        onClick={() => { setOpen(!open); markRead(); }}>
+        onClick={() => {
+          setOpen(!open);
+          markRead();
+        }}
+      >
         <Icon name="bell" />
         {unread.value > 0 && <span class="dot" />}
       </button>
@@ -72,11 +78,18 @@ function Bell() {
 function AccountMenu() {
   const { open, setOpen, anchor } = useMenu();
   const who = address.value!;
-  const close = (then: () => void) => () => { setOpen(false); then(); };
+  const close = (then: () => void) => () => {
+    setOpen(false);
+    then();
+  };
   return (
     <div class="menu-anchor" ref={anchor}>
       <button type="button" class="button account-chip" aria-expanded={open} onClick={() => setOpen(!open)}>
-        {wallet.value?.icon ? <img src={wallet.value.icon} alt="" /> : <Icon name={oneClick.value ? "bolt" : "wallet"} size={14} />}
+        {wallet.value?.icon ? (
+          <img src={wallet.value.icon} alt="" />
+        ) : (
+          <Icon name={oneClick.value ? "bolt" : "wallet"} size={14} />
+        )}
         <span class="num">{short(who)}</span>
         <Icon name="down" size={12} />
       </button>
@@ -87,14 +100,31 @@ function AccountMenu() {
             {wallet.value?.development && <span class="warn">Local chain only: its key lies in this browser. </span>}
             <span class="muted mono break">{who}</span>
           </div>
-          <button type="button" class="item" onClick={close(() => {
-            navigator.clipboard.writeText(who).then(() => notify("transfer", "plain", "Address copied"), () => {});
-          })}><Icon name="copy" /> Copy address</button>
-          <button type="button" class="item" onClick={close(() => (dialog.value = { kind: "deposit" }))}><Icon name="download" /> Deposit</button>
-          <button type="button" class="item" onClick={close(() => (dialog.value = { kind: "withdraw" }))}><Icon name="swap" /> Withdraw</button>
-          <Link class="item" to="/keys"><Icon name="key" /> Session keys {oneClick.value && <span class="badge accent">one-click on</span>}</Link>
+          <button
+            type="button"
+            class="item"
+            onClick={close(() => {
+              navigator.clipboard.writeText(who).then(
+                () => notify("transfer", "plain", "Address copied"),
+                () => {},
+              );
+            })}
+          >
+            <Icon name="copy" /> Copy address
+          </button>
+          <button type="button" class="item" onClick={close(() => (dialog.value = { kind: "deposit" }))}>
+            <Icon name="download" /> Deposit
+          </button>
+          <button type="button" class="item" onClick={close(() => (dialog.value = { kind: "withdraw" }))}>
+            <Icon name="swap" /> Withdraw
+          </button>
+          <Link class="item" to="/keys">
+            <Icon name="key" /> Session keys {oneClick.value && <span class="badge accent">one-click on</span>}
+          </Link>
           <hr />
-          <button type="button" class="item" onClick={close(disconnect)}><Icon name="close" /> Disconnect</button>
+          <button type="button" class="item" onClick={close(disconnect)}>
+            <Icon name="close" /> Disconnect
+          </button>
         </div>
       )}
     </div>
@@ -104,33 +134,81 @@ function AccountMenu() {
 export function TopBar() {
   return (
     <header class="topbar">
-      <Link class="brand" to={`/trade/${ticker.value}`}><Logo /><span>Ouro</span></Link>
+      <Link class="brand" to={`/trade/${ticker.value}`}>
+        <Logo />
+        <span>Ouro</span>
+      </Link>
       <nav class="main" aria-label="Main">
-        <Link to={`/trade/${ticker.value}`} current={current("trade")}>Trade</Link>
-        <Link to="/portfolio" current={current("portfolio")}>Portfolio</Link>
-        <Link to="/keys" current={current("keys")}>Session keys</Link>
-        <Link to="/settings" current={current("settings")}>Settings</Link>
-        <Link to="/help" current={current("help")}>Help</Link>
+        <Link to={`/trade/${ticker.value}`} current={current("trade")}>
+          Trade
+        </Link>
+        <Link to="/portfolio" current={current("portfolio")}>
+          Portfolio
+        </Link>
+        <Link to="/keys" current={current("keys")}>
+          Session keys
+        </Link>
+        <Link to="/settings" current={current("settings")}>
+          Settings
+        </Link>
+        <Link to="/help" current={current("help")}>
+          Help
+        </Link>
       </nav>
       <div class="end">
-        {config.value?.testNetwork && <span class="badge warn wide-only" title="Nothing here is real money">Test network</span>}
-        <span class={`live ${streamState.value}`} title="State of the live stream"><span>{LIVE[streamState.value]}</span></span>
-        <button type="button" class="icon-button wide-only" aria-label="Search markets and commands" title="Ctrl K"
-          onClick={() => (dialog.value = { kind: "palette" })}><Icon name="search" /></button>
-        <button type="button" class="icon-button wide-only" aria-label={`Switch to the ${shownTheme.value === "dark" ? "light" : "dark"} theme`}
-          onClick={() => change({ theme: shownTheme.value === "dark" ? "light" : "dark" })}><ThemeIcon /></button>
+        {config.value?.testNetwork && (
+          <span class="badge warn wide-only" title="Nothing here is real money">
+            Test network
+          </span>
+        )}
+        <span class={`live ${streamState.value}`} title="State of the live stream">
+          <span>{LIVE[streamState.value]}</span>
+        </span>
+        <button
+          type="button"
+          class="icon-button wide-only"
+          aria-label="Search markets and commands"
+          title="Ctrl K"
+          onClick={() => (dialog.value = { kind: "palette" })}
+        >
+          <Icon name="search" />
+        </button>
+        <button
+          type="button"
+          class="icon-button wide-only"
+          aria-label={`Switch to the ${shownTheme.value === "dark" ? "light" : "dark"} theme`}
+          onClick={() => change({ theme: shownTheme.value === "dark" ? "light" : "dark" })}
+        >
+          <ThemeIcon />
+        </button>
         <Bell />
         {address.value === null ? (
-          <button type="button" class="button primary" onClick={() => (dialog.value = { kind: "connect" })}>Connect</button>
+          <button type="button" class="button primary" onClick={() => (dialog.value = { kind: "connect" })}>
+            Connect
+          </button>
         ) : (
           <>
             {wrongChain.value && (
-              <button type="button" class="button danger" onClick={() => void switchChain().catch((error: Error) => notify("transfer", "bad", "The chain was not changed", error.message))}>
+              <button
+                type="button"
+                class="button danger"
+                onClick={() =>
+                  void switchChain().catch((error: Error) =>
+                    notify("transfer", "bad", "The chain was not changed", error.message),
+                  )
+                }
+              >
                 <Icon name="warn" /> Switch chain
               </button>
             )}
-            {subaccount.value && <span class="num wide-only muted" title="Equity of the account">{usd(standing.value.equity)}</span>}
-            <button type="button" class="button wide-only" onClick={() => (dialog.value = { kind: "deposit" })}>Deposit</button>
+            {subaccount.value && (
+              <span class="num wide-only muted" title="Equity of the account">
+                {usd(standing.value.equity)}
+              </span>
+            )}
+            <button type="button" class="button wide-only" onClick={() => (dialog.value = { kind: "deposit" })}>
+              Deposit
+            </button>
             <AccountMenu />
           </>
         )}
@@ -140,7 +218,15 @@ export function TopBar() {
 }
 
 const ThemeIcon = () => (
-  <svg width="16" height="16" viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.4" aria-hidden="true">
+  <svg
+    width="16"
+    height="16"
+    viewBox="0 0 16 16"
+    fill="none"
+    stroke="currentColor"
+    stroke-width="1.4"
+    aria-hidden="true"
+  >
     <circle cx="8" cy="8" r="5.6" />
     <path d="M8 2.4a5.6 5.6 0 0 1 0 11.2z" fill="currentColor" stroke="none" />
   </svg>
@@ -149,11 +235,26 @@ const ThemeIcon = () => (
 export function BottomBar() {
   return (
     <nav class="bottombar" aria-label="Main, phone">
-      <Link to={`/trade/${ticker.value}`} current={current("trade")}><Icon name="chart" size={20} />Trade</Link>
-      <Link to="/portfolio" current={current("portfolio")}><Icon name="pie" size={20} />Portfolio</Link>
-      <Link to="/keys" current={current("keys")}><Icon name="key" size={20} />Keys</Link>
-      <Link to="/settings" current={current("settings")}><Icon name="gear" size={20} />Settings</Link>
-      <Link to="/help" current={current("help")}><Icon name="help" size={20} />Help</Link>
+      <Link to={`/trade/${ticker.value}`} current={current("trade")}>
+        <Icon name="chart" size={20} />
+        Trade
+      </Link>
+      <Link to="/portfolio" current={current("portfolio")}>
+        <Icon name="pie" size={20} />
+        Portfolio
+      </Link>
+      <Link to="/keys" current={current("keys")}>
+        <Icon name="key" size={20} />
+        Keys
+      </Link>
+      <Link to="/settings" current={current("settings")}>
+        <Icon name="gear" size={20} />
+        Settings
+      </Link>
+      <Link to="/help" current={current("help")}>
+        <Icon name="help" size={20} />
+        Help
+      </Link>
     </nav>
   );
 }
@@ -161,9 +262,16 @@ export function BottomBar() {
 export function Footer() {
   return (
     <footer class="foot">
-      <span>Charts by <a href="https://www.tradingview.com/" rel="noreferrer" target="_blank">TradingView</a></span>
+      <span>
+        Charts by{" "}
+        <a href="https://www.tradingview.com/" rel="noreferrer" target="_blank">
+          TradingView
+        </a>
+      </span>
       <span>Non-custodial: every fill settles on chain.</span>
-      <span><kbd>Ctrl K</kbd> commands</span>
+      <span>
+        <kbd>Ctrl K</kbd> commands
+      </span>
     </footer>
   );
 }

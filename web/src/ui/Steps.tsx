@@ -10,7 +10,15 @@ export function Steps({ steps }: { steps: readonly { text: string; state: StepSt
       {steps.map(({ text, state }, at) => (
         <li key={text} class={state}>
           <span class="step" aria-hidden="true">
-            {state === "now" ? <span class="spinner" /> : state === "done" ? <Icon name="check" size={12} /> : state === "failed" ? <Icon name="close" size={12} /> : at + 1}
+            {state === "now" ? (
+              <span class="spinner" />
+            ) : state === "done" ? (
+              <Icon name="check" size={12} />
+            ) : state === "failed" ? (
+              <Icon name="close" size={12} />
+            ) : (
+              at + 1
+            )}
           </span>
           <span>{text}</span>
           {state === "done" && <span class="visually-hidden"> done</span>}

@@ -21,13 +21,20 @@ export function Toasts() {
               <strong>{toast.title}</strong>
               {toast.text && <span>{toast.text}</span>}
             </div>
-            <button type="button" class="icon-button small" aria-label={`Dismiss: ${toast.title}`} onClick={() => dismiss(toast.id)}>
+            <button
+              type="button"
+              class="icon-button small"
+              aria-label={`Dismiss: ${toast.title}`}
+              onClick={() => dismiss(toast.id)}
+            >
               <Icon name="close" size={14} />
             </button>
           </div>
         ))}
       </div>
-      <div class="visually-hidden" role="status" aria-live="polite">{spoken.value.text}</div>
+      <div class="visually-hidden" role="status" aria-live="polite">
+        {spoken.value.text}
+      </div>
     </>
   );
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 /** What buttons, keys and the palette have in common. Each tells its outcome by a notice. */
 
-import { openOrders, positions, refresh, forgetOrders, indexOf } from "../state/account";
+import type { Held } from "../money/account";
+import { abs } from "../money/decimal";
+import { marketLimit } from "../money/market";
+import { forgetOrders, indexOf, openOrders, positions, refresh } from "../state/account";
 import { expectEnd } from "../state/events";
 import { best } from "../state/feed";
 import { notify } from "../state/notices";
 import { settings } from "../state/settings";
 import { ticker } from "../state/venue";
 import { dialog } from "../state/view";
-import type { Held } from "../money/account";
-import { abs } from "../money/decimal";
-import { marketLimit } from "../money/market";
 
 /** Signing code is fetched when it is first needed. */
 const submit = () => import("../orders/submit");
@@ -42,7 +42,10 @@ export function cancelEverything(market = ""): void {
   dialog.value = {
     kind: "confirm",
     title: "Cancel all orders?",
-    lines: [["Orders", String(known.length)], ["Market", market || "All"]],
+    lines: [
+      ["Orders", String(known.length)],
+      ["Market", market || "All"],
+    ],
     action: "Cancel all",
     run: () => void run(),
   };
@@ -53,7 +56,13 @@ export async function closeAtMarket(one: Held, lots = abs(one.size)): Promise<bo
   const buy = one.size < 0n;
   const index = indexOf(one.market);
   const touch = one.market.ticker === ticker.value ? (buy ? best.value.ask : best.value.bid) : undefined;
-  const price = marketLimit(one.market, buy, touch === undefined ? index : BigInt(touch), BigInt(settings.value.slippagePpm), index);
+  const price = marketLimit(
+    one.market,
+    buy,
+    touch === undefined ? index : BigInt(touch),
+    BigInt(settings.value.slippagePpm),
+    index,
+  );
   try {
     const outcomes = await (await submit()).place([
       { market: one.market, buy, size: lots, price, timeInForce: "IOC", reduceOnly: true, selfTrade: "CANCEL_MAKER" },

@@ -7,12 +7,18 @@ import { Icon, type IconName } from "./Icon";
 
 export function Link(props: { to: string; class?: string; children: ComponentChildren; current?: boolean }) {
   return (
-    <a href={props.to} class={props.class} aria-current={props.current ? "page" : undefined}
+    <a
+      href={props.to}
+      class={props.class}
+      aria-current={props.current ? "page" : undefined}
       onClick={(event) => {
         if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
         event.preventDefault();
         go(props.to);
-      }}>{props.children}</a>
+      }}
+    >
+      {props.children}
+    </a>
   );
 }
 
@@ -33,19 +39,33 @@ export const Skeleton = ({ width = "100%", height = "14px" }: { width?: string; 
 /** A figure coloured and signed by what it means. */
 export const tone = (value: bigint): string => (value > 0n ? "up" : value < 0n ? "down" : "");
 
-export function Sparkline({ closes, width = 72, height = 24 }: { closes: string[] | undefined; width?: number; height?: number }) {
+export function Sparkline({
+  closes,
+  width = 72,
+  height = 24,
+}: {
+  closes: string[] | undefined;
+  width?: number;
+  height?: number;
+}) {
   const values = (closes ?? []).map(Number).reverse();
   if (values.length < 2) return <svg width={width} height={height} aria-hidden="true" />;
   const low = Math.min(...values);
   const span = Math.max(...values) - low || 1;
   const points = values.map(
-    (value, at) => `${((at / (values.length - 1)) * (width - 2) + 1).toFixed(1)},${(height - 3 - ((value - low) / span) * (height - 6)).toFixed(1)}`,
+    (value, at) =>
+      `${((at / (values.length - 1)) * (width - 2) + 1).toFixed(1)},${(height - 3 - ((value - low) / span) * (height - 6)).toFixed(1)}`,
   );
   const rising = values[values.length - 1]! >= values[0]!;
   return (
     <svg width={width} height={height} aria-hidden="true">
-      <polyline points={points.join(" ")} fill="none" stroke={`var(--${rising ? "up" : "down"})`} stroke-width="1.5"
-        stroke-linejoin="round" />
+      <polyline
+        points={points.join(" ")}
+        fill="none"
+        stroke={`var(--${rising ? "up" : "down"})`}
+        stroke-width="1.5"
+        stroke-linejoin="round"
+      />
     </svg>
   );
 }
@@ -54,7 +74,10 @@ export function Facts({ rows }: { rows: readonly (readonly [ComponentChildren, C
   return (
     <dl class="facts">
       {rows.map(([name, value, title], at) => (
-        <div key={at} title={title}><dt>{name}</dt><dd>{value}</dd></div>
+        <div key={at} title={title}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
       ))}
     </dl>
   );
@@ -64,7 +87,10 @@ export function Change({ before, after }: { before: ComponentChildren; after: Co
   return (
     <>
       <span class="faint">{before}</span>
-      <span class="arrow" aria-label="becomes">→</span>
+      <span class="arrow" aria-hidden="true">
+        →
+      </span>
+      <span class="visually-hidden"> becomes </span>
       {after}
     </>
   );

@@ -5,7 +5,10 @@ import type { Column } from "./DataTable";
 export function csv<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string {
   const told = columns.filter((column) => column.value);
   const line = (cells: string[]) => cells.map(cell).join(",");
-  return [line(told.map((column) => column.label)), ...rows.map((row) => line(told.map((column) => String(column.value!(row)))))].join("\r\n") + "\r\n";
+  return `${[
+    line(told.map((column) => column.label)),
+    ...rows.map((row) => line(told.map((column) => String(column.value!(row))))),
+  ].join("\r\n")}\r\n`;
 }
 
 function cell(text: string): string {

@@ -3,8 +3,8 @@
 
 import { openOrders } from "../state/account";
 import { go } from "../state/router";
-import { askSide, dialog } from "../state/view";
 import { ticker } from "../state/venue";
+import { askSide, dialog } from "../state/view";
 import { cancelEverything } from "./actions";
 
 export const KEYS: readonly [string, string][] = [
@@ -29,15 +29,17 @@ export function listenForKeys(): () => void {
     const target = event.target as HTMLElement;
     if (event.ctrlKey || event.metaKey || event.altKey || dialog.value) return;
     if (target.closest("input, select, textarea, [role=listbox]")) return;
-    const run = ({
-      b: () => askSide(true),
-      s: () => askSide(false),
-      "/": () => (dialog.value = { kind: "palette" }),
-      "?": () => go("/help"),
-      t: () => go(`/trade/${ticker.value}`),
-      p: () => go("/portfolio"),
-      x: () => openOrders.value.length && cancelEverything(ticker.value),
-    } as Record<string, () => unknown>)[event.key.toLowerCase()];
+    const run = (
+      {
+        b: () => askSide(true),
+        s: () => askSide(false),
+        "/": () => (dialog.value = { kind: "palette" }),
+        "?": () => go("/help"),
+        t: () => go(`/trade/${ticker.value}`),
+        p: () => go("/portfolio"),
+        x: () => openOrders.value.length && cancelEverything(ticker.value),
+      } as Record<string, () => unknown>
+    )[event.key.toLowerCase()];
     if (!run) return;
     event.preventDefault();
     run();

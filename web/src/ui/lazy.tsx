@@ -4,7 +4,10 @@
 import { type ComponentType, Fragment } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
-export function lazily<P extends object>(load: () => Promise<ComponentType<P>>, fallback: () => preact.ComponentChild = () => null) {
+export function lazily<P extends object>(
+  load: () => Promise<ComponentType<P>>,
+  fallback: () => preact.ComponentChild = () => null,
+) {
   let loaded: ComponentType<P> | null = null;
   return function Lazy(props: P) {
     const [Found, setFound] = useState<ComponentType<P> | null>(() => loaded);
@@ -20,7 +23,11 @@ export function lazily<P extends object>(load: () => Promise<ComponentType<P>>, 
       );
     }, []);
     if (failed) {
-      return <p class="note bad">This part of the app could not be loaded. <a href={location.pathname}>Load the page again</a>.</p>;
+      return (
+        <p class="note bad">
+          This part of the app could not be loaded. <a href={location.pathname}>Load the page again</a>.
+        </p>
+      );
     }
     return Found ? <Found {...props} /> : <Fragment>{fallback()}</Fragment>;
   };

@@ -3,7 +3,7 @@
 
 import { hashTypedData, keccak256, numberToHex, serializeTransaction } from "viem/utils";
 import { rpc } from "../chain/rpc";
-import { type Hex, addressOf, newKey, signDigest, signParts } from "../sign/local";
+import { addressOf, type Hex, newKey, signDigest, signParts } from "../sign/local";
 import type { Wallet } from "./types";
 
 const PLACE = "ouro.development-wallet";

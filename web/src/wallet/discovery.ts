@@ -35,8 +35,9 @@ function injected(id: string, name: string, icon: string | undefined, provider: 
     ...(icon ? { icon } : {}),
     request: (method, params = []) => provider.request({ method, params }),
     on(event, listener) {
-      provider.on?.(event, listener);
-      return () => provider.removeListener?.(event, listener);
+      const heard = listener as (value: unknown) => void;
+      provider.on?.(event, heard);
+      return () => provider.removeListener?.(event, heard);
     },
   };
 }

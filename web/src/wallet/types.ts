@@ -7,7 +7,7 @@ export interface Wallet {
   icon?: string;
   development?: boolean;
   request(method: string, params?: unknown[]): Promise<unknown>;
-  on?(event: string, listener: (value: any) => void): () => void;
+  on?<T>(event: string, listener: (value: T) => void): () => void;
 }
 
 /** The person said no in the wallet. */

@@ -2,13 +2,12 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { fixed, plain } from "../../money/decimal";
 import { grouped, ratio, usd } from "../../money/format";
-import { type Market, baseOf, priceText } from "../../money/market";
+import { baseOf, type Market, priceText, priceUnits } from "../../money/market";
 import { openOrders } from "../../state/account";
 import { book, mid } from "../../state/feed";
 import { market } from "../../state/venue";
 import { pick } from "../../state/view";
-import { priceUnits } from "../../money/market";
-import { type Level, groupLevels } from "../../stream/book";
+import { groupLevels, type Level } from "../../stream/book";
 import { Empty, Skeleton } from "../../ui/bits";
 
 const ROW = 22;
@@ -20,7 +19,10 @@ interface Line extends Level {
 
 function lines(levels: Level[], count: number): Line[] {
   let total = 0;
-  return levels.slice(0, count).map((level) => ({ ...level, total: (total += level.size) }));
+  return levels.slice(0, count).map((level) => {
+    total += level.size;
+    return { ...level, total };
+  });
 }
 
 /** Rows that fit one side. */
@@ -68,25 +70,69 @@ export function Book() {
     }
   }
 
-  if (sides && asks.length === 0 && bids.length === 0) return <Empty icon="columns" text="Nobody quotes this market now." />;
+  if (sides && asks.length === 0 && bids.length === 0)
+    return <Empty icon="columns" text="Nobody quotes this market now." />;
   return (
     <div class="book">
       <div class="book-tools">
-        <label class="visually-hidden" for="book-step">Group prices by</label>
-        <select id="book-step" class="mini" value={step} onChange={(event) => setStep(Number(event.currentTarget.value))}>
-          {STEPS.map((one) => <option key={one} value={one}>{m ? plain(m.tick * BigInt(one), m.priceDecimals) : one}</option>)}
+        <label class="visually-hidden" for="book-step">
+          Group prices by
+        </label>
+        <select
+          id="book-step"
+          class="mini"
+          value={step}
+          onChange={(event) => setStep(Number(event.currentTarget.value))}
+        >
+          {STEPS.map((one) => (
+            <option key={one} value={one}>
+              {m ? plain(m.tick * BigInt(one), m.priceDecimals) : one}
+            </option>
+          ))}
         </select>
-        <button type="button" class="button small ghost" aria-label={`Sizes in ${unit === "base" ? (m ? baseOf(m.ticker) : "base") : "USD"}; change`}
-          onClick={() => setUnit(unit === "base" ? "usd" : "base")}>{unit === "base" ? (m ? baseOf(m.ticker) : "–") : "USD"}</button>
+        <button
+          type="button"
+          class="button small ghost"
+          aria-label={`Sizes in ${unit === "base" ? (m ? baseOf(m.ticker) : "base") : "USD"}; change`}
+          onClick={() => setUnit(unit === "base" ? "usd" : "base")}
+        >
+          {unit === "base" ? (m ? baseOf(m.ticker) : "–") : "USD"}
+        </button>
       </div>
-      <div class="book-head" aria-hidden="true"><span>Price</span><span>Size</span><span>Total</span></div>
-      <div class="book-rows" ref={box} role="listbox" tabIndex={0} aria-label="Asks and bids; Enter takes the price into the ticket"
-        aria-activedescendant={at === null ? undefined : `book-${at}`} onKeyDown={onKeyDown} onBlur={() => setAt(null)}>
+      <div class="book-head" aria-hidden="true">
+        <span>Price</span>
+        <span>Size</span>
+        <span>Total</span>
+      </div>
+      <div
+        class="book-rows"
+        ref={box}
+        role="listbox"
+        tabIndex={0}
+        aria-label="Asks and bids; Enter takes the price into the ticket"
+        aria-activedescendant={at === null ? undefined : `book-${at}`}
+        onKeyDown={onKeyDown}
+        onBlur={() => setAt(null)}
+      >
         <div class="book-side asks" role="presentation">
           {sides === null && Array.from({ length: rows }, (_, row) => <Skeleton key={row} height="14px" />)}
-          {asks.length > 0 && shown.slice(0, asks.length).map((line, row) => (
-            <Row key={line.price} id={row} line={line} m={m!} unit={unit} deepest={deepest} ask own={own.has(line.price)} active={row === at} choose={choose} />
-          ))}
+          {asks.length > 0 &&
+            shown
+              .slice(0, asks.length)
+              .map((line, row) => (
+                <Row
+                  key={line.price}
+                  id={row}
+                  line={line}
+                  m={m!}
+                  unit={unit}
+                  deepest={deepest}
+                  ask
+                  own={own.has(line.price)}
+                  active={row === at}
+                  choose={choose}
+                />
+              ))}
         </div>
         <div class="spread num" role="presentation">
           <Spread m={m} />
@@ -94,7 +140,17 @@ export function Book() {
         <div class="book-side bids" role="presentation">
           {sides === null && Array.from({ length: rows }, (_, row) => <Skeleton key={row} height="14px" />)}
           {bids.map((line, row) => (
-            <Row key={line.price} id={asks.length + row} line={line} m={m!} unit={unit} deepest={deepest} own={own.has(line.price)} active={asks.length + row === at} choose={choose} />
+            <Row
+              key={line.price}
+              id={asks.length + row}
+              line={line}
+              m={m!}
+              unit={unit}
+              deepest={deepest}
+              own={own.has(line.price)}
+              active={asks.length + row === at}
+              choose={choose}
+            />
           ))}
         </div>
       </div>
@@ -132,16 +188,34 @@ function Row({ id, line, m, unit, deepest, ask, own, active, choose }: RowProps)
       : usd(BigInt(lots) * BigInt(line.price), 0).slice(1);
   const price = grouped(priceText(m, BigInt(line.price)));
   return (
-    <div id={`book-${id}`} role="option" aria-selected={active} class={`book-row num ${active ? "active" : ""}`}
-      onClick={() => choose(line.price)}>
+    <div
+      id={`book-${id}`}
+      role="option"
+      aria-selected={active}
+      class={`book-row num ${active ? "active" : ""}`}
+      onClick={() => choose(line.price)}
+    >
       <i class="bar" style={{ transform: `scaleX(${line.total / deepest})` }} />
       <span class={ask ? "down" : "up"}>
-        {own && <b class="own" title="Your order" aria-hidden="true">●</b>}
-        <span class="visually-hidden">{own ? "Your order, " : ""}{ask ? "ask " : "bid "}</span>
+        {own && (
+          <b class="own" title="Your order" aria-hidden="true">
+            ●
+          </b>
+        )}
+        <span class="visually-hidden">
+          {own ? "Your order, " : ""}
+          {ask ? "ask " : "bid "}
+        </span>
         {price}
       </span>
-      <span><span class="visually-hidden">size </span>{shown(line.size)}</span>
-      <span class="muted"><span class="visually-hidden">total </span>{shown(line.total)}</span>
+      <span>
+        <span class="visually-hidden">size </span>
+        {shown(line.size)}
+      </span>
+      <span class="muted">
+        <span class="visually-hidden">total </span>
+        {shown(line.total)}
+      </span>
     </div>
   );
 }

@@ -3,7 +3,7 @@ import { effect, signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import * as reads from "../../api/reads";
 import type { Candle } from "../../api/types";
-import { RESOLUTIONS, type Resolution, bar, bars, secondsOf } from "../../chart/bars";
+import { bar, bars, RESOLUTIONS, type Resolution, secondsOf } from "../../chart/bars";
 import { type Hover, type Indicator, PriceChart } from "../../chart/PriceChart";
 import { openOrders, positions } from "../../state/account";
 import { kept, settings, shownTheme } from "../../state/settings";
@@ -22,7 +22,10 @@ const INDICATORS: readonly (readonly [Indicator, string, string])[] = [
   ["macd", "MACD", "12, 26, 9"],
 ];
 
-const chosen = kept<{ resolution: Resolution; indicators: Indicator[] }>("ouro.chart", { resolution: "1MIN", indicators: ["volume", "ema"] });
+const chosen = kept<{ resolution: Resolution; indicators: Indicator[] }>("ouro.chart", {
+  resolution: "1MIN",
+  indicators: ["volume", "ema"],
+});
 const hover = signal<Hover | null>(null);
 
 function Legend({ digits }: { digits: number }) {
@@ -32,8 +35,9 @@ function Legend({ digits }: { digits: number }) {
   const kind = at.change < 0 ? "down" : "up";
   return (
     <div class="chart-legend num" aria-hidden="true">
-      O <b class={kind}>{show(at.bar.open)}</b> H <b class={kind}>{show(at.bar.high)}</b> L <b class={kind}>{show(at.bar.low)}</b> C{" "}
-      <b class={kind}>{show(at.bar.close)}</b> <b class={kind}>{((at.change / at.bar.open) * 100).toFixed(2)}%</b> Vol {at.bar.volume.toFixed(3)}
+      O <b class={kind}>{show(at.bar.open)}</b> H <b class={kind}>{show(at.bar.high)}</b> L{" "}
+      <b class={kind}>{show(at.bar.low)}</b> C <b class={kind}>{show(at.bar.close)}</b>{" "}
+      <b class={kind}>{((at.change / at.bar.open) * 100).toFixed(2)}%</b> Vol {at.bar.volume.toFixed(3)}
     </div>
   );
 }
@@ -46,7 +50,12 @@ function Candles({ resolution, indicators }: { resolution: Resolution; indicator
 
   useEffect(() => {
     if (!box.current || !m) return;
-    const made = new PriceChart(box.current, m.tickDigits, (at) => (hover.value = at), (price) => pick(price.toFixed(m.tickDigits)));
+    const made = new PriceChart(
+      box.current,
+      m.tickDigits,
+      (at) => (hover.value = at),
+      (price) => pick(price.toFixed(m.tickDigits)),
+    );
     chart.current = made;
     made.show(indicators);
     const stops = [
@@ -106,10 +115,19 @@ function Candles({ resolution, indicators }: { resolution: Resolution; indicator
 
   return (
     <div class="chart-box">
-      <div class="chart-canvas" ref={box} role="region" aria-label={`Candles of ${m?.ticker ?? "the market"}; double-click takes a price into the ticket`} />
+      <div
+        class="chart-canvas"
+        ref={box}
+        role="region"
+        aria-label={`Candles of ${m?.ticker ?? "the market"}; double-click takes a price into the ticket`}
+      />
       {m && <Legend digits={m.tickDigits} />}
       {state === "loading" && <div class="chart-wait over skeleton" aria-hidden="true" />}
-      {state === "empty" && <div class="chart-wait over"><Empty icon="chart" text="No trades yet. The first one makes the first candle." /></div>}
+      {state === "empty" && (
+        <div class="chart-wait over">
+          <Empty icon="chart" text="No trades yet. The first one makes the first candle." />
+        </div>
+      )}
     </div>
   );
 }
@@ -118,23 +136,54 @@ export function ChartPanel() {
   const [view, setView] = useState<"price" | "depth">("price");
   const { resolution, indicators } = chosen.value;
   const toggle = (one: Indicator) =>
-    (chosen.value = { resolution, indicators: indicators.includes(one) ? indicators.filter((other) => other !== one) : [...indicators, one] });
+    (chosen.value = {
+      resolution,
+      indicators: indicators.includes(one) ? indicators.filter((other) => other !== one) : [...indicators, one],
+    });
   return (
     <div class="chart-panel">
       <div class="panel-head chart-tools">
         <div class="intervals" role="radiogroup" aria-label="Interval">
-          {view === "price" && RESOLUTIONS.map(([key, text]) => (
-            <button type="button" key={key} role="radio" class="tool" aria-checked={key === resolution}
-              onClick={() => (chosen.value = { resolution: key, indicators })}>{text}</button>
-          ))}
+          {view === "price" &&
+            RESOLUTIONS.map(([key, text]) => (
+              <button
+                type="button"
+                key={key}
+                role="radio"
+                class="tool"
+                aria-checked={key === resolution}
+                onClick={() => (chosen.value = { resolution: key, indicators })}
+              >
+                {text}
+              </button>
+            ))}
         </div>
         <div class="intervals" role="group" aria-label="Indicators">
-          {view === "price" && INDICATORS.map(([key, text, title]) => (
-            <button type="button" key={key} class="tool" title={title} aria-pressed={indicators.includes(key)} onClick={() => toggle(key)}>{text}</button>
-          ))}
+          {view === "price" &&
+            INDICATORS.map(([key, text, title]) => (
+              <button
+                type="button"
+                key={key}
+                class="tool"
+                title={title}
+                aria-pressed={indicators.includes(key)}
+                onClick={() => toggle(key)}
+              >
+                {text}
+              </button>
+            ))}
         </div>
         <span class="grow" />
-        <Segmented label="Chart" value={view} onValue={setView} options={[["price", "Price"], ["depth", "Depth"]]} class="compact" />
+        <Segmented
+          label="Chart"
+          value={view}
+          onValue={setView}
+          options={[
+            ["price", "Price"],
+            ["depth", "Depth"],
+          ]}
+          class="compact"
+        />
       </div>
       {view === "price" ? <Candles resolution={resolution} indicators={indicators} /> : <DepthChart />}
     </div>

@@ -3,7 +3,7 @@ import { effect } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { fixed } from "../../money/decimal";
 import { compactUsd, grouped, price, ratio } from "../../money/format";
-import { type Market, baseOf } from "../../money/market";
+import { baseOf, type Market } from "../../money/market";
 import { book, mid } from "../../state/feed";
 import { settings, shownTheme } from "../../state/settings";
 import { market } from "../../state/venue";
@@ -58,7 +58,10 @@ function draw(canvas: HTMLCanvasElement, at: number | null): Drawn | null {
   const floor = height - 22;
   const x = (value: number) => ((value - low) / (high - low)) * width;
   const y = (total: number) => floor - (total / deepest) * (floor - 16);
-  for (const [side, name, edge] of [[bids, "up", 0], [asks, "down", width]] as const) {
+  for (const [side, name, edge] of [
+    [bids, "up", 0],
+    [asks, "down", width],
+  ] as const) {
     context.beginPath();
     context.moveTo(x(side[0]!.price), floor);
     let before = floor;
@@ -139,14 +142,41 @@ export function DepthChart() {
   const thin = book.value && (!book.value.bids.length || !book.value.asks.length);
   return (
     <div class="chart-box">
-      <canvas ref={canvas} class="depth-canvas" role="img" aria-label="Depth of the book: cumulated size by price; the order book lists the same figures" />
-      {thin && <div class="chart-wait over"><Empty icon="chart" text="The book has one side only." /></div>}
+      <canvas
+        ref={canvas}
+        class="depth-canvas"
+        role="img"
+        aria-label="Depth of the book: cumulated size by price; the order book lists the same figures"
+      />
+      {thin && (
+        <div class="chart-wait over">
+          <Empty icon="chart" text="The book has one side only." />
+        </div>
+      )}
       {hovered && m && (
-        <div class="depth-tip num" style={{ transform: `translateX(${Math.min(hovered.x + 12, (canvas.current?.clientWidth ?? 400) - 190)}px)` }} aria-hidden="true">
-          <div><span>{hovered.ask ? "Up to" : "Down to"}</span><b>{price(m, BigInt(hovered.step.price))}</b></div>
-          <div><span>From mid</span><b>{mid.value ? ratio(BigInt(hovered.step.price) - mid.value, mid.value, 2, true) : "–"}</b></div>
-          <div><span>Size</span><b>{grouped(fixed(BigInt(hovered.step.total), m.sizeDecimals, m.sizeDecimals))} {baseOf(m.ticker)}</b></div>
-          <div><span>Value</span><b>{compactUsd(hovered.step.value)}</b></div>
+        <div
+          class="depth-tip num"
+          style={{ transform: `translateX(${Math.min(hovered.x + 12, (canvas.current?.clientWidth ?? 400) - 190)}px)` }}
+          aria-hidden="true"
+        >
+          <div>
+            <span>{hovered.ask ? "Up to" : "Down to"}</span>
+            <b>{price(m, BigInt(hovered.step.price))}</b>
+          </div>
+          <div>
+            <span>From mid</span>
+            <b>{mid.value ? ratio(BigInt(hovered.step.price) - mid.value, mid.value, 2, true) : "–"}</b>
+          </div>
+          <div>
+            <span>Size</span>
+            <b>
+              {grouped(fixed(BigInt(hovered.step.total), m.sizeDecimals, m.sizeDecimals))} {baseOf(m.ticker)}
+            </b>
+          </div>
+          <div>
+            <span>Value</span>
+            <b>{compactUsd(hovered.step.value)}</b>
+          </div>
         </div>
       )}
     </div>

@@ -32,7 +32,13 @@ function Picker() {
   };
   return (
     <div class="picker" ref={anchor} onKeyDown={(event) => event.key === "Escape" && close()}>
-      <button type="button" class="picker-button" aria-expanded={open} aria-haspopup="dialog" onClick={() => setOpen(!open)}>
+      <button
+        type="button"
+        class="picker-button"
+        aria-expanded={open}
+        aria-haspopup="dialog"
+        onClick={() => setOpen(!open)}
+      >
         <MarketIcon ticker={ticker.value} />
         <span>{ticker.value}</span>
         <Icon name="down" size={14} />
@@ -46,7 +52,17 @@ function Picker() {
   );
 }
 
-function Figure({ name, title, children, class: more }: { name: string; title?: string; children: preact.ComponentChildren; class?: string }) {
+function Figure({
+  name,
+  title,
+  children,
+  class: more,
+}: {
+  name: string;
+  title?: string;
+  children: preact.ComponentChildren;
+  class?: string;
+}) {
   return (
     <div class={`bar-figure ${more ?? ""}`} title={title}>
       <dt>{name}</dt>
@@ -71,19 +87,32 @@ export function MarketBar() {
         {m && last !== null ? price(m, last) : <Skeleton width="84px" height="22px" />}
       </div>
       <dl class="bar-figures" tabIndex={0} aria-label="Figures of the market">
-        <Figure name="Mark" title="Half way between the best bid and ask">{m && mid.value !== null ? finePrice(m, mid.value) : "–"}</Figure>
-        <Figure name="Index" title="The oracle's price. Margin, liquidation and triggers go by it.">{m && index ? finePrice(m, index) : "–"}</Figure>
-        <Figure name="24h change" class={tone(change)}>{m && last ? `${dayChange(last, change)}` : "–"}</Figure>
+        <Figure name="Mark" title="Half way between the best bid and ask">
+          {m && mid.value !== null ? finePrice(m, mid.value) : "–"}
+        </Figure>
+        <Figure name="Index" title="The oracle's price. Margin, liquidation and triggers go by it.">
+          {m && index ? finePrice(m, index) : "–"}
+        </Figure>
+        <Figure name="24h change" class={tone(change)}>
+          {m && last ? `${dayChange(last, change)}` : "–"}
+        </Figure>
         <Figure name="24h volume">{data ? compactUsd(usdc(data.volume24H)) : "–"}</Figure>
-        <Figure name="Open interest" title="Longs, which equal shorts">{m && data && index ? compactUsd(lots(m, data.openInterest) * index) : "–"}</Figure>
-        <Figure name="Funding / countdown" title="Paid by longs to shorts each hour (negative: the other way). What this hour's trades would set next is in brackets."
-          class="funding">
+        <Figure name="Open interest" title="Longs, which equal shorts">
+          {m && data && index ? compactUsd(lots(m, data.openInterest) * index) : "–"}
+        </Figure>
+        <Figure
+          name="Funding / countdown"
+          title="Paid by longs to shorts each hour (negative: the other way). What this hour's trades would set next is in brackets."
+          class="funding"
+        >
           {data ? (
             <>
               <span class={tone(units(data.fundingRate, 12))}>{percent(data.fundingRate, 4, true)}</span>
               <span class="faint"> ({percent(data.nextFundingRate, 4, true)})</span> {countdown(toFunding)}
             </>
-          ) : "–"}
+          ) : (
+            "–"
+          )}
         </Figure>
       </dl>
     </section>

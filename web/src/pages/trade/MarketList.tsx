@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 import { useState } from "preact/hooks";
-import { percent, compactUsd, price, ratio } from "../../money/format";
-import { type Market, lots, priceUnits, usdc } from "../../money/market";
 import { units } from "../../money/decimal";
+import { compactUsd, percent, price, ratio } from "../../money/format";
+import { lots, type Market, priceUnits, usdc } from "../../money/market";
 import { go } from "../../state/router";
 import { favourites } from "../../state/settings";
 import { listed, marketData, sparklines, ticker } from "../../state/venue";
@@ -77,7 +77,8 @@ export function MarketList({ onChosen }: { onChosen: () => void }) {
   const head = (by: Column, text: string) => (
     <th scope="col" aria-sort={sort.by === by ? (sort.up ? "ascending" : "descending") : undefined}>
       <button type="button" onClick={() => setSort({ by, up: sort.by === by ? !sort.up : by === "market" })}>
-        {text}{sort.by === by ? (sort.up ? " ↑" : " ↓") : ""}
+        {text}
+        {sort.by === by ? (sort.up ? " ↑" : " ↓") : ""}
       </button>
     </th>
   );
@@ -86,9 +87,15 @@ export function MarketList({ onChosen }: { onChosen: () => void }) {
     <div class="market-list">
       <div class="row market-search">
         <Icon name="search" />
-        <input type="search" aria-label="Search markets" placeholder="Search markets" value={search} autofocus
+        <input
+          type="search"
+          aria-label="Search markets"
+          placeholder="Search markets"
+          value={search}
+          autofocus
           onInput={(event) => setSearch(event.currentTarget.value)}
-          onKeyDown={(event) => event.key === "Enter" && shown[0] && choose(shown[0].market.ticker)} />
+          onKeyDown={(event) => event.key === "Enter" && shown[0] && choose(shown[0].market.ticker)}
+        />
         <button type="button" class="button small" aria-pressed={only} onClick={() => setOnly(!only)}>
           <Icon name="star" size={13} filled={only} /> Favourites
         </button>
@@ -100,10 +107,18 @@ export function MarketList({ onChosen }: { onChosen: () => void }) {
           <table class="data">
             <thead>
               <tr>
-                <th scope="col"><span class="visually-hidden">Favourite</span></th>
-                {head("market", "Market")}{head("price", "Index")}{head("change", "24h")}
-                <th scope="col" class="spark">Last day</th>
-                {head("volume", "Volume")}{head("interest", "Open interest")}{head("funding", "Funding")}
+                <th scope="col">
+                  <span class="visually-hidden">Favourite</span>
+                </th>
+                {head("market", "Market")}
+                {head("price", "Index")}
+                {head("change", "24h")}
+                <th scope="col" class="spark">
+                  Last day
+                </th>
+                {head("volume", "Volume")}
+                {head("interest", "Open interest")}
+                {head("funding", "Funding")}
               </tr>
             </thead>
             <tbody>
@@ -113,15 +128,29 @@ export function MarketList({ onChosen }: { onChosen: () => void }) {
                 return (
                   <tr key={name} class={name === ticker.value ? "chosen" : ""} onClick={() => choose(name)}>
                     <td>
-                      <button type="button" class="icon-button small" aria-pressed={loved} aria-label={`Favourite ${name}`}
-                        onClick={(event) => { event.stopPropagation(); star(name); }}>
+                      <button
+                        type="button"
+                        class="icon-button small"
+                        aria-pressed={loved}
+                        aria-label={`Favourite ${name}`}
+                        onClick={(event) => {
+                          event.stopPropagation();
+                          star(name);
+                        }}
+                      >
                         <Icon name="star" size={14} filled={loved} />
                       </button>
                     </td>
-                    <td><button type="button" class="plain row" onClick={() => choose(name)}><MarketIcon ticker={name} size={20} /> {name}</button></td>
+                    <td>
+                      <button type="button" class="plain row" onClick={() => choose(name)}>
+                        <MarketIcon ticker={name} size={20} /> {name}
+                      </button>
+                    </td>
                     <td class="num">{price(row.market, row.price)}</td>
                     <td class={`num ${tone(row.change)}`}>{ratio(row.change, row.price - row.change, 2, true)}</td>
-                    <td class="spark"><Sparkline closes={sparklines.value[name]} /></td>
+                    <td class="spark">
+                      <Sparkline closes={sparklines.value[name]} />
+                    </td>
                     <td class="num">{compactUsd(row.volume)}</td>
                     <td class="num">{compactUsd(row.interest)}</td>
                     <td class="num">{percent(row.funding, 4, true)}</td>

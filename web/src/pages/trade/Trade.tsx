@@ -11,8 +11,8 @@ import { Onboarding } from "../../ui/Onboarding";
 import { AccountCard } from "./AccountCard";
 import { Book } from "./Book";
 import { MarketBar } from "./MarketBar";
-import { Tables } from "./tables/Tables";
 import { Tape } from "./Tape";
+import { Tables } from "./tables/Tables";
 import { Ticket } from "./ticket/Ticket";
 
 const ChartPanel = lazily(
@@ -28,7 +28,9 @@ export function Trade() {
     return (
       <div class="page">
         <Empty icon="chart" text={`There is no market called ${ticker.value}.`}>
-          <Link class="button" to={`/trade/${first}`}>Go to {first}</Link>
+          <Link class="button" to={`/trade/${first}`}>
+            Go to {first}
+          </Link>
         </Empty>
       </div>
     );
@@ -38,14 +40,33 @@ export function Trade() {
       <h1 class="visually-hidden">Trade {ticker.value}</h1>
       <MarketBar />
       <div class="phone-tabs">
-        <Tabs label="Chart, book or trades" panel="phone-panel" value={phone} onValue={setPhone}
-          options={[["chart", "Chart"], ["book", "Order book"], ["trades", "Trades"]]} />
+        <Tabs
+          label="Chart, book or trades"
+          panel="phone-panel"
+          value={phone}
+          onValue={setPhone}
+          options={[
+            ["chart", "Chart"],
+            ["book", "Order book"],
+            ["trades", "Trades"],
+          ]}
+        />
       </div>
-      <section class="panel chart-area" aria-label="Chart">{configError.value ? null : <ChartPanel />}</section>
+      <section class="panel chart-area" aria-label="Chart">
+        {configError.value ? null : <ChartPanel />}
+      </section>
       <section class="panel book-area" aria-label="Order book and trades">
         <div class="panel-head">
-          <Tabs label="Book or trades" panel="book-panel" value={side} onValue={setSide}
-            options={[["book", "Order book"], ["trades", "Trades"]]} />
+          <Tabs
+            label="Book or trades"
+            panel="book-panel"
+            value={side}
+            onValue={setSide}
+            options={[
+              ["book", "Order book"],
+              ["trades", "Trades"],
+            ]}
+          />
         </div>
         <div class="book-panel" id="book-panel" role="tabpanel" aria-label={side === "book" ? "Order book" : "Trades"}>
           {(phone === "chart" ? side : phone) === "book" ? <Book /> : <Tape />}
@@ -59,10 +80,16 @@ export function Trade() {
           <AccountCard />
         </div>
       </div>
-      <section class="panel tables-area" aria-label="Your account"><Tables /></section>
+      <section class="panel tables-area" aria-label="Your account">
+        <Tables />
+      </section>
       <div class="trade-actions">
-        <button type="button" class="button buy" onClick={() => askSide(true)}>Buy / Long</button>
-        <button type="button" class="button sell" onClick={() => askSide(false)}>Sell / Short</button>
+        <button type="button" class="button buy" onClick={() => askSide(true)}>
+          Buy / Long
+        </button>
+        <button type="button" class="button sell" onClick={() => askSide(false)}>
+          Sell / Short
+        </button>
       </div>
     </div>
   );

@@ -20,18 +20,34 @@ export function chartLines(m: Market, positions: readonly Held[], orders: readon
   const held = positions.find((one) => one.market.ticker === m.ticker);
   if (held) {
     const side = held.size > 0n ? "Long" : "Short";
-    lines.push({ key: "entry", kind: "entry", price: number(m, held.entry), text: `${side} ${size(m, held.size < 0n ? -held.size : held.size)} ${signedUsd(held.unrealized)}` });
+    lines.push({
+      key: "entry",
+      kind: "entry",
+      price: number(m, held.entry),
+      text: `${side} ${size(m, held.size < 0n ? -held.size : held.size)} ${signedUsd(held.unrealized)}`,
+    });
     const liquidation = liquidationIn(held);
-    if (liquidation !== null) lines.push({ key: "liquidation", kind: "liquidation", price: number(m, liquidation), text: "Liquidation" });
+    if (liquidation !== null)
+      lines.push({ key: "liquidation", kind: "liquidation", price: number(m, liquidation), text: "Liquidation" });
   }
   for (const order of orders) {
     if (order.ticker !== m.ticker) continue;
     const waits = order.status === "UNTRIGGERED" && order.triggerPrice;
     if (waits && held && order.reduceOnly) {
       const profit = order.type.startsWith("TAKE_PROFIT");
-      lines.push({ key: order.id, kind: profit ? "profit" : "stop", price: Number(order.triggerPrice), text: profit ? "Take profit" : "Stop" });
+      lines.push({
+        key: order.id,
+        kind: profit ? "profit" : "stop",
+        price: Number(order.triggerPrice),
+        text: profit ? "Take profit" : "Stop",
+      });
     } else {
-      lines.push({ key: order.id, kind: order.side === "BUY" ? "buy" : "sell", price: Number(waits ? order.triggerPrice : order.price), text: describe(order) });
+      lines.push({
+        key: order.id,
+        kind: order.side === "BUY" ? "buy" : "sell",
+        price: Number(waits ? order.triggerPrice : order.price),
+        text: describe(order),
+      });
     }
   }
   return lines;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 import { useState } from "preact/hooks";
 import { abs } from "../../money/decimal";
-import { fee } from "../../money/formulas";
 import { finePrice, signedUsd, size, usd } from "../../money/format";
+import { fee } from "../../money/formulas";
 import { baseOf, priceText, sizeText, typedLots, typedPrice } from "../../money/market";
 import { positionIn } from "../../state/account";
 import { tier } from "../../state/fees";
@@ -11,15 +11,22 @@ import { closeAtMarket } from "../actions";
 import { Facts, tone } from "../bits";
 import { Segmented } from "../Choice";
 import { Amount, Slider } from "../Field";
-import { Modal, closeDialog } from "../Modal";
+import { closeDialog, Modal } from "../Modal";
 
 export function ClosePosition({ market }: { market: string }) {
   const one = positionIn(market);
   const [way, setWay] = useState<"market" | "limit">("market");
   const [text, setText] = useState(() => (one ? sizeText(one.market, abs(one.size)) : ""));
-  const [price, setPrice] = useState(() => (one ? priceText(one.market, (one.index / one.market.tick) * one.market.tick) : ""));
+  const [price, setPrice] = useState(() =>
+    one ? priceText(one.market, (one.index / one.market.tick) * one.market.tick) : "",
+  );
   const [busy, setBusy] = useState(false);
-  if (!one) return <Modal title={`Close ${market}`}><p class="muted">There is no position any more.</p></Modal>;
+  if (!one)
+    return (
+      <Modal title={`Close ${market}`}>
+        <p class="muted">There is no position any more.</p>
+      </Modal>
+    );
   const m = one.market;
   const held = abs(one.size);
   const lots = typedLots(m, text);
@@ -38,7 +45,9 @@ export function ClosePosition({ market }: { market: string }) {
     } else {
       try {
         const { place } = await import("../../orders/submit");
-        await place([{ market: m, buy: one.size < 0n, size: lots, price: limit!, timeInForce: "GTT", reduceOnly: true }]);
+        await place([
+          { market: m, buy: one.size < 0n, size: lots, price: limit!, timeInForce: "GTT", reduceOnly: true },
+        ]);
         notify("order", "good", "Closing order placed");
         closeDialog();
       } catch (error) {
@@ -50,19 +59,66 @@ export function ClosePosition({ market }: { market: string }) {
 
   return (
     <Modal title={`Close ${one.size > 0n ? "long" : "short"} ${market}`}>
-      <form class="stack" onSubmit={(event) => { event.preventDefault(); void run(); }}>
-        <Segmented label="Way" value={way} onValue={setWay} options={[["market", "Market"], ["limit", "Limit"]]} />
-        {way === "limit" && <Amount label="Price" value={price} onValue={setPrice} decimals={m.priceDecimals} digits={m.tickDigits} step={m.tick} problem={wrongPrice} suffix="USD" />}
-        <Amount label="Size" value={text} onValue={setText} decimals={m.sizeDecimals} step={1n} problem={problem} suffix={baseOf(market)} autofocus />
-        <Slider label="Share of the position" value={lots ? Math.min(100, Number((lots * 100n) / held)) : 0} min={0} max={100} marks={[0, 25, 50, 75, 100]} text={(value) => `${value}%`}
-          onValue={(share) => setText(sizeText(m, share === 100 ? held : (held * BigInt(share)) / 100n))} />
-        <Facts rows={[
-          ["Left of the position", lots !== null && lots <= held ? `${size(m, held - lots)} ${baseOf(market)}` : "–"],
-          ["Entry", finePrice(m, one.entry)],
-          ["Estimated result", <span class={tone(profit)}>{signedUsd(profit)}</span>],
-          ["Fee, estimated", lots ? usd(fee(lots * at, tier.value.takerPpm), 4) : "–"],
-        ]} />
-        <button type="submit" class={`button large ${one.size > 0n ? "sell" : "buy"}`} disabled={busy || Boolean(problem || wrongPrice)}>
+      <form
+        class="stack"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void run();
+        }}
+      >
+        <Segmented
+          label="Way"
+          value={way}
+          onValue={setWay}
+          options={[
+            ["market", "Market"],
+            ["limit", "Limit"],
+          ]}
+        />
+        {way === "limit" && (
+          <Amount
+            label="Price"
+            value={price}
+            onValue={setPrice}
+            decimals={m.priceDecimals}
+            digits={m.tickDigits}
+            step={m.tick}
+            problem={wrongPrice}
+            suffix="USD"
+          />
+        )}
+        <Amount
+          label="Size"
+          value={text}
+          onValue={setText}
+          decimals={m.sizeDecimals}
+          step={1n}
+          problem={problem}
+          suffix={baseOf(market)}
+          autofocus
+        />
+        <Slider
+          label="Share of the position"
+          value={lots ? Math.min(100, Number((lots * 100n) / held)) : 0}
+          min={0}
+          max={100}
+          marks={[0, 25, 50, 75, 100]}
+          text={(value) => `${value}%`}
+          onValue={(share) => setText(sizeText(m, share === 100 ? held : (held * BigInt(share)) / 100n))}
+        />
+        <Facts
+          rows={[
+            ["Left of the position", lots !== null && lots <= held ? `${size(m, held - lots)} ${baseOf(market)}` : "–"],
+            ["Entry", finePrice(m, one.entry)],
+            ["Estimated result", <span class={tone(profit)}>{signedUsd(profit)}</span>],
+            ["Fee, estimated", lots ? usd(fee(lots * at, tier.value.takerPpm), 4) : "–"],
+          ]}
+        />
+        <button
+          type="submit"
+          class={`button large ${one.size > 0n ? "sell" : "buy"}`}
+          disabled={busy || Boolean(problem || wrongPrice)}
+        >
           {busy && <span class="spinner" aria-hidden="true" />} {one.size > 0n ? "Sell to close" : "Buy to close"}
         </button>
       </form>

@@ -5,7 +5,7 @@ import { connect, connecting, development, developmentOffered } from "../../stat
 import { announced } from "../../wallet/discovery";
 import type { Wallet } from "../../wallet/types";
 import { Icon } from "../Icon";
-import { Modal, closeDialog } from "../Modal";
+import { closeDialog, Modal } from "../Modal";
 
 export function Connect() {
   const [problem, setProblem] = useState("");
@@ -23,18 +23,39 @@ export function Connect() {
   const none = announced.value.length === 0;
   return (
     <Modal title="Connect a wallet">
-      <p class="muted">Your wallet signs every order. Ouro never holds your keys, and the contracts only do what you signed.</p>
-      {problem && <p class="note bad" role="alert">{problem}</p>}
+      <p class="muted">
+        Your wallet signs every order. Ouro never holds your keys, and the contracts only do what you signed.
+      </p>
+      {problem && (
+        <p class="note bad" role="alert">
+          {problem}
+        </p>
+      )}
       <div class="wallets">
         {announced.value.map((wallet) => (
-          <button type="button" key={wallet.id} class="wallet" disabled={connecting.value !== null} onClick={() => void choose(() => wallet)}>
+          <button
+            type="button"
+            key={wallet.id}
+            class="wallet"
+            disabled={connecting.value !== null}
+            onClick={() => void choose(() => wallet)}
+          >
             {wallet.icon ? <img src={wallet.icon} alt="" width="28" height="28" /> : <Icon name="wallet" size={24} />}
             <span class="grow">{wallet.name}</span>
-            {connecting.value === wallet.id ? <span class="spinner" aria-label="Waiting for the wallet" /> : <span class="badge">Installed</span>}
+            {connecting.value === wallet.id ? (
+              <span class="spinner" role="img" aria-label="Waiting for the wallet" />
+            ) : (
+              <span class="badge">Installed</span>
+            )}
           </button>
         ))}
         {developmentOffered.value && (
-          <button type="button" class="wallet" disabled={connecting.value !== null} onClick={() => void choose(development)}>
+          <button
+            type="button"
+            class="wallet"
+            disabled={connecting.value !== null}
+            onClick={() => void choose(development)}
+          >
             <Icon name="bolt" size={24} />
             <span class="grow">
               Development wallet
@@ -46,7 +67,8 @@ export function Connect() {
       </div>
       {none && (
         <p class="note">
-          No wallet extension was found in this browser. {developmentOffered.value
+          No wallet extension was found in this browser.{" "}
+          {developmentOffered.value
             ? "The development wallet needs none."
             : "Install one that supports EIP-6963, then open this again."}
         </p>

@@ -4,13 +4,13 @@ import { faucet } from "../../api/reads";
 import { parse, plain } from "../../money/decimal";
 import { usd } from "../../money/format";
 import { happened, refresh, subaccount, unknown } from "../../state/account";
-import { type Funds, approve, deposit, funds } from "../../state/funds";
+import { approve, deposit, type Funds, funds } from "../../state/funds";
 import { notify } from "../../state/notices";
 import { config } from "../../state/venue";
 import { address, wrongChain } from "../../state/wallet";
 import { Amount } from "../Field";
-import { Modal, closeDialog } from "../Modal";
-import { Steps, type StepState } from "../Steps";
+import { closeDialog, Modal } from "../Modal";
+import { type StepState, Steps } from "../Steps";
 import { Connect } from "./Connect";
 
 type Stage = "form" | "approve" | "deposit" | "credit" | "done" | "failed";
@@ -45,7 +45,13 @@ export function Deposit() {
 
   if (!whose) return <Connect />;
   const amount = parse(text, 6);
-  const wrong = !text ? null : amount === null || amount === 0n ? "That is not an amount." : held && amount > held.balance ? "More than the wallet holds." : null;
+  const wrong = !text
+    ? null
+    : amount === null || amount === 0n
+      ? "That is not an amount."
+      : held && amount > held.balance
+        ? "More than the wallet holds."
+        : null;
 
   async function give() {
     setAsking(true);
@@ -83,39 +89,111 @@ export function Deposit() {
   }
 
   const reached = ORDER.indexOf(stage === "failed" ? failedAt : stage);
-  const state = (at: number): StepState => (stage === "failed" && at === reached ? "failed" : at < reached || stage === "done" ? "done" : at === reached ? "now" : "todo");
+  const state = (at: number): StepState =>
+    stage === "failed" && at === reached
+      ? "failed"
+      : at < reached || stage === "done"
+        ? "done"
+        : at === reached
+          ? "now"
+          : "todo";
   const busy = stage !== "form" && stage !== "failed" && stage !== "done";
   const empty = held !== null && (held.balance === 0n || held.ether === 0n);
   return (
     <Modal title="Deposit USDC">
       {stage === "form" || stage === "failed" ? (
-        <form class="stack" onSubmit={(event) => { event.preventDefault(); void run(); }}>
-          <p class="muted">From your wallet into the Vault, as margin of your account. Only your signature takes it out again.</p>
+        <form
+          class="stack"
+          onSubmit={(event) => {
+            event.preventDefault();
+            void run();
+          }}
+        >
+          <p class="muted">
+            From your wallet into the Vault, as margin of your account. Only your signature takes it out again.
+          </p>
           {config.value?.faucet && (
             <div class={`note row between ${empty ? "" : "soft"}`}>
               <span>{empty ? "This wallet has no test money yet." : "Test network: the money is worth nothing."}</span>
-              <button type="button" class={`button small ${empty ? "primary" : ""}`} disabled={asking} onClick={() => void give()}>
+              <button
+                type="button"
+                class={`button small ${empty ? "primary" : ""}`}
+                disabled={asking}
+                onClick={() => void give()}
+              >
                 {asking && <span class="spinner" aria-hidden="true" />} Get test USDC
               </button>
             </div>
           )}
-          <Amount label="Amount" value={text} onValue={setText} decimals={6} step={100_000_000n} placeholder="0.00" autofocus problem={wrong}
-            hint={held ? <>In your wallet: <span class="num">{usd(held.balance)}</span></> : "Asking the chain for your balance…"}
-            suffix={<button type="button" class="button small ghost" disabled={!held} onClick={() => held && setText(plain(held.balance, 6))}>Max</button>} />
-          {problem && <p class="note bad" role="alert">{problem}</p>}
-          <button type="submit" class="button primary large" disabled={!amount || !held || Boolean(wrong) || wrongChain.value}>
+          <Amount
+            label="Amount"
+            value={text}
+            onValue={setText}
+            decimals={6}
+            step={100_000_000n}
+            placeholder="0.00"
+            autofocus
+            problem={wrong}
+            hint={
+              held ? (
+                <>
+                  In your wallet: <span class="num">{usd(held.balance)}</span>
+                </>
+              ) : (
+                "Asking the chain for your balance…"
+              )
+            }
+            suffix={
+              <button
+                type="button"
+                class="button small ghost"
+                disabled={!held}
+                onClick={() => held && setText(plain(held.balance, 6))}
+              >
+                Max
+              </button>
+            }
+          />
+          {problem && (
+            <p class="note bad" role="alert">
+              {problem}
+            </p>
+          )}
+          <button
+            type="submit"
+            class="button primary large"
+            disabled={!amount || !held || Boolean(wrong) || wrongChain.value}
+          >
             {wrongChain.value ? "Your wallet is on another chain" : stage === "failed" ? "Try again" : "Deposit"}
           </button>
         </form>
       ) : (
         <>
-          <Steps steps={[
-            { text: held && amount && held.allowance >= amount ? "Already allowed to the Vault" : "Allow the Vault to take the USDC", state: state(0) },
-            { text: `Deposit ${usd(amount ?? 0n)}`, state: state(1) },
-            { text: "Credited to your account", state: state(2) },
-          ]} />
-          <p class="muted">{stage === "done" ? "Your account can trade." : unknown.value || busy ? "Confirm in your wallet when it asks. This page may stay open meanwhile." : ""}</p>
-          {stage === "done" && <button type="button" class="button primary large" autofocus onClick={closeDialog}>Start trading</button>}
+          <Steps
+            steps={[
+              {
+                text:
+                  held && amount && held.allowance >= amount
+                    ? "Already allowed to the Vault"
+                    : "Allow the Vault to take the USDC",
+                state: state(0),
+              },
+              { text: `Deposit ${usd(amount ?? 0n)}`, state: state(1) },
+              { text: "Credited to your account", state: state(2) },
+            ]}
+          />
+          <p class="muted">
+            {stage === "done"
+              ? "Your account can trade."
+              : unknown.value || busy
+                ? "Confirm in your wallet when it asks. This page may stay open meanwhile."
+                : ""}
+          </p>
+          {stage === "done" && (
+            <button type="button" class="button primary large" autofocus onClick={closeDialog}>
+              Start trading
+            </button>
+          )}
         </>
       )}
     </Modal>

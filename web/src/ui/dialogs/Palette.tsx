@@ -4,7 +4,7 @@ import { openOrders, positions } from "../../state/account";
 import { go } from "../../state/router";
 import { change, shownTheme } from "../../state/settings";
 import { listed, ticker } from "../../state/venue";
-import { type Dialog, askSide, dialog } from "../../state/view";
+import { askSide, type Dialog, dialog } from "../../state/view";
 import { address, disconnect } from "../../state/wallet";
 import { cancelEverything, closeEverything } from "../actions";
 import { Modal } from "../Modal";
@@ -20,25 +20,52 @@ function commands(): Command[] {
   const connected = address.value !== null;
   return [
     ...[...listed.value.keys()].map((name) => ({ text: name, hint: "Market", run: () => go(`/trade/${name}`) })),
-    { text: "Buy / Long", hint: "B", run: () => { go(`/trade/${ticker.value}`); askSide(true); } },
-    { text: "Sell / Short", hint: "S", run: () => { go(`/trade/${ticker.value}`); askSide(false); } },
-    ...(connected ? [
-      { text: "Deposit", run: open({ kind: "deposit" }) },
-      { text: "Withdraw", run: open({ kind: "withdraw" }) },
-      ...(openOrders.value.length ? [
-        { text: "Cancel all orders", run: () => cancelEverything() },
-        { text: `Cancel all orders of ${ticker.value}`, hint: "X", run: () => cancelEverything(ticker.value) },
-      ] : []),
-      ...positions.value.map((one) => ({ text: `Close ${one.market.ticker}`, run: open({ kind: "closePosition", market: one.market.ticker }) })),
-      ...positions.value.map((one) => ({ text: `Take profit and stop of ${one.market.ticker}`, run: open({ kind: "exits", market: one.market.ticker }) })),
-      ...(positions.value.length > 1 ? [{ text: "Close all positions", run: closeEverything }] : []),
-      { text: "Disconnect", run: disconnect },
-    ] : [{ text: "Connect a wallet", run: open({ kind: "connect" }) }]),
+    {
+      text: "Buy / Long",
+      hint: "B",
+      run: () => {
+        go(`/trade/${ticker.value}`);
+        askSide(true);
+      },
+    },
+    {
+      text: "Sell / Short",
+      hint: "S",
+      run: () => {
+        go(`/trade/${ticker.value}`);
+        askSide(false);
+      },
+    },
+    ...(connected
+      ? [
+          { text: "Deposit", run: open({ kind: "deposit" }) },
+          { text: "Withdraw", run: open({ kind: "withdraw" }) },
+          ...(openOrders.value.length
+            ? [
+                { text: "Cancel all orders", run: () => cancelEverything() },
+                { text: `Cancel all orders of ${ticker.value}`, hint: "X", run: () => cancelEverything(ticker.value) },
+              ]
+            : []),
+          ...positions.value.map((one) => ({
+            text: `Close ${one.market.ticker}`,
+            run: open({ kind: "closePosition", market: one.market.ticker }),
+          })),
+          ...positions.value.map((one) => ({
+            text: `Take profit and stop of ${one.market.ticker}`,
+            run: open({ kind: "exits", market: one.market.ticker }),
+          })),
+          ...(positions.value.length > 1 ? [{ text: "Close all positions", run: closeEverything }] : []),
+          { text: "Disconnect", run: disconnect },
+        ]
+      : [{ text: "Connect a wallet", run: open({ kind: "connect" }) }]),
     { text: "Portfolio", hint: "P", run: () => go("/portfolio") },
     { text: "Session keys", run: () => go("/keys") },
     { text: "Settings", run: () => go("/settings") },
     { text: "Help", hint: "?", run: () => go("/help") },
-    { text: `Switch to the ${shownTheme.value === "dark" ? "light" : "dark"} theme`, run: () => change({ theme: shownTheme.value === "dark" ? "light" : "dark" }) },
+    {
+      text: `Switch to the ${shownTheme.value === "dark" ? "light" : "dark"} theme`,
+      run: () => change({ theme: shownTheme.value === "dark" ? "light" : "dark" }),
+    },
   ];
 }
 
@@ -66,20 +93,49 @@ export function Palette() {
   return (
     <Modal title="Commands" class="palette">
       <div class="field">
-        <label class="visually-hidden" for="palette-search">Search markets and commands</label>
+        <label class="visually-hidden" for="palette-search">
+          Search markets and commands
+        </label>
         <div class="box">
-          <input id="palette-search" type="text" role="combobox" aria-expanded="true" aria-controls="palette-list" aria-autocomplete="list" autofocus autocomplete="off"
-            aria-activedescendant={chosen >= 0 ? `command-${chosen}` : undefined} placeholder="Search markets and commands" value={search}
-            onInput={(event) => { setSearch(event.currentTarget.value); setAt(0); }} onKeyDown={onKeyDown} />
+          <input
+            id="palette-search"
+            type="text"
+            role="combobox"
+            aria-expanded="true"
+            aria-controls="palette-list"
+            aria-autocomplete="list"
+            autofocus
+            autocomplete="off"
+            aria-activedescendant={chosen >= 0 ? `command-${chosen}` : undefined}
+            placeholder="Search markets and commands"
+            value={search}
+            onInput={(event) => {
+              setSearch(event.currentTarget.value);
+              setAt(0);
+            }}
+            onKeyDown={onKeyDown}
+          />
         </div>
       </div>
       <ul id="palette-list" role="listbox" aria-label="Commands" class="palette-list">
         {shown.map((command, place) => (
-          <li key={command.text + (command.hint ?? "")} id={`command-${place}`} role="option" aria-selected={place === chosen} onClick={() => run(command)} onPointerMove={() => setAt(place)}>
-            <span>{command.text}</span>{command.hint && <kbd>{command.hint}</kbd>}
+          <li
+            key={command.text + (command.hint ?? "")}
+            id={`command-${place}`}
+            role="option"
+            aria-selected={place === chosen}
+            onClick={() => run(command)}
+            onPointerMove={() => setAt(place)}
+          >
+            <span>{command.text}</span>
+            {command.hint && <kbd>{command.hint}</kbd>}
           </li>
         ))}
-        {shown.length === 0 && <li class="muted" role="option" aria-selected="false" aria-disabled="true">Nothing matches.</li>}
+        {shown.length === 0 && (
+          <li class="muted" role="option" aria-selected="false" aria-disabled="true">
+            Nothing matches.
+          </li>
+        )}
       </ul>
     </Modal>
   );

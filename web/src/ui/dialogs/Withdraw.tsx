@@ -14,7 +14,7 @@ import { Facts } from "../bits";
 import { Segmented } from "../Choice";
 import { Amount } from "../Field";
 import { Modal } from "../Modal";
-import { Steps, type StepState } from "../Steps";
+import { type StepState, Steps } from "../Steps";
 import { Connect } from "./Connect";
 
 type Way = "instant" | "queue";
@@ -39,7 +39,15 @@ export function Withdraw() {
   const cap = limits ? (way === "instant" ? limits.instant : limits.queued) : null;
   const most = cap === null ? free : min(free, cap);
   const amount = parse(text, 6);
-  const wrong = !text ? null : amount === null || amount === 0n ? "That is not an amount." : amount > free ? "More than may be withdrawn." : way === "instant" && cap !== null && amount > cap ? "More than may leave at once now; use the queue." : null;
+  const wrong = !text
+    ? null
+    : amount === null || amount === 0n
+      ? "That is not an amount."
+      : amount > free
+        ? "More than may be withdrawn."
+        : way === "instant" && cap !== null && amount > cap
+          ? "More than may leave at once now; use the queue."
+          : null;
   const delay = config.value?.withdrawalDelay ?? 0;
   const busy = step !== null && step !== "failed" && step !== "done";
 
@@ -56,16 +64,24 @@ export function Withdraw() {
       setStep("done");
       setText("");
       notify("transfer", "good", way === "instant" ? "Withdrawn" : "Withdrawal requested", usd(amount));
-      setTimeout(() => { refresh(); look(); }, 1_500);
+      setTimeout(() => {
+        refresh();
+        look();
+      }, 1_500);
     } catch (error) {
       setStep("failed");
       setProblem((error as Error).message);
     }
   }
 
-  const names: readonly ["sign" | "cosign" | "send", string][] = way === "instant"
-    ? [["sign", "Sign the withdrawal"], ["cosign", "The operator co-signs"], ["send", "Pay it out on chain"]]
-    : [["send", "Send the request to the Vault"]];
+  const names: readonly ["sign" | "cosign" | "send", string][] =
+    way === "instant"
+      ? [
+          ["sign", "Sign the withdrawal"],
+          ["cosign", "The operator co-signs"],
+          ["send", "Pay it out on chain"],
+        ]
+      : [["send", "Send the request to the Vault"]];
   const reached = names.findIndex(([name]) => name === step);
   const state = (at: number): StepState => (step === "done" || at < reached ? "done" : at === reached ? "now" : "todo");
   const waiting = queue.filter((one) => one.status === "PENDING");
@@ -74,29 +90,84 @@ export function Withdraw() {
       {busy || step === "done" ? (
         <>
           <Steps steps={names.map(([, name], at) => ({ text: name, state: state(at) }))} />
-          {step === "done" && <button type="button" class="button large" onClick={() => setStep(null)}>Back</button>}
+          {step === "done" && (
+            <button type="button" class="button large" onClick={() => setStep(null)}>
+              Back
+            </button>
+          )}
         </>
       ) : (
-        <form class="stack" onSubmit={(event) => { event.preventDefault(); void run(); }}>
-          <Segmented label="Way" value={way} onValue={setWay} options={[["instant", "At once"], ["queue", "Without the operator"]]} />
-          <p class="muted">{way === "instant"
-            ? "The operator co-signs and the Vault pays in the same transaction."
-            : `Needs nobody's consent: the Vault pays ${Math.round(delay / 60)} minutes after the request.`}</p>
-          <Amount label="Amount" value={text} onValue={setText} decimals={6} step={100_000_000n} placeholder="0.00" problem={wrong} autofocus
-            suffix={<button type="button" class="button small ghost" onClick={() => setText(plain(most, 6))}>Max</button>} />
-          <Facts rows={[
-            ["Withdrawable", usd(free), "Cash that open positions do not need"],
-            ["May leave the Vault now", limits ? usd(cap!) : "–", "The Vault's caps per hour and day"],
-            ["To", <span class="mono">{whose.slice(0, 8)}…{whose.slice(-6)}</span>],
-          ]} />
-          {problem && <p class="note bad" role="alert">{problem}</p>}
-          <button type="submit" class="button primary large" disabled={!amount || Boolean(wrong)}>{way === "instant" ? "Withdraw" : "Request"}</button>
+        <form
+          class="stack"
+          onSubmit={(event) => {
+            event.preventDefault();
+            void run();
+          }}
+        >
+          <Segmented
+            label="Way"
+            value={way}
+            onValue={setWay}
+            options={[
+              ["instant", "At once"],
+              ["queue", "Without the operator"],
+            ]}
+          />
+          <p class="muted">
+            {way === "instant"
+              ? "The operator co-signs and the Vault pays in the same transaction."
+              : `Needs nobody's consent: the Vault pays ${Math.round(delay / 60)} minutes after the request.`}
+          </p>
+          <Amount
+            label="Amount"
+            value={text}
+            onValue={setText}
+            decimals={6}
+            step={100_000_000n}
+            placeholder="0.00"
+            problem={wrong}
+            autofocus
+            suffix={
+              <button type="button" class="button small ghost" onClick={() => setText(plain(most, 6))}>
+                Max
+              </button>
+            }
+          />
+          <Facts
+            rows={[
+              ["Withdrawable", usd(free), "Cash that open positions do not need"],
+              ["May leave the Vault now", limits ? usd(cap!) : "–", "The Vault's caps per hour and day"],
+              [
+                "To",
+                <span class="mono">
+                  {whose.slice(0, 8)}…{whose.slice(-6)}
+                </span>,
+              ],
+            ]}
+          />
+          {problem && (
+            <p class="note bad" role="alert">
+              {problem}
+            </p>
+          )}
+          <button type="submit" class="button primary large" disabled={!amount || Boolean(wrong)}>
+            {way === "instant" ? "Withdraw" : "Request"}
+          </button>
         </form>
       )}
       {waiting.length > 0 && (
         <section class="stack">
           <h3>Waiting</h3>
-          {waiting.map((one) => <Waiting key={one.id} one={one} done={() => { refresh(); look(); }} />)}
+          {waiting.map((one) => (
+            <Waiting
+              key={one.id}
+              one={one}
+              done={() => {
+                refresh();
+                look();
+              }}
+            />
+          ))}
         </section>
       )}
     </Modal>
@@ -108,15 +179,38 @@ function Waiting({ one, done }: { one: WithdrawalRecord; done: () => void }) {
   const left = Date.parse(one.readyAt) - now.value;
   const run = (work: Promise<string>, text: string) => {
     setBusy(true);
-    work.then(() => notify("transfer", "good", text), (error: Error) => notify("transfer", "bad", "Not done", error.message))
-      .finally(() => { setBusy(false); setTimeout(done, 1_500); });
+    work
+      .then(
+        () => notify("transfer", "good", text),
+        (error: Error) => notify("transfer", "bad", "Not done", error.message),
+      )
+      .finally(() => {
+        setBusy(false);
+        setTimeout(done, 1_500);
+      });
   };
   return (
     <div class="row between">
-      <span class="num">{usd(usdc(one.size))} {left > 0 && <span class="muted">in {countdown(left)}</span>}</span>
+      <span class="num">
+        {usd(usdc(one.size))} {left > 0 && <span class="muted">in {countdown(left)}</span>}
+      </span>
       <span class="row">
-        <button type="button" class="button small" disabled={busy || left > 0} onClick={() => run(executeWithdrawal(one.id), "Withdrawal paid")}>Execute</button>
-        <button type="button" class="button small line" disabled={busy} onClick={() => run(cancelWithdrawal(one.id), "Withdrawal cancelled")}>Cancel</button>
+        <button
+          type="button"
+          class="button small"
+          disabled={busy || left > 0}
+          onClick={() => run(executeWithdrawal(one.id), "Withdrawal paid")}
+        >
+          Execute
+        </button>
+        <button
+          type="button"
+          class="button small line"
+          disabled={busy}
+          onClick={() => run(cancelWithdrawal(one.id), "Withdrawal cancelled")}
+        >
+          Cancel
+        </button>
       </span>
     </div>
   );

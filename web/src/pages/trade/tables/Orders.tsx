@@ -14,61 +14,136 @@ import { MarketIcon } from "../../../ui/MarketIcon";
 
 export const orderColumns: readonly Column<Order>[] = [
   {
-    key: "market", label: "Market", text: true, value: (order) => order.ticker,
-    cell: (order) => <span class="market-link"><MarketIcon ticker={order.ticker} size={18} /> {order.ticker}</span>,
+    key: "market",
+    label: "Market",
+    text: true,
+    value: (order) => order.ticker,
+    cell: (order) => (
+      <span class="market-link">
+        <MarketIcon ticker={order.ticker} size={18} /> {order.ticker}
+      </span>
+    ),
   },
   {
-    key: "side", label: "Side", text: true, value: (order) => order.side,
+    key: "side",
+    label: "Side",
+    text: true,
+    value: (order) => order.side,
     cell: (order) => <span class={order.side === "BUY" ? "up" : "down"}>{order.side === "BUY" ? "Buy" : "Sell"}</span>,
   },
   { key: "type", label: "Type", text: true, value: kindOf, cell: kindOf },
-  { key: "size", label: "Size", value: (order) => order.size, cell: (order) => `${order.size} ${baseOf(order.ticker)}` },
   {
-    key: "filled", label: "Filled", value: (order) => order.totalFilled,
+    key: "size",
+    label: "Size",
+    value: (order) => order.size,
+    cell: (order) => `${order.size} ${baseOf(order.ticker)}`,
+  },
+  {
+    key: "filled",
+    label: "Filled",
+    value: (order) => order.totalFilled,
     cell: (order) => {
       const [done, all] = [units(order.totalFilled, 9), units(order.size, 9)];
       return `${order.totalFilled} (${all ? (done * 100n) / all : 0n}%)`;
     },
   },
-  { key: "price", label: "Price", value: (order) => order.price, cell: (order) => (order.immediate ? "Market" : grouped(order.price)) },
-  { key: "trigger", label: "Trigger", value: (order) => order.triggerPrice ?? "", cell: (order) => (order.triggerPrice ? `${order.trigger === "AT_OR_ABOVE" ? "≥" : "≤"} ${grouped(order.triggerPrice)}` : "–") },
   {
-    key: "options", label: "Options", text: true, value: options,
+    key: "price",
+    label: "Price",
+    value: (order) => order.price,
+    cell: (order) => (order.immediate ? "Market" : grouped(order.price)),
+  },
+  {
+    key: "trigger",
+    label: "Trigger",
+    value: (order) => order.triggerPrice ?? "",
+    cell: (order) =>
+      order.triggerPrice ? `${order.trigger === "AT_OR_ABOVE" ? "≥" : "≤"} ${grouped(order.triggerPrice)}` : "–",
+  },
+  {
+    key: "options",
+    label: "Options",
+    text: true,
+    value: options,
     cell: (order) => <span class="muted">{options(order) || "–"}</span>,
   },
 ];
 
 function options(order: Order): string {
-  return [order.reduceOnly && "Reduce-only", order.postOnly && "Post-only", order.timeInForce !== "GTT" && order.timeInForce, order.oco && "OCO", order.parent && "Bracket"].filter(Boolean).join(", ");
+  return [
+    order.reduceOnly && "Reduce-only",
+    order.postOnly && "Post-only",
+    order.timeInForce !== "GTT" && order.timeInForce,
+    order.oco && "OCO",
+    order.parent && "Bracket",
+  ]
+    .filter(Boolean)
+    .join(", ");
 }
 
 const COLUMNS: readonly Column<Order>[] = [
   ...orderColumns,
-  { key: "status", label: "Status", text: true, value: (order) => order.status, cell: (order) => <span class="badge">{order.status === "UNTRIGGERED" ? "Waiting" : "Open"}</span> },
-  { key: "time", label: "Placed", value: (order) => order.createdAt ?? "", cell: (order) => (order.createdAt ? moment(order.createdAt) : "–") },
+  {
+    key: "status",
+    label: "Status",
+    text: true,
+    value: (order) => order.status,
+    cell: (order) => <span class="badge">{order.status === "UNTRIGGERED" ? "Waiting" : "Open"}</span>,
+  },
+  {
+    key: "time",
+    label: "Placed",
+    value: (order) => order.createdAt ?? "",
+    cell: (order) => (order.createdAt ? moment(order.createdAt) : "–"),
+  },
   { key: "cancel", label: "Cancel", cell: (order) => <Cancel order={order} /> },
 ];
 
 function Cancel({ order }: { order: Order }) {
   const [busy, setBusy] = useState(false);
   return (
-    <button type="button" class="button small" disabled={busy} aria-label={`Cancel ${order.side.toLowerCase()} ${order.size} ${order.ticker}`}
-      onClick={() => { setBusy(true); void cancelOne(order.id).finally(() => setBusy(false)); }}>Cancel</button>
+    <button
+      type="button"
+      class="button small"
+      disabled={busy}
+      aria-label={`Cancel ${order.side.toLowerCase()} ${order.size} ${order.ticker}`}
+      onClick={() => {
+        setBusy(true);
+        void cancelOne(order.id).finally(() => setBusy(false));
+      }}
+    >
+      Cancel
+    </button>
   );
 }
 
 export function Orders() {
   return (
-    <DataTable name="orders" rows={loading.value ? null : openOrders.value} columns={COLUMNS} rowKey={(order) => order.id}
+    <DataTable
+      name="orders"
+      rows={loading.value ? null : openOrders.value}
+      columns={COLUMNS}
+      rowKey={(order) => order.id}
       empty={{ icon: "columns", text: "No open orders." }}
       actions={
         <>
-          {openOrders.value.length > 0 && <button type="button" class="button small danger" onClick={() => cancelEverything()}>Cancel all</button>}
+          {openOrders.value.length > 0 && (
+            <button type="button" class="button small danger" onClick={() => cancelEverything()}>
+              Cancel all
+            </button>
+          )}
           {!proof.value && (
-            <button type="button" class="button small ghost" title="Orders that wait for a trigger are shown to their owner only; a signature proves that it is you"
-              onClick={() => void prove().catch((error: Error) => notify("order", "bad", "Not signed", error.message))}>Show waiting orders</button>
+            <button
+              type="button"
+              class="button small ghost"
+              title="Orders that wait for a trigger are shown to their owner only; a signature proves that it is you"
+              onClick={() => void prove().catch((error: Error) => notify("order", "bad", "Not signed", error.message))}
+            >
+              Show waiting orders
+            </button>
           )}
         </>
-      } />
+      }
+    />
   );
 }

@@ -4,19 +4,19 @@ import { price as priceOf } from "../../../money/format";
 import { baseOf, priceText, priceUnits } from "../../../money/market";
 import { indexOf, unknown } from "../../../state/account";
 import { mid } from "../../../state/feed";
+import { notify } from "../../../state/notices";
 import { oneClick } from "../../../state/session-key";
 import { change, settings } from "../../../state/settings";
 import { current, market } from "../../../state/venue";
 import { askedSide, dialog, ticketOpen } from "../../../state/view";
-import { notify } from "../../../state/notices";
 import { address, switchChain, wrongChain } from "../../../state/wallet";
 import { Segmented } from "../../../ui/Choice";
 import { Amount, Check, Select, Slider } from "../../../ui/Field";
 import { Icon } from "../../../ui/Icon";
-import { type Where, highestLeverage, plan, share, takeShare } from "./plan";
+import { highestLeverage, plan, share, takeShare, type Where } from "./plan";
+import { Summary } from "./Summary";
 import { ask, busy, refusal } from "./send";
 import * as ticket from "./state";
-import { Summary } from "./Summary";
 
 const SHARES = [0, 25, 50, 75, 100] as const;
 
@@ -30,14 +30,33 @@ function KindChoice() {
   const more = ticket.kind.value !== "LIMIT" && ticket.kind.value !== "MARKET";
   return (
     <div class="kinds">
-      <Segmented label="Order type" value={more ? "" : ticket.kind.value} onValue={(kind) => (ticket.kind.value = kind as ticket.Kind)}
-        options={[["LIMIT", "Limit"], ["MARKET", "Market"]]} />
+      <Segmented
+        label="Order type"
+        value={more ? "" : ticket.kind.value}
+        onValue={(kind) => (ticket.kind.value = kind as ticket.Kind)}
+        options={[
+          ["LIMIT", "Limit"],
+          ["MARKET", "Market"],
+        ]}
+      />
       <div class={`field more-kinds ${more ? "chosen" : ""}`}>
-        <label class="visually-hidden" for="more-kinds">More order types</label>
+        <label class="visually-hidden" for="more-kinds">
+          More order types
+        </label>
         <div class="box select">
-          <select id="more-kinds" value={more ? ticket.kind.value : ""} onChange={(event) => (ticket.kind.value = event.currentTarget.value as ticket.Kind)}>
-            <option value="" disabled hidden>Stop & more</option>
-            {ticket.KINDS.map(([key, text]) => <option key={key} value={key}>{text}</option>)}
+          <select
+            id="more-kinds"
+            value={more ? ticket.kind.value : ""}
+            onChange={(event) => (ticket.kind.value = event.currentTarget.value as ticket.Kind)}
+          >
+            <option value="" disabled hidden>
+              Stop & more
+            </option>
+            {ticket.KINDS.map(([key, text]) => (
+              <option key={key} value={key}>
+                {text}
+              </option>
+            ))}
           </select>
         </div>
       </div>
@@ -50,11 +69,31 @@ function PriceField({ label, of, at }: { label: string; of: typeof ticket.price;
   if (!m) return null;
   const from = mid.value ?? indexOf(m);
   return (
-    <Amount label={label} value={of.value} onValue={(text) => (of.value = text)} decimals={m.priceDecimals} digits={m.tickDigits}
-      step={m.tick} from={(from / m.tick) * m.tick} problem={told(at)} placeholder={priceOf(m, from)} id={`ticket-${at}`}
-      suffix={at === "price" && mid.value !== null
-        ? <button type="button" class="button small ghost" onClick={() => (of.value = priceText(m, (mid.value! / m.tick) * m.tick))}>Mid</button>
-        : "USD"} />
+    <Amount
+      label={label}
+      value={of.value}
+      onValue={(text) => (of.value = text)}
+      decimals={m.priceDecimals}
+      digits={m.tickDigits}
+      step={m.tick}
+      from={(from / m.tick) * m.tick}
+      problem={told(at)}
+      placeholder={priceOf(m, from)}
+      id={`ticket-${at}`}
+      suffix={
+        at === "price" && mid.value !== null ? (
+          <button
+            type="button"
+            class="button small ghost"
+            onClick={() => (of.value = priceText(m, (mid.value! / m.tick) * m.tick))}
+          >
+            Mid
+          </button>
+        ) : (
+          "USD"
+        )
+      }
+    />
   );
 }
 
@@ -64,28 +103,68 @@ function Fields() {
   const unit = settings.value.sizeUnit;
   if (!m) return null;
   const whole = (label: string, of: typeof ticket.parts, at: Where, suffix: string) => (
-    <Amount label={label} value={of.value} onValue={(text) => (of.value = text)} decimals={0} step={1n} suffix={suffix} problem={told(at)} />
+    <Amount
+      label={label}
+      value={of.value}
+      onValue={(text) => (of.value = text)}
+      decimals={0}
+      step={1n}
+      suffix={suffix}
+      problem={told(at)}
+    />
   );
   return (
     <>
       {ticket.triggered(kind) && <PriceField label="Trigger (index price)" of={ticket.trigger} at="trigger" />}
-      {ticket.hasLimit(kind) && <PriceField label={kind === "SCALE" ? "First price" : "Limit price"} of={ticket.price} at="price" />}
+      {ticket.hasLimit(kind) && (
+        <PriceField label={kind === "SCALE" ? "First price" : "Limit price"} of={ticket.price} at="price" />
+      )}
       {kind === "SCALE" && <PriceField label="Last price" of={ticket.lastPrice} at="lastPrice" />}
       {kind === "TRAILING" && (
-        <Amount label="Follows at a distance of" value={ticket.distance.value} onValue={(text) => (ticket.distance.value = text)}
-          decimals={m.priceDecimals} digits={m.tickDigits} step={m.tick} suffix="USD" problem={told("distance")} />
+        <Amount
+          label="Follows at a distance of"
+          value={ticket.distance.value}
+          onValue={(text) => (ticket.distance.value = text)}
+          decimals={m.priceDecimals}
+          digits={m.tickDigits}
+          step={m.tick}
+          suffix="USD"
+          problem={told("distance")}
+        />
       )}
-      <Amount label="Size" id="ticket-size" value={ticket.size.value} onValue={(text) => (ticket.size.value = text)}
-        decimals={unit === "base" ? m.sizeDecimals : 6} step={unit === "base" ? 10n ** BigInt(Math.max(0, m.sizeDecimals - 2)) : 10_000_000n}
-        placeholder="0.00" problem={told("size")}
+      <Amount
+        label="Size"
+        id="ticket-size"
+        value={ticket.size.value}
+        onValue={(text) => (ticket.size.value = text)}
+        decimals={unit === "base" ? m.sizeDecimals : 6}
+        step={unit === "base" ? 10n ** BigInt(Math.max(0, m.sizeDecimals - 2)) : 10_000_000n}
+        placeholder="0.00"
+        problem={told("size")}
         suffix={
-          <button type="button" class="button small ghost" aria-label={`Size in ${unit === "base" ? baseOf(m.ticker) : "USD"}; change`}
-            onClick={() => { ticket.size.value = ""; change({ sizeUnit: unit === "base" ? "usd" : "base" }); }}>
+          <button
+            type="button"
+            class="button small ghost"
+            aria-label={`Size in ${unit === "base" ? baseOf(m.ticker) : "USD"}; change`}
+            onClick={() => {
+              ticket.size.value = "";
+              change({ sizeUnit: unit === "base" ? "usd" : "base" });
+            }}
+          >
             {unit === "base" ? baseOf(m.ticker) : "USD"} <Icon name="swap" size={12} />
           </button>
-        } />
-      <Slider label="Share of what you can trade" value={share.value} min={0} max={100} marks={SHARES} text={(value) => `${value}%`}
-        disabled={!plan.value || plan.value.most === 0n} onValue={takeShare} />
+        }
+      />
+      <Slider
+        label="Share of what you can trade"
+        value={share.value}
+        min={0}
+        max={100}
+        marks={SHARES}
+        text={(value) => `${value}%`}
+        disabled={!plan.value || plan.value.most === 0n}
+        onValue={takeShare}
+      />
       {(kind === "SCALE" || kind === "TWAP") && (
         <div class="pair">
           {whole(kind === "SCALE" ? "Orders" : "Parts", ticket.parts, "parts", "")}
@@ -104,22 +183,71 @@ function Options() {
   return (
     <div class="options">
       <div class="row wrap between">
-        <Check label="Reduce-only" title="Never opens or turns a position" checked={ticket.reduceOnly.value || kind === "TRAILING"} disabled={kind === "TRAILING"}
-          onChange={(on) => { ticket.reduceOnly.value = on; if (on) ticket.exitsOn.value = false; }} />
-        {resting && <Check label="Post-only" title="Never takes from the book" checked={ticket.postOnly.value} onChange={(on) => (ticket.postOnly.value = on)} />}
-        {simple && <Check label="TP / SL" title="Take profit and stop loss with the order" checked={ticket.exitsOn.value} disabled={ticket.reduceOnly.value}
-          onChange={(on) => (ticket.exitsOn.value = on)} />}
+        <Check
+          label="Reduce-only"
+          title="Never opens or turns a position"
+          checked={ticket.reduceOnly.value || kind === "TRAILING"}
+          disabled={kind === "TRAILING"}
+          onChange={(on) => {
+            ticket.reduceOnly.value = on;
+            if (on) ticket.exitsOn.value = false;
+          }}
+        />
+        {resting && (
+          <Check
+            label="Post-only"
+            title="Never takes from the book"
+            checked={ticket.postOnly.value}
+            onChange={(on) => (ticket.postOnly.value = on)}
+          />
+        )}
+        {simple && (
+          <Check
+            label="TP / SL"
+            title="Take profit and stop loss with the order"
+            checked={ticket.exitsOn.value}
+            disabled={ticket.reduceOnly.value}
+            onChange={(on) => (ticket.exitsOn.value = on)}
+          />
+        )}
       </div>
       {kind === "LIMIT" && (
-        <Select label="Time in force" hideLabel value={ticket.tif.value} onValue={(value) => (ticket.tif.value = value)}
-          options={[["GTT", "Good till cancelled"], ["IOC", "Immediate or cancel"], ["FOK", "Fill or kill"]]} />
+        <Select
+          label="Time in force"
+          hideLabel
+          value={ticket.tif.value}
+          onValue={(value) => (ticket.tif.value = value)}
+          options={[
+            ["GTT", "Good till cancelled"],
+            ["IOC", "Immediate or cancel"],
+            ["FOK", "Fill or kill"],
+          ]}
+        />
       )}
       {simple && ticket.exitsOn.value && m && (
         <div class="pair">
-          <Amount label="Take profit" value={ticket.takeProfit.value} onValue={(text) => (ticket.takeProfit.value = text)} decimals={m.priceDecimals}
-            digits={m.tickDigits} step={m.tick} from={plan.value?.expected ?? indexOf(m)} placeholder="Price" problem={told("takeProfit")} />
-          <Amount label="Stop loss" value={ticket.stopLoss.value} onValue={(text) => (ticket.stopLoss.value = text)} decimals={m.priceDecimals}
-            digits={m.tickDigits} step={m.tick} from={plan.value?.expected ?? indexOf(m)} placeholder="Price" problem={told("stopLoss")} />
+          <Amount
+            label="Take profit"
+            value={ticket.takeProfit.value}
+            onValue={(text) => (ticket.takeProfit.value = text)}
+            decimals={m.priceDecimals}
+            digits={m.tickDigits}
+            step={m.tick}
+            from={plan.value?.expected ?? indexOf(m)}
+            placeholder="Price"
+            problem={told("takeProfit")}
+          />
+          <Amount
+            label="Stop loss"
+            value={ticket.stopLoss.value}
+            onValue={(text) => (ticket.stopLoss.value = text)}
+            decimals={m.priceDecimals}
+            digits={m.tickDigits}
+            step={m.tick}
+            from={plan.value?.expected ?? indexOf(m)}
+            placeholder="Price"
+            problem={told("stopLoss")}
+          />
         </div>
       )}
     </div>
@@ -131,22 +259,45 @@ function Submit() {
   const now = plan.value;
   const side = ticket.buy.value ? "buy" : "sell";
   if (!address.value) {
-    return <button type="button" class="button primary large" onClick={() => (dialog.value = { kind: "connect" })}>Connect a wallet</button>;
+    return (
+      <button type="button" class="button primary large" onClick={() => (dialog.value = { kind: "connect" })}>
+        Connect a wallet
+      </button>
+    );
   }
   if (wrongChain.value) {
     return (
-      <button type="button" class="button primary large" onClick={() => void switchChain().catch((error: Error) => notify("order", "bad", "The chain was not changed", error.message))}>
+      <button
+        type="button"
+        class="button primary large"
+        onClick={() =>
+          void switchChain().catch((error: Error) => notify("order", "bad", "The chain was not changed", error.message))
+        }
+      >
         Switch to the exchange's chain
       </button>
     );
   }
   if (unknown.value) {
-    return <button type="button" class="button primary large" onClick={() => (dialog.value = { kind: "deposit" })}>Deposit to trade</button>;
+    return (
+      <button type="button" class="button primary large" onClick={() => (dialog.value = { kind: "deposit" })}>
+        Deposit to trade
+      </button>
+    );
   }
   const closed = current.value && !["ACTIVE", "CANCEL_ONLY"].includes(current.value.status);
-  const text = busy.value ?? (closed ? "Market is not trading" : now?.problem?.text ?? `${ticket.buy.value ? "Buy" : "Sell"} ${m ? baseOf(m.ticker) : ""}`);
+  const text =
+    busy.value ??
+    (closed
+      ? "Market is not trading"
+      : (now?.problem?.text ?? `${ticket.buy.value ? "Buy" : "Sell"} ${m ? baseOf(m.ticker) : ""}`));
   return (
-    <button type="submit" class={`button large ${side}`} disabled={Boolean(busy.value || closed || !now || now.problem)} aria-busy={busy.value !== null}>
+    <button
+      type="submit"
+      class={`button large ${side}`}
+      disabled={Boolean(busy.value || closed || !now || now.problem)}
+      aria-busy={busy.value !== null}
+    >
       {busy.value && <span class="spinner" aria-hidden="true" />}
       {!busy.value && oneClick.value && !now?.problem && <Icon name="bolt" size={14} />}
       {text}
@@ -162,22 +313,46 @@ export function Ticket() {
   const m = market.value;
   const index = m && current.value ? priceUnits(m, current.value.oraclePrice) : 0n;
   return (
-    <form ref={form} class="ticket" aria-label="Order ticket" onSubmit={(event) => {
-      event.preventDefault();
-      const now = plan.value;
-      if (now && !now.problem) ask(now);
-    }}>
+    <form
+      ref={form}
+      class="ticket"
+      aria-label="Order ticket"
+      onSubmit={(event) => {
+        event.preventDefault();
+        const now = plan.value;
+        if (now && !now.problem) ask(now);
+      }}
+    >
       <div class="sheet-head">
         <h2>Order</h2>
-        <button type="button" class="icon-button" aria-label="Close the ticket" onClick={() => (ticketOpen.value = false)}><Icon name="close" /></button>
+        <button
+          type="button"
+          class="icon-button"
+          aria-label="Close the ticket"
+          onClick={() => (ticketOpen.value = false)}
+        >
+          <Icon name="close" />
+        </button>
       </div>
-      <Segmented label="Side" class="sides" value={ticket.buy.value ? "buy" : "sell"} onValue={(side) => (ticket.buy.value = side === "buy")}
-        options={[["buy", "Buy / Long", "buy"], ["sell", "Sell / Short", "sell"]]} />
+      <Segmented
+        label="Side"
+        class="sides"
+        value={ticket.buy.value ? "buy" : "sell"}
+        onValue={(side) => (ticket.buy.value = side === "buy")}
+        options={[
+          ["buy", "Buy / Long", "buy"],
+          ["sell", "Sell / Short", "sell"],
+        ]}
+      />
       <KindChoice />
       <LeverageRow />
       <Fields />
       <Options />
-      {refusal.value && <p class="note bad" role="alert">{refusal.value}</p>}
+      {refusal.value && (
+        <p class="note bad" role="alert">
+          {refusal.value}
+        </p>
+      )}
       <Submit />
       <Summary index={index} />
     </form>
@@ -189,8 +364,20 @@ function LeverageRow() {
   const value = Math.min(most, settings.value.leverage);
   return (
     <div class="leverage">
-      <span class="label" title="Sets how large a share of your collateral the size slider offers. Margin is shared by all positions.">Leverage</span>
-      <Slider label="Leverage" value={value} min={1} max={most} text={(one) => `${one} times`} onValue={(one) => change({ leverage: one })} />
+      <span
+        class="label"
+        title="Sets how large a share of your collateral the size slider offers. Margin is shared by all positions."
+      >
+        Leverage
+      </span>
+      <Slider
+        label="Leverage"
+        value={value}
+        min={1}
+        max={most}
+        text={(one) => `${one} times`}
+        onValue={(one) => change({ leverage: one })}
+      />
       <b class="num">{value}×</b>
     </div>
   );

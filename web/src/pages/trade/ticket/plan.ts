@@ -2,12 +2,12 @@
 /** From what stands in the ticket to the orders that it means, or to what is wrong with it. */
 
 import { computed } from "@preact/signals";
-import type { Ask } from "../../../orders/build";
-import { exits, ladder, profitTrigger, stopTrigger, trailing, twap, EXIT_SLIPPAGE_PPM } from "../../../orders/composed";
-import { type Preview, largest, preview } from "../../../money/account";
+import { largest, type Preview, preview } from "../../../money/account";
 import { abs, ceilDiv, max, min, parse } from "../../../money/decimal";
 import { PPM } from "../../../money/formulas";
-import { type Market, baseOf, marketLimit, sizeText, typedLots, typedPrice, worstLimit } from "../../../money/market";
+import { baseOf, type Market, marketLimit, sizeText, typedLots, typedPrice, worstLimit } from "../../../money/market";
+import type { Ask } from "../../../orders/build";
+import { EXIT_SLIPPAGE_PPM, exits, ladder, profitTrigger, stopTrigger, trailing, twap } from "../../../orders/composed";
 import { imfPpmOf, indexOf, positionIn, standing } from "../../../state/account";
 import { book } from "../../../state/feed";
 import { tier } from "../../../state/fees";
@@ -15,7 +15,17 @@ import { settings } from "../../../state/settings";
 import { market } from "../../../state/venue";
 import * as ticket from "./state";
 
-export type Where = "price" | "lastPrice" | "trigger" | "size" | "takeProfit" | "stopLoss" | "parts" | "minutes" | "distance" | "";
+export type Where =
+  | "price"
+  | "lastPrice"
+  | "trigger"
+  | "size"
+  | "takeProfit"
+  | "stopLoss"
+  | "parts"
+  | "minutes"
+  | "distance"
+  | "";
 
 export interface Problem {
   at: Where;
@@ -63,7 +73,8 @@ function typed(m: Market, text: string, at: Where, name: string): Typed {
   if (!text.trim()) return { value: null, problem: { at, text: `Enter a ${name}.` } };
   const value = typedPrice(m, text);
   if (value === null || value === 0n) return { value: null, problem: { at, text: `That is not a ${name}.` } };
-  if (value % m.tick !== 0n) return { value: null, problem: { at, text: `Prices move in steps of ${Number(m.tick) / 10 ** m.priceDecimals}.` } };
+  if (value % m.tick !== 0n)
+    return { value: null, problem: { at, text: `Prices move in steps of ${Number(m.tick) / 10 ** m.priceDecimals}.` } };
   return { value, problem: null };
 }
 
@@ -94,28 +105,73 @@ export const plan = computed<Plan | null>(() => {
   const limit = ticket.hasLimit(kind) ? typed(m, ticket.price.value, "price", "price") : null;
   const last = kind === "SCALE" ? typed(m, ticket.lastPrice.value, "lastPrice", "last price") : null;
   const trigger = ticket.triggered(kind) ? typed(m, ticket.trigger.value, "trigger", "trigger price") : null;
-  const reference = kind === "SCALE" && limit?.value && last?.value ? (limit.value + last.value) / 2n : (limit?.value ?? trigger?.value ?? touch);
+  const reference =
+    kind === "SCALE" && limit?.value && last?.value
+      ? (limit.value + last.value) / 2n
+      : (limit?.value ?? trigger?.value ?? touch);
 
-  const worst = worstOf(m, kind, buy, { limit: limit?.value ?? null, trigger: trigger?.value ?? null, touch, index, slippage });
+  const worst = worstOf(m, kind, buy, {
+    limit: limit?.value ?? null,
+    trigger: trigger?.value ?? null,
+    touch,
+    index,
+    slippage,
+  });
   const lots = lotsOf(m, reference) ?? 0n;
-  const crossing = kind === "MARKET" || (kind === "LIMIT" && limit?.value && (buy ? limit.value >= touch : limit.value <= touch));
+  const crossing =
+    kind === "MARKET" || (kind === "LIMIT" && limit?.value && (buy ? limit.value >= touch : limit.value <= touch));
   const walked = crossing && worst && lots > 0n && side.length ? walk(side, buy, lots, worst) : null;
-  const expected = kind === "MARKET" ? (walked?.average ?? touch) : walked?.average && walked.left === 0n ? walked.average : reference;
+  const expected =
+    kind === "MARKET" ? (walked?.average ?? touch) : walked?.average && walked.left === 0n ? walked.average : reference;
   const reduceOnly = ticket.reduceOnly.value || kind === "TRAILING";
   const takes = crossing && !ticket.postOnly.value;
-  const feePpm = takes || kind === "TWAP" || kind.endsWith("_MARKET") || kind === "TRAILING" ? tier.value.takerPpm : max(0n, tier.value.makerPpm);
+  const feePpm =
+    takes || kind === "TWAP" || kind.endsWith("_MARKET") || kind === "TRAILING"
+      ? tier.value.takerPpm
+      : max(0n, tier.value.makerPpm);
   const imfPpm = imfPpmOf(m);
   const most = reduceOnly
-    ? before && before.size !== 0n && before.size > 0n !== buy ? abs(before.size) : 0n
+    ? before && before.size !== 0n && before.size > 0n !== buy
+      ? abs(before.size)
+      : 0n
     : largest(buy, expected ?? index, index, imfPpm, feePpm, BigInt(settings.value.leverage), before, all);
-  const shown = lots > 0n && expected && index
-    ? preview({ market: m, size: buy ? lots : -lots, price: expected, index, imfPpm, feePpm, reduceOnly }, before, all)
-    : null;
-  const base = { market: m, buy, lots, expected, worst, missing: kind === "MARKET" ? (walked?.left ?? 0n) : 0n, preview: shown, most };
+  const shown =
+    lots > 0n && expected && index
+      ? preview(
+          { market: m, size: buy ? lots : -lots, price: expected, index, imfPpm, feePpm, reduceOnly },
+          before,
+          all,
+        )
+      : null;
+  const base = {
+    market: m,
+    buy,
+    lots,
+    expected,
+    worst,
+    missing: kind === "MARKET" ? (walked?.left ?? 0n) : 0n,
+    preview: shown,
+    most,
+  };
 
-  const problem = limit?.problem ?? last?.problem ?? trigger?.problem ?? sizeProblem(m, lots, expected, reduceOnly, most, shown, kind) ?? exitProblems(m, buy, expected);
+  const problem =
+    limit?.problem ??
+    last?.problem ??
+    trigger?.problem ??
+    sizeProblem(m, lots, expected, reduceOnly, most, shown, kind) ??
+    exitProblems(m, buy, expected);
   if (problem || !worst) return { ...base, asks: [], problem: problem ?? { at: "", text: "There is no price yet." } };
-  const made = orders({ m, kind, buy, lots, worst, index, reduceOnly, last: last?.value ?? null, trigger: trigger?.value ?? null });
+  const made = orders({
+    m,
+    kind,
+    buy,
+    lots,
+    worst,
+    index,
+    reduceOnly,
+    last: last?.value ?? null,
+    trigger: trigger?.value ?? null,
+  });
   return "problem" in made ? { ...base, asks: [], problem: made.problem } : { ...base, asks: made.asks, problem: null };
 });
 
@@ -136,18 +192,33 @@ function worstOf(m: Market, kind: ticket.Kind, buy: boolean, at: Prices): bigint
   return at.trigger === null ? null : worstLimit(m, buy, at.trigger, EXIT_SLIPPAGE_PPM);
 }
 
-function sizeProblem(m: Market, lots: bigint, price: bigint | null, reduceOnly: boolean, most: bigint, shown: Preview | null, kind: ticket.Kind): Problem | null {
+function sizeProblem(
+  m: Market,
+  lots: bigint,
+  price: bigint | null,
+  reduceOnly: boolean,
+  most: bigint,
+  shown: Preview | null,
+  kind: ticket.Kind,
+): Problem | null {
   if (!ticket.size.value.trim()) return { at: "size", text: "Enter a size." };
   if (lots === 0n) return { at: "size", text: `The smallest size is ${sizeText(m, 1n)} ${baseOf(m.ticker)}.` };
-  if (reduceOnly && most === 0n && !ticket.triggered(kind)) return { at: "size", text: "There is no position that this side reduces." };
-  if (price && lots * price < 1_000_000n && !reduceOnly) return { at: "size", text: "An order is worth at least 1 USDC." };
-  if (shown && !shown.enough && !ticket.triggered(kind) && !reduceOnly) return { at: "size", text: "Not enough free collateral." };
+  if (reduceOnly && most === 0n && !ticket.triggered(kind))
+    return { at: "size", text: "There is no position that this side reduces." };
+  if (price && lots * price < 1_000_000n && !reduceOnly)
+    return { at: "size", text: "An order is worth at least 1 USDC." };
+  if (shown && !shown.enough && !ticket.triggered(kind) && !reduceOnly)
+    return { at: "size", text: "Not enough free collateral." };
   return null;
 }
 
 function exitPrices(m: Market) {
-  const read = (text: string, at: Where, name: string) => (text.trim() ? typed(m, text, at, name) : { value: null, problem: null });
-  return { profit: read(ticket.takeProfit.value, "takeProfit", "take-profit price"), loss: read(ticket.stopLoss.value, "stopLoss", "stop price") };
+  const read = (text: string, at: Where, name: string) =>
+    text.trim() ? typed(m, text, at, name) : { value: null, problem: null };
+  return {
+    profit: read(ticket.takeProfit.value, "takeProfit", "take-profit price"),
+    loss: read(ticket.stopLoss.value, "stopLoss", "stop price"),
+  };
 }
 
 const bracketed = () => ticket.exitsOn.value && (ticket.kind.value === "LIMIT" || ticket.kind.value === "MARKET");
@@ -179,22 +250,51 @@ interface Made {
   trigger: bigint | null;
 }
 
-function orders({ m, kind, buy, lots, worst, index, reduceOnly, last, trigger }: Made): { asks: Ask[] } | { problem: Problem } {
+function orders({
+  m,
+  kind,
+  buy,
+  lots,
+  worst,
+  index,
+  reduceOnly,
+  last,
+  trigger,
+}: Made): { asks: Ask[] } | { problem: Problem } {
   const common = { market: m, buy, reduceOnly };
   switch (kind) {
     case "MARKET":
     case "LIMIT": {
       const timeInForce = kind === "MARKET" ? ("IOC" as const) : ticket.tif.value;
-      const entry: Ask = { ...common, size: lots, price: worst, timeInForce, postOnly: kind === "LIMIT" && timeInForce === "GTT" && ticket.postOnly.value };
+      const entry: Ask = {
+        ...common,
+        size: lots,
+        price: worst,
+        timeInForce,
+        postOnly: kind === "LIMIT" && timeInForce === "GTT" && ticket.postOnly.value,
+      };
       if (!bracketed()) return { asks: [entry] };
       const { profit, loss } = exitPrices(m);
-      return { asks: [entry, ...exits(m, buy, lots, { takeProfit: profit.value ?? undefined, stopLoss: loss.value ?? undefined }, { parentAt: 0 })] };
+      return {
+        asks: [
+          entry,
+          ...exits(
+            m,
+            buy,
+            lots,
+            { takeProfit: profit.value ?? undefined, stopLoss: loss.value ?? undefined },
+            { parentAt: 0 },
+          ),
+        ],
+      };
     }
     case "SCALE": {
       const parts = count(ticket.parts.value, 50);
       if (parts === null) return { problem: { at: "parts", text: "Between 2 and 50 orders." } };
       if (lots < BigInt(parts)) return { problem: { at: "size", text: "Too small for so many orders." } };
-      return { asks: ladder({ ...common, timeInForce: "GTT", postOnly: ticket.postOnly.value }, lots, worst, last!, parts) };
+      return {
+        asks: ladder({ ...common, timeInForce: "GTT", postOnly: ticket.postOnly.value }, lots, worst, last!, parts),
+      };
     }
     case "TWAP": {
       const parts = count(ticket.parts.value, 100);
@@ -213,11 +313,18 @@ function orders({ m, kind, buy, lots, worst, index, reduceOnly, last, trigger }:
     default: {
       const stops = kind.startsWith("STOP");
       return {
-        asks: [{
-          ...common, size: lots, price: worst, timeInForce: "GTT", selfTrade: "CANCEL_MAKER", triggerPrice: trigger!,
-          trigger: stops ? stopTrigger(buy) : profitTrigger(buy),
-          extras: kind.endsWith("_MARKET") ? { immediate: true } : {},
-        }],
+        asks: [
+          {
+            ...common,
+            size: lots,
+            price: worst,
+            timeInForce: "GTT",
+            selfTrade: "CANCEL_MAKER",
+            triggerPrice: trigger!,
+            trigger: stops ? stopTrigger(buy) : profitTrigger(buy),
+            extras: kind.endsWith("_MARKET") ? { immediate: true } : {},
+          },
+        ],
       };
     }
   }
@@ -236,9 +343,14 @@ export function takeShare(percent: number): void {
   if (!current) return;
   const lots = (current.most * BigInt(percent)) / 100n;
   const at = current.expected ?? 0n;
-  ticket.size.value = lots === 0n ? "" : settings.value.sizeUnit === "base"
-    ? sizeText(current.market, lots)
-    : String(ceilDiv(lots * at, 10_000n) / 100n) + "." + String((ceilDiv(lots * at, 10_000n)) % 100n).padStart(2, "0");
+  ticket.size.value =
+    lots === 0n
+      ? ""
+      : settings.value.sizeUnit === "base"
+        ? sizeText(current.market, lots)
+        : String(ceilDiv(lots * at, 10_000n) / 100n) +
+          "." +
+          String(ceilDiv(lots * at, 10_000n) % 100n).padStart(2, "0");
 }
 
 export const highestLeverage = computed(() => {

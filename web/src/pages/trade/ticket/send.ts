@@ -2,9 +2,9 @@
 /** Signs and sends what the ticket means, and says what came of it. */
 
 import { effect, signal } from "@preact/signals";
-import type { Outcome } from "../../../orders/submit";
 import { price as priceOf, usd } from "../../../money/format";
 import { baseOf, sizeText } from "../../../money/market";
+import type { Outcome } from "../../../orders/submit";
 import { refresh } from "../../../state/account";
 import { reason } from "../../../state/events";
 import { notify } from "../../../state/notices";
@@ -34,7 +34,12 @@ export function ask(plan: Plan): void {
     lines: [
       ["Orders to sign", String(plan.asks.length)],
       [first.timeInForce === "GTT" ? "Price" : "Worst price", priceOf(plan.market, first.price)],
-      ...(plan.preview ? ([["Value", usd(plan.preview.notional)], ["Fee, estimated", usd(plan.preview.fee, 4)]] as [string, string][]) : []),
+      ...(plan.preview
+        ? ([
+            ["Value", usd(plan.preview.notional)],
+            ["Fee, estimated", usd(plan.preview.fee, 4)],
+          ] as [string, string][])
+        : []),
     ],
     action: "Sign and send",
     run: () => void send(plan),
@@ -48,7 +53,9 @@ async function send(plan: Plan): Promise<void> {
   try {
     const { place } = await import("../../../orders/submit");
     const outcomes = await place(plan.asks, (done, of) => {
-      if (!silent) busy.value = done === of ? "Sending" : of > 1 ? `Sign ${done + 1} of ${of} in your wallet` : "Sign in your wallet";
+      if (!silent)
+        busy.value =
+          done === of ? "Sending" : of > 1 ? `Sign ${done + 1} of ${of} in your wallet` : "Sign in your wallet";
     });
     tell(plan, outcomes);
     ticket.size.value = "";
@@ -73,7 +80,9 @@ function tell(plan: Plan, outcomes: readonly Outcome[]): void {
   const filled = BigInt(placed!.filled);
   if (outcomes.length > 1) notify("order", "good", `${outcomes.length} orders placed`, what);
   else if (placed!.status === "UNTRIGGERED") notify("order", "good", "Waiting for its trigger", what);
-  else if (filled > 0n) notify("order", "good", filled === plan.lots ? "Filled" : `Filled ${sizeText(plan.market, filled)}`, what);
-  else if (placed!.status === "OPEN" || placed!.status === "BEST_EFFORT_OPENED") notify("order", "good", "Order placed", what);
+  else if (filled > 0n)
+    notify("order", "good", filled === plan.lots ? "Filled" : `Filled ${sizeText(plan.market, filled)}`, what);
+  else if (placed!.status === "OPEN" || placed!.status === "BEST_EFFORT_OPENED")
+    notify("order", "good", "Order placed", what);
   else notify("order", "bad", "Nothing filled", reason(placed!.reason) || "No order in the book at that price.");
 }

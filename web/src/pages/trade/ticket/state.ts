@@ -2,8 +2,8 @@
 /** What stands in the ticket. It outlives the page that shows it, not the tab. */
 
 import { effect, signal } from "@preact/signals";
-import { askedSide, pickedPrice } from "../../../state/view";
 import { ticker } from "../../../state/venue";
+import { askedSide, pickedPrice } from "../../../state/view";
 
 export const KINDS = [
   ["STOP_MARKET", "Stop market"],
