@@ -19,7 +19,6 @@ import httpx
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from ouro.chain import Chain
 from ouro.client import OuroClient
 from ouro.reading import HEADER
 from stack.node import free_ports
@@ -52,10 +51,9 @@ class Exchange:
         """A new account with so much USDC in subaccount 0, ETH for gas, and more USDC in its wallet."""
         account: LocalAccount = Account.create()
         with OuroClient(self.url, account) as client:
-            chain = Chain(client.config(), account)
-            chain.faucet(usdc + wallet_usdc)
+            client.chain.faucet(usdc + wallet_usdc)
             if usdc:
-                chain.deposit(usdc)
+                client.chain.deposit(usdc)
                 eventually(lambda: self.equity(account) >= usdc, 60, "the deposit in the index")
         return account
 

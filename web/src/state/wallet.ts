@@ -106,6 +106,8 @@ export async function switchChain(): Promise<void> {
         rpcUrls: [venue.rpcUrl],
       },
     ]);
+    // Adding a chain need not change to it.
+    await chosen.request("wallet_switchEthereumChain", [{ chainId }]);
   }
   walletChain.value = Number(await chosen.request("eth_chainId"));
 }

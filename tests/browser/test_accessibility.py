@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""axe finds nothing against WCAG 2.2 AA: on every route, in both themes, on desktop and phone, with dialogs open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.app import App, Ticket
+from tests.browser.axe import findings
+from tests.browser.conftest import Pages
+from tests.browser.exchange import Exchange
+from tests.browser.test_layout import PHONE, ROUTES
+from tests.browser.wallet import Wallet
+
+DESKTOP = {"width": 1440, "height": 900}
+SIZES: list[dict[str, Any]] = [DESKTOP, PHONE]
+
+
+def seen(app: App, what: str) -> list[str]:
+    return [f"{what}: {line}" for line in findings(app.page)]
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("size", SIZES, ids=["desktop", "phone"])
+def test_visitors_pages(pages: Pages, size: dict[str, Any], theme: str) -> None:
+    app = pages(**size, touch=size is PHONE, theme=theme)
+    found = []
+    for route in ROUTES:
+        app.open(route)
+        if route.startswith("/trade"):
+            expect(app.region("Chart").locator("canvas").first).to_be_visible()
+        found += seen(app, route)
+    app.connect_button().click()
+    expect(app.dialog("Connect a wallet")).to_be_visible()
+    found += seen(app, "connect dialog")
+    assert found == []
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("size", SIZES, ids=["desktop", "phone"])
+def test_a_traders_pages_with_dialogs(pages: Pages, busy: Wallet, size: dict[str, Any], theme: str) -> None:
+    app = pages(busy, **size, touch=size is PHONE, theme=theme).open().connect()
+    expect(app.rows("Positions", "BTC-USD")).to_be_visible()
+    found = []
+    for tab in ("Positions", "Open orders", "Fills", "Transfers"):
+        expect(app.rows(tab, re.compile("BTC|Deposit"))).not_to_have_count(0)
+        found += seen(app, f"tab {tab}")
+    found += with_dialogs(app)
+    for route in ROUTES[1:]:
+        app.open(route)
+        expect(app.account_button()).to_be_visible()
+        found += seen(app, route)
+    assert found == []
+
+
+def with_dialogs(app: App) -> list[str]:
+    """Every dialog and menu of the trade page, one after the other."""
+    opened: list[tuple[str, Callable[[], None]]] = [
+        ("account menu", lambda: app.account_button().click()),
+        ("notifications", lambda: app.button(re.compile("^Notifications")).click()),
+        ("markets", lambda: app.region("Market").get_by_role("button", name=re.compile("BTC-USD")).click()),
+        ("palette", lambda: app.page.keyboard.press("Control+k")),
+        ("close", lambda: app.tab("Positions").get_by_role("button", name="Close BTC-USD").click()),
+        ("exits", lambda: app.tab("Positions").get_by_role("button", name="Take profit and stop of BTC-USD").click()),
+    ]
+    found = []
+    for name, action in opened:
+        action()
+        found += seen(app, name)
+        app.page.keyboard.press("Escape")
+    for name in ("Deposit", "Withdraw"):
+        app.account_button().click()
+        app.page.get_by_role("banner").get_by_role("button", name=name, exact=True).last.click()
+        expect(app.dialog(f"{name} USDC")).to_be_visible()
+        found += seen(app, name)
+        app.page.keyboard.press("Escape")
+    return found
+
+
+@pytest.mark.parametrize("palette", ["blue-orange", "teal-magenta"])
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_colours_for_the_colour_blind(pages: Pages, busy: Wallet, theme: str, palette: str) -> None:
+    app = pages(busy, theme=f"{theme}', palette: '{palette}").open().connect()
+    assert app.page.evaluate("document.documentElement.dataset.palette") == palette
+    expect(app.rows("Positions", "BTC-USD")).to_be_visible()
+    assert seen(app, f"{theme} {palette}") == []
+
+
+@pytest.fixture(scope="module")
+def busy(venue: Exchange) -> Any:
+    """A trader with a position, an order that rests, fills and a deposit."""
+    wallet = Wallet(venue.rpc_url, venue.funded(5_000))
+    yield wallet
+    wallet.close()
+
+
+@pytest.fixture(autouse=True)
+def history(pages: Pages, venue: Exchange, request: pytest.FixtureRequest) -> None:
+    """Gives `busy` its history, once."""
+    if "busy" not in request.fixturenames:
+        return
+    busy: Wallet = request.getfixturevalue("busy")
+    if venue.positions(busy.account):
+        return
+    app = pages(busy).open().connect()
+    Ticket(app).fill("buy", "Market", "0.02").submit()
+    app.until(lambda: venue.positions(busy.account), "the position")
+    Ticket(app).fill("buy", "Limit", "0.01", price=str(int(venue.index() * 97 / 100))).submit()
+    app.until(lambda: venue.orders(busy.account, "OPEN"), "the order")
