@@ -19,7 +19,7 @@ VYPER := $(filter-out contracts/Exchange.vy contracts/ExchangeDesk.vy contracts/
 BIOME := .tools/biome/node_modules/.bin/biome
 COMPILE := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header $(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup web up demo test check format compiled bench fuzz chaos crash reorgs coverage mutation lock clean distclean
+.PHONY: help setup web up demo test check format compiled bench fuzz chaos crash reorgs coverage mutation screenshots lock clean distclean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -85,6 +85,9 @@ coverage: setup ## which contract lines the tests execute; fails below the thres
 
 mutation: setup ## put small errors into SAMPLE contract lines drawn by SEED and see that tests notice
 	@exec python -m tests.mutation --sample $(SAMPLE) --seed $(SEED) $(ARGS)
+
+screenshots: setup ## the README's pictures anew, from a running exchange: ARGS="--url http://127.0.0.1:8000" or one of its own
+	@exec python -m bench.screenshots $(ARGS)
 
 lock: setup ## write requirements/*.txt anew from pyproject.toml; UPGRADE=1 takes the newest versions
 	$(COMPILE) pyproject.toml --extra services --extra deploy --group dev -o requirements/dev.txt

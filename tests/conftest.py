@@ -1,30 +1,60 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""How tests are shared out among processes: by file, but all browser tests to one, since they share one exchange."""
+"""What tests of every area share: the databases that the indexer supports, and how tests are shared out.
+
+Imports of services are inside: most tests need none, and forks of the mutation campaign pay for what is imported here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from xdist.scheduler import LoadFileScheduling
 
-BROWSER = "tests/browser"
-
-
-class ByFile(LoadFileScheduling):
-    """As `--dist loadfile`, with one folder counted as one file."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return BROWSER if nodeid.startswith(BROWSER) else str(super()._split_scope(nodeid))
+if TYPE_CHECKING:
+    from tests.support.databases import Databases
+    from tests.support.postgres import Server
+    from tests.support.sharing import ByFile
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
-    """For `--dist loadfile` only; others stay what they are."""
+    """By file, but browser tests together; other ways than `--dist loadfile` stay what they are."""
+    from tests.support.sharing import ByFile
+
     return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first."""
-    first: Sequence[pytest.Item] = [item for item in items if item.nodeid.startswith(BROWSER)]
-    items[:] = [*first, *(item for item in items if item not in set(first))]
+    """Browser tests begin first, since they take longest."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/browser/"))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """One PostgreSQL for this test process. Without one installed its tests fail: nothing is skipped."""
+    from tests.support.postgres import NoServerError, postgres
+
+    try:
+        with postgres() as server:
+            yield server
+    except NoServerError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Databases:
+    """Any number of databases; the tests run once on each kind."""
+    from tests.support.databases import PostgresDatabases, SqliteFiles
+
+    if request.param == "postgresql":
+        return PostgresDatabases(request.getfixturevalue("postgres_server"))
+    return SqliteFiles(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture
+def database_url(databases: Databases) -> Iterator[str]:
+    """A database of the test's own, with all tables."""
+    url = databases.new()
+    yield url
+    databases.drop(url)

@@ -38,7 +38,7 @@ def test_visitors_pages(pages: Pages, size: dict[str, Any], theme: str) -> None:
     app.connect_button().click()
     expect(app.dialog("Connect a wallet")).to_be_visible()
     found += seen(app, "connect dialog")
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
@@ -55,7 +55,7 @@ def test_a_traders_pages_with_dialogs(pages: Pages, busy: Wallet, size: dict[str
         app.open(route)
         expect(app.account_button()).to_be_visible()
         found += seen(app, route)
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 def with_dialogs(app: App) -> list[str]:
@@ -88,7 +88,8 @@ def test_colours_for_the_colour_blind(pages: Pages, busy: Wallet, theme: str, pa
     app = pages(busy, theme=f"{theme}', palette: '{palette}").open().connect()
     assert app.page.evaluate("document.documentElement.dataset.palette") == palette
     expect(app.rows("Positions", "BTC-USD")).to_be_visible()
-    assert seen(app, f"{theme} {palette}") == []
+    found = seen(app, f"{theme} {palette}")
+    assert not found, "\n".join(found)
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,8 @@ def test_a_visitor_sees_the_market_without_a_wallet(pages: Pages, venue: Exchang
         expect(market.get_by_text(name, exact=True).locator("xpath=following-sibling::dd")).to_contain_text(
             re.compile(r"\d")
         )
-    expect(app.page.get_by_role("option", name=re.compile(r"^Ask [\d,]+, size"))).not_to_have_count(0)
-    expect(app.page.get_by_role("option", name=re.compile(r"^Bid [\d,]+, size"))).not_to_have_count(0)
+    expect(app.page.get_by_role("option", name=re.compile(r"^ask [\d,]+ size"))).not_to_have_count(0)
+    expect(app.page.get_by_role("option", name=re.compile(r"^bid [\d,]+ size"))).not_to_have_count(0)
     expect(app.region("Chart").locator("canvas").first).to_be_visible()
     app.page.wait_for_function("performance.getEntriesByName('chart-ready').length > 0")
     app.page.get_by_role("tab", name="Trades").first.click()

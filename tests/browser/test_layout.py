@@ -100,7 +100,7 @@ def test_an_order_is_made_by_keyboard_alone(pages: Pages, venue: Exchange, trade
 def test_a_price_of_the_book_goes_into_the_ticket(pages: Pages, trader: Wallet) -> None:
     app = pages(trader).open().connect()
     book = app.page.get_by_role("listbox", name=re.compile("Asks and bids"))
-    expect(book.get_by_role("option", name=re.compile("^Bid"))).not_to_have_count(0)
+    expect(book.get_by_role("option", name=re.compile("bid"))).not_to_have_count(0)
     book.focus()
     app.page.keyboard.press("ArrowDown")
     app.page.keyboard.press("Enter")

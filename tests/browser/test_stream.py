@@ -48,12 +48,12 @@ class Line:
 def shown_book(app: App) -> dict[str, Decimal]:
     """Best prices of the page's book, by side."""
     best: dict[str, Decimal] = {}
-    for label in app.page.get_by_role("option").evaluate_all("rows => rows.map(row => row.getAttribute('aria-label'))"):
-        found = re.match(r"(Ask|Bid) ([\d,.]+), size", label or "")
+    for text in app.page.get_by_role("option").evaluate_all("rows => rows.map(row => row.textContent)"):
+        found = re.match(r"(?:Your order, )?(ask|bid) ([\d,.]+)size", text)
         if found:
             price = Decimal(found[2].replace(",", ""))
             side = found[1]
-            best[side] = (min if side == "Ask" else max)(best.get(side, price), price)
+            best[side] = (min if side == "ask" else max)(best.get(side, price), price)
     return best
 
 
@@ -62,7 +62,7 @@ def agrees(app: App, venue: Exchange) -> bool:
     book = venue.get("/v4/orderbooks/perpetualMarket/BTC-USD")
     if not book["bids"] or not book["asks"]:
         return False
-    return shown_book(app) == {"Ask": Decimal(book["asks"][0]["price"]), "Bid": Decimal(book["bids"][0]["price"])}
+    return shown_book(app) == {"ask": Decimal(book["asks"][0]["price"]), "bid": Decimal(book["bids"][0]["price"])}
 
 
 @pytest.mark.parametrize("trouble", ["cut", "gap"])

@@ -101,3 +101,19 @@ def test_the_lock_names_no_server() -> None:
     text = (ROOT / "web" / "package-lock.json").read_text()
     assert '"integrity"' in text
     assert "resolved" not in text
+
+
+def test_the_tests_of_the_app_pass() -> None:
+    """vitest: the app's own tests, with the vectors that bind its formulas to everybody else's."""
+    npm = find_npm()
+    environment = {**os.environ, "PATH": os.pathsep.join([str(npm.parent), os.environ["PATH"]]), "NO_COLOR": "1"}
+    done = subprocess.run(
+        [npm, "run", "test", "--silent"],
+        cwd=ROOT / "web",
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"

@@ -45,9 +45,11 @@ export function Segmented<T extends string>({ label, value, options, onValue, cl
 interface TabsProps<T extends string> extends ChoiceProps<T> {
   /** Of the panel that the tabs change. */
   panel: string;
+  /** Where each tab has a panel of its own: their ids. */
+  controls?: Record<T, string>;
 }
 
-export function Tabs<T extends string>({ label, value, options, onValue, panel, class: more }: TabsProps<T>) {
+export function Tabs<T extends string>({ label, value, options, onValue, panel, controls, class: more }: TabsProps<T>) {
   return (
     <div class={`tabs ${more ?? ""}`} role="tablist" aria-label={label} onKeyDown={onArrows}>
       {options.map(([key, text]) => (
@@ -56,7 +58,7 @@ export function Tabs<T extends string>({ label, value, options, onValue, panel, 
           key={key}
           role="tab"
           id={`${panel}-${key}`}
-          aria-controls={panel}
+          aria-controls={controls?.[key] ?? panel}
           aria-selected={key === value}
           tabIndex={key === value ? 0 : -1}
           onClick={() => onValue(key)}

@@ -43,6 +43,7 @@ export function Trade() {
         <Tabs
           label="Chart, book or trades"
           panel="phone-panel"
+          controls={{ chart: "chart-panel", book: "book-panel", trades: "book-panel" }}
           value={phone}
           onValue={setPhone}
           options={[
@@ -52,7 +53,7 @@ export function Trade() {
           ]}
         />
       </div>
-      <section class="panel chart-area" aria-label="Chart">
+      <section class="panel chart-area" id="chart-panel" aria-label="Chart">
         {configError.value ? null : <ChartPanel />}
       </section>
       <section class="panel book-area" aria-label="Order book and trades">
