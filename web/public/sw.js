@@ -21,11 +21,23 @@ self.addEventListener("activate", (event) => {
   );
 });
 
+/** A page of another build needs other files: those of the last one go. */
+async function newShell(cache, page) {
+  const before = await cache.match("/");
+  const [old, text] = [await before?.text(), await page.clone().text()];
+  await cache.put("/", page);
+  if (old === text) return;
+  for (const kept of await cache.keys()) {
+    if (new URL(kept.url).pathname.startsWith("/assets/")) await cache.delete(kept);
+  }
+}
+
 async function fromNetwork(request) {
   const response = await fetch(request);
   if (response.ok) {
     const cache = await caches.open(CACHE);
-    await cache.put(request.mode === "navigate" ? "/" : request, response.clone());
+    if (request.mode === "navigate") await newShell(cache, response.clone());
+    else await cache.put(request, response.clone());
   }
   return response;
 }

@@ -81,6 +81,13 @@ export const closedPositions = async (who: Who) =>
 export const profit = async (who: Who) =>
   (await request<{ historicalPnl: PnlTick[] }>("/v4/historical-pnl", account(who, { limit: 1000 }))).historicalPnl;
 
+export const monthlyVolumes = async () =>
+  (
+    await request<{ leaderboard: { address: string; volume: string }[] }>("/v4/leaderboard", {
+      query: { by: "VOLUME", window: "MONTH" },
+    })
+  ).leaderboard;
+
 export const sessionKeys = async (address: string) =>
   (await request<{ sessionKeys: SessionKeyRecord[] }>("/v4/sessionKeys", { query: { address } })).sessionKeys;
 

@@ -43,6 +43,9 @@ export interface Hover {
 /** Lines farther from the price than this share of it would flatten the candles. */
 const FITTED = 0.3;
 
+/** Bars from the left edge at which older ones are asked for. */
+const NEAR_OLDEST = 20;
+
 const color = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 export class PriceChart {
@@ -54,12 +57,14 @@ export class PriceChart {
   private shown: readonly Indicator[] = [];
   private lines = new Map<string, { handle: IPriceLine; line: Line }>();
   private held: Bar[] = [];
+  private fitted = true;
 
   constructor(
     box: HTMLElement,
     private readonly digits: number,
     onHover: (hover: Hover | null) => void,
     onPick: (price: number) => void,
+    onOldest: () => void,
   ) {
     this.chart = createChart(box, {
       autoSize: true,
@@ -85,7 +90,33 @@ export class PriceChart {
       const price = event.point && this.candles.coordinateToPrice(event.point.y);
       if (price) onPick(price);
     });
+    this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
+      if (range && this.held.length > 0 && range.from < NEAR_OLDEST) onOldest();
+    });
     this.paint();
+  }
+
+  /** Whether the price scale takes in the lines, too. */
+  fitLines(on: boolean): void {
+    this.fitted = on;
+    this.chart.priceScale("right").applyOptions({ autoScale: true });
+  }
+
+  /** Puts older bars before those that are shown; nothing moves on the screen. */
+  prepend(older: readonly Bar[]): void {
+    const first = this.held[0]?.time ?? Infinity;
+    const before = older.filter((bar) => bar.time < first);
+    if (before.length === 0) return;
+    const range = this.chart.timeScale().getVisibleLogicalRange();
+    this.setBars([...before, ...this.held], false);
+    if (range) {
+      this.chart.timeScale().setVisibleLogicalRange({ from: range.from + before.length, to: range.to + before.length });
+    }
+  }
+
+  /** When the oldest bar begins, seconds since 1970. */
+  get oldest(): number | undefined {
+    return this.held[0]?.time;
   }
 
   /** Takes the colours of the theme that is set now. */
@@ -260,7 +291,7 @@ export class PriceChart {
   private fit(info: AutoscaleInfo | null): AutoscaleInfo | null {
     const range = info?.priceRange;
     const last = this.held.at(-1)?.close;
-    if (!info || !range || !last) return info;
+    if (!info || !range || !last || !this.fitted) return info;
     const near = [...this.lines.values()]
       .map(({ line }) => line.price)
       .filter((price) => Math.abs(price / last - 1) < FITTED);

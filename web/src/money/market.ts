@@ -15,6 +15,8 @@ export interface Market {
   imfPpm: bigint;
   mmfPpm: bigint;
   bandPpm: bigint;
+  /** Seconds after which the index price is too old to trade on. */
+  maxPriceAge: number;
   /** Places after the point that a price on the tick needs. */
   tickDigits: number;
 }
@@ -28,6 +30,7 @@ export interface MarketRecord {
   imfPpm: number;
   mmfPpm: number;
   bandPpm: number;
+  maxPriceAge?: number;
 }
 
 export function market(record: MarketRecord): Market {
@@ -42,6 +45,7 @@ export function market(record: MarketRecord): Market {
     imfPpm: BigInt(record.imfPpm),
     mmfPpm: BigInt(record.mmfPpm),
     bandPpm: BigInt(record.bandPpm),
+    maxPriceAge: record.maxPriceAge ?? Infinity,
     tickDigits: step.includes(".") ? step.length - step.indexOf(".") - 1 : 0,
   };
 }

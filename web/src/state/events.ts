@@ -60,6 +60,7 @@ export function tellOrders(orders: readonly Order[], before: ReadonlyMap<string,
 }
 
 const told = new Set<string>();
+const MOST_TOLD = 2_000;
 
 export function tellMatches(matches: readonly Match[], whose: string): void {
   for (const match of matches) {
@@ -71,6 +72,7 @@ export function tellMatches(matches: readonly Match[], whose: string): void {
         `${match.size} ${baseOf(match.ticker)} at ${match.price}: ${match.reason || "the chain refused it"}`,
       );
     } else if (match.status === "matched" && !told.has(match.id)) {
+      if (told.size > MOST_TOLD) told.clear();
       told.add(match.id);
       const bought = (match.takerSide === "BUY") === (match.taker.toLowerCase() === whose.toLowerCase());
       notify(

@@ -2,7 +2,10 @@
 /** What fills cost this account: told by the published schedule and its volume of 30 days, else by its newest fills. */
 
 import { computed, effect, signal } from "@preact/signals";
+import * as reads from "../api/reads";
+import { units } from "../money/decimal";
 import { config } from "./venue";
+import { address } from "./wallet";
 
 export interface Tier {
   /** USDC of 30 days' volume from which it holds. */
@@ -44,4 +47,18 @@ effect(() => {
       .then((words) => (tiers.value = words.map(tierOf)))
       .catch(() => {});
   }, 4_000);
+});
+
+/** Only a schedule asks for volume. Accounts of one owner count together; who is not ranked has next to none. */
+effect(() => {
+  const owner = address.value;
+  volume.value = 0n;
+  if (!owner || tiers.value.length < 2) return;
+  reads.monthlyVolumes().then(
+    (rows) => {
+      const own = rows.filter((row) => row.address === owner);
+      if (address.value === owner) volume.value = own.reduce((sum, row) => sum + units(row.volume, 0), 0n);
+    },
+    () => {},
+  );
 });

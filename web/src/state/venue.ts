@@ -33,6 +33,8 @@ export const ticker = signal("BTC-USD");
 export const market = computed(() => listed.value.get(ticker.value) ?? null);
 export const current = computed(() => marketData.value[ticker.value] ?? null);
 
+/** This computer's clock and the chain's may differ by so much without a false alarm. */
+const CLOCKS_APART_S = 20;
 const READY_EVERY_MS = 15_000;
 const SPARKLINES_EVERY_MS = 300_000;
 
@@ -116,6 +118,13 @@ export const banner = computed<Banner | null>(() => {
   }
   if (problems.value.length)
     return { level: "warn", text: `The service is degraded: ${problems.value.join("; ").replace(/\.$/, "")}.` };
+  const published = Date.parse(current.value?.oraclePublishedAt ?? "");
+  if (market.value && now.value - published > (market.value.maxPriceAge + CLOCKS_APART_S) * 1000) {
+    return {
+      level: "warn",
+      text: `The index price of ${ticker.value} is old. Nothing fills until there is a new one.`,
+    };
+  }
   const status = current.value?.status;
   if (status === "CANCEL_ONLY") return { level: "warn", text: `${ticker.value} is reduce-only.` };
   if (status === "PAUSED") return { level: "warn", text: `Trading in ${ticker.value} is halted.` };

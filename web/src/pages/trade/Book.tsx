@@ -121,7 +121,7 @@ export function Book() {
               .slice(0, asks.length)
               .map((line, row) => (
                 <Row
-                  key={line.price}
+                  key={asks.length - row}
                   id={row}
                   line={line}
                   m={m!}
@@ -141,7 +141,7 @@ export function Book() {
           {sides === null && Array.from({ length: rows }, (_, row) => <Skeleton key={row} height="14px" />)}
           {bids.map((line, row) => (
             <Row
-              key={line.price}
+              key={row}
               id={asks.length + row}
               line={line}
               m={m!}

@@ -22,9 +22,10 @@ const INDICATORS: readonly (readonly [Indicator, string, string])[] = [
   ["macd", "MACD", "12, 26, 9"],
 ];
 
-const chosen = kept<{ resolution: Resolution; indicators: Indicator[] }>("ouro.chart", {
+const chosen = kept<{ resolution: Resolution; indicators: Indicator[]; fit: boolean }>("ouro.chart", {
   resolution: "1MIN",
   indicators: ["volume", "ema"],
+  fit: true,
 });
 const hover = signal<Hover | null>(null);
 
@@ -42,9 +43,16 @@ function Legend({ digits }: { digits: number }) {
   );
 }
 
-function Candles({ resolution, indicators }: { resolution: Resolution; indicators: readonly Indicator[] }) {
+interface CandlesProps {
+  resolution: Resolution;
+  indicators: readonly Indicator[];
+  fit: boolean;
+}
+
+function Candles({ resolution, indicators, fit }: CandlesProps) {
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<PriceChart | null>(null);
+  const older = useRef(() => {});
   const [state, setState] = useState<"loading" | "empty" | "error" | "ready">("loading");
   const m = market.value;
 
@@ -55,6 +63,7 @@ function Candles({ resolution, indicators }: { resolution: Resolution; indicator
       m.tickDigits,
       (at) => (hover.value = at),
       (price) => pick(price.toFixed(m.tickDigits)),
+      () => older.current(),
     );
     chart.current = made;
     made.show(indicators);
@@ -74,6 +83,8 @@ function Candles({ resolution, indicators }: { resolution: Resolution; indicator
     };
   }, [m]);
 
+  useEffect(() => chart.current?.fitLines(fit), [m, fit]);
+
   useEffect(() => {
     chart.current?.show(indicators);
   }, [indicators.join()]);
@@ -84,6 +95,23 @@ function Candles({ resolution, indicators }: { resolution: Resolution; indicator
     setState("loading");
     let live = false;
     let stopMarks = () => {};
+    let asking = false;
+    let whole = false;
+    older.current = () => {
+      const before = made.oldest;
+      if (!live || asking || whole || before === undefined) return;
+      asking = true;
+      const until = new Date((before - 1) * 1000).toISOString();
+      reads
+        .candles(m.ticker, resolution, until)
+        .then((more) => {
+          if (chart.current !== made) return;
+          whole = more.length === 0;
+          made.prepend(bars(more, resolution));
+        })
+        .catch(() => {})
+        .finally(() => (asking = false));
+    };
     const leave = stream.follow({
       channel: "v4_candles",
       id: `${m.ticker}/${resolution}`,
@@ -108,6 +136,7 @@ function Candles({ resolution, indicators }: { resolution: Resolution; indicator
       stopMarks = chartMarks(m!, secondsOf(resolution), (marks) => chart.current === made && made.setMarks(marks));
     }
     return () => {
+      older.current = () => {};
       leave();
       stopMarks();
     };
@@ -134,10 +163,10 @@ function Candles({ resolution, indicators }: { resolution: Resolution; indicator
 
 export function ChartPanel() {
   const [view, setView] = useState<"price" | "depth">("price");
-  const { resolution, indicators } = chosen.value;
+  const { resolution, indicators, fit } = chosen.value;
   const toggle = (one: Indicator) =>
     (chosen.value = {
-      resolution,
+      ...chosen.value,
       indicators: indicators.includes(one) ? indicators.filter((other) => other !== one) : [...indicators, one],
     });
   return (
@@ -152,7 +181,7 @@ export function ChartPanel() {
                 role="radio"
                 class="tool"
                 aria-checked={key === resolution}
-                onClick={() => (chosen.value = { resolution: key, indicators })}
+                onClick={() => (chosen.value = { ...chosen.value, resolution: key })}
               >
                 {text}
               </button>
@@ -173,6 +202,17 @@ export function ChartPanel() {
               </button>
             ))}
         </div>
+        {view === "price" && (
+          <button
+            type="button"
+            class="tool"
+            title="The price scale takes in entry, liquidation, exits and orders"
+            aria-pressed={fit}
+            onClick={() => (chosen.value = { ...chosen.value, fit: !fit })}
+          >
+            Fit lines
+          </button>
+        )}
         <span class="grow" />
         <Segmented
           label="Chart"
@@ -185,7 +225,7 @@ export function ChartPanel() {
           class="compact"
         />
       </div>
-      {view === "price" ? <Candles resolution={resolution} indicators={indicators} /> : <DepthChart />}
+      {view === "price" ? <Candles resolution={resolution} indicators={indicators} fit={fit} /> : <DepthChart />}
     </div>
   );
 }

@@ -73,7 +73,12 @@ export function Trade() {
           {(phone === "chart" ? side : phone) === "book" ? <Book /> : <Tape />}
         </div>
       </section>
-      <div class={`ticket-area ${ticketOpen.value ? "open" : ""}`}>
+      <div
+        class={`ticket-area ${ticketOpen.value ? "open" : ""}`}
+        onKeyDown={(event) => {
+          if (event.key === "Escape") ticketOpen.value = false;
+        }}
+      >
         <div class="sheet-shade" onClick={() => (ticketOpen.value = false)} />
         <div class="panel ticket-panel">
           <Ticket />

@@ -32,6 +32,8 @@ export function chartLines(m: Market, positions: readonly Held[], orders: readon
   }
   for (const order of orders) {
     if (order.ticker !== m.ticker) continue;
+    // The limit of what trades at once is a bound, not a place where it rests.
+    if (order.immediate && !order.triggerPrice) continue;
     const waits = order.status === "UNTRIGGERED" && order.triggerPrice;
     if (waits && held && order.reduceOnly) {
       const profit = order.type.startsWith("TAKE_PROFIT");

@@ -19,7 +19,9 @@ export function Summary({ index }: { index: bigint }) {
       <Facts
         rows={[
           ["Order value", "–"],
+          ["Margin", "–"],
           ["Fee", "–"],
+          ["Liquidation price", "–"],
         ]}
       />
     );

@@ -9,7 +9,8 @@ import { oneClick } from "../../../state/session-key";
 import { change, settings } from "../../../state/settings";
 import { current, market } from "../../../state/venue";
 import { askedSide, dialog, ticketOpen } from "../../../state/view";
-import { address, switchChain, wrongChain } from "../../../state/wallet";
+import { address, switchChain, wallet, wrongChain } from "../../../state/wallet";
+import { Link } from "../../../ui/bits";
 import { Segmented } from "../../../ui/Choice";
 import { Amount, Check, Select, Slider } from "../../../ui/Field";
 import { Icon } from "../../../ui/Icon";
@@ -101,7 +102,8 @@ function Fields() {
   const m = market.value;
   const kind = ticket.kind.value;
   const unit = settings.value.sizeUnit;
-  if (!m) return null;
+  // As high as what comes, so that nothing moves when the market is known.
+  if (!m) return <div class={`fields-wait skeleton ${kind === "LIMIT" ? "" : "short"}`} aria-hidden="true" />;
   const whole = (label: string, of: typeof ticket.parts, at: Where, suffix: string) => (
     <Amount
       label={label}
@@ -354,6 +356,11 @@ export function Ticket() {
         </p>
       )}
       <Submit />
+      {address.value && !wallet.value?.development && !oneClick.value && (
+        <p class="one-click">
+          Your wallet asks for each order. <Link to="/keys">Turn on one-click trading</Link>
+        </p>
+      )}
       <Summary index={index} />
     </form>
   );
