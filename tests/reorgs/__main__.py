@@ -3,6 +3,8 @@
 
 import argparse
 import json
+import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -22,6 +24,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=RESULTS, help="where the report goes")
     asked = parser.parse_args()
     logs.configure("error")
+    # Node and server are children: they must not outlive a campaign that is told to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="ouro-reorgs-") as folder, postgres() as server:
         kinds = [SqliteFiles(Path(folder)), PostgresDatabases(server)]
         report = run(kinds, reorgs=asked.reorgs, seed=asked.seed, say=lambda line: print(line, flush=True))
