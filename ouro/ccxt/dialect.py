@@ -77,6 +77,9 @@ class Dialect:
     `options.subaccountNumber`.
     """
 
+    newest_seq: int | None = None
+    """The exchange's newest record of a write of ours."""
+
     def describe(self) -> Any:
         """As ccxt asks."""
         return self.deep_extend(  # type: ignore[attr-defined]

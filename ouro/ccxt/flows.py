@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The methods that ccxt.dydx lacks, as flows: one code for the blocking and the asynchronous exchange.
 
-`exchange` is either of them. Types are ccxt's own: dictionaries of its unified structures.
+`exchange` is either of them. Types are ccxt's own: dictionaries of its unified structures. Reads wait until they show
+the newest write of this exchange.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ouro.client import amends, building, cancelling, placing
 from ouro.client.building import OrderOptions, SignedOrder
 from ouro.client.calls import Call, Flow, query
 from ouro.client.errors import RefusedError
-from ouro.client.order_reads import read_proof
+from ouro.client.order_reads import get_order, own_proof
 from ouro.reading import HEADER
 
 Json = dict[str, Any]
@@ -37,6 +38,7 @@ def create_order(
     [outcome] = yield from placing.place_all(exchange.sdk.session, [signed])
     if isinstance(outcome, RefusedError):
         raise outcome
+    _wrote(exchange, outcome.seq)
     known = {"type": type, "side": side, "amount": amount, "price": price}
     return dict(exchange.placed_order(outcome, market, **known))
 
@@ -61,6 +63,7 @@ def create_orders(
             refused = {"info": info, "symbol": market["symbol"], "status": "rejected", **known}
             answers.append(dict(exchange.safe_order(refused, market)))
         else:
+            _wrote(exchange, outcome.seq)
             answers.append(dict(exchange.placed_order(outcome, market, **known)))
     return answers
 
@@ -78,6 +81,7 @@ def edit_order(
     """Change an order in one step, or nothing at all; `amount` is the total, what is filled included."""
     session, market = exchange.sdk.session, exchange.market(symbol)
     changes = dict(params or {})
+    yield from get_order(session, id, at_seq=exchange.newest_seq)
     newer = yield from amends.build_amend(
         session,
         id,
@@ -87,6 +91,7 @@ def edit_order(
         reduce_only=changes.get("reduceOnly"),
     )
     placed = yield from amends.submit_amend(session, newer)
+    _wrote(exchange, placed.seq)
     known = {"type": type, "side": side, "amount": amount, "price": price}
     return dict(exchange.placed_order(placed, market, **known))
 
@@ -100,6 +105,7 @@ def cancel_order(
     """Cancel one order."""
     market = exchange.market(symbol) if symbol else None
     done = yield from cancelling.cancel(exchange.sdk.session, id, subaccount=_subaccount(exchange, params))
+    _wrote(exchange, done.seq)
     return dict(exchange.safe_order({"info": {"seq": done.seq}, "id": id, "status": "canceled"}, market))
 
 
@@ -110,6 +116,9 @@ def cancel_orders(
     market = exchange.market(symbol) if symbol else None
     number = _subaccount(exchange, params)
     outcomes = yield from cancelling.cancel_batch(exchange.sdk.session, ids, subaccount=number)
+    for outcome in outcomes:
+        if not isinstance(outcome, RefusedError):
+            _wrote(exchange, outcome.seq)
     return [
         dict(exchange.safe_order({"info": {"seq": done.seq}, "id": id_, "status": "canceled"}, market))
         for id_, done in zip(ids, outcomes, strict=True)
@@ -124,6 +133,7 @@ def cancel_all_orders(
     market = exchange.market(symbol) if symbol else None
     number, ticker = _subaccount(exchange, params), market["id"] if market else None
     done = yield from cancelling.cancel_all(exchange.sdk.session, ticker, subaccount=number)
+    _wrote(exchange, done.seq)
     return [
         dict(exchange.safe_order({"info": {"seq": done.seq}, "id": id_, "status": "canceled"}, market))
         for id_ in done.cancelled
@@ -146,7 +156,7 @@ def fetch_order(
 ) -> Flow[Json]:
     """One order; one's own also while it waits for its trigger."""
     proof = yield from _proof(exchange)
-    found = yield from _read(f"/v4/orders/{id}", {}, proof)
+    found = yield from _read(f"/v4/orders/{id}", {"atSeq": exchange.newest_seq}, proof)
     return dict(exchange.parse_order(found))
 
 
@@ -165,6 +175,7 @@ def fetch_orders(
         "ticker": market["id"] if market else None,
         "status": (params or {}).get("status"),
         "limit": limit,
+        "atSeq": exchange.newest_seq,
     }
     proof = yield from _proof(exchange)
     found = yield from _read("/v4/orders", asked, proof)
@@ -312,10 +323,13 @@ def _read(path: str, parameters: Mapping[str, Any], headers: Mapping[str, str] |
     return answer
 
 
+def _wrote(exchange: Any, seq: int) -> None:
+    exchange.newest_seq = max(exchange.newest_seq or 0, seq)
+
+
 def _proof(exchange: Any) -> Flow[dict[str, str]]:
-    if exchange.sdk.session.signer is None:
-        return {}
-    return {HEADER: (yield from read_proof(exchange.sdk.session))}
+    proof = yield from own_proof(exchange.sdk.session)
+    return {HEADER: proof} if proof else {}
 
 
 def _subaccount(exchange: Any, params: Mapping[str, Any] | None) -> int:

@@ -30,67 +30,15 @@ Parts = Annotated[int, typer.Option("--parts", min=1, max=500, help="How many or
 def register(order_app: typer.Typer) -> None:
     """Add the commands of this file to `ouro order`."""
 
-    @command(order_app, "stop")
-    def stop(
-        cli: Cli,
-        market: Market,
-        side: Side,
-        size: Size,
-        trigger: TriggerPrice,
-        price: LimitPrice = None,
-        slippage: Slippage = "0.05",
-        reduce_only: ReduceOnly = False,
-        oco: Oco = "",
-        expires: Expires = None,
-        client_id: ClientId = None,
-        max_fee_ppm: MaxFee = 500,
-        subaccount: Subaccount = 0,
-    ) -> View:
-        """Place a stop: a sell goes live at or below the trigger, a buy at or above."""
-        options = order_options(
-            reduce_only=reduce_only,
-            oco=oco,
-            subaccount=subaccount,
-            expires_in_seconds=expires,
-            client_id=client_id,
-            max_fee_ppm=max_fee_ppm,
-        )
-        if price is None:
-            placed = cli.trader.orders.place_stop_market(market, side.value, size, trigger, slippage, **options)
-        else:
-            placed = cli.trader.orders.place_stop_limit(market, side.value, size, trigger, price, **options)
-        return view_of(placed)
-
-    @command(order_app, "take-profit")
-    def take_profit(
-        cli: Cli,
-        market: Market,
-        side: Side,
-        size: Size,
-        trigger: TriggerPrice,
-        price: LimitPrice = None,
-        slippage: Slippage = "0.05",
-        reduce_only: ReduceOnly = False,
-        oco: Oco = "",
-        expires: Expires = None,
-        client_id: ClientId = None,
-        max_fee_ppm: MaxFee = 500,
-        subaccount: Subaccount = 0,
-    ) -> View:
-        """Place a take-profit: a sell goes live at or above the trigger, a buy at or below."""
-        options = order_options(
-            reduce_only=reduce_only,
-            oco=oco,
-            subaccount=subaccount,
-            expires_in_seconds=expires,
-            client_id=client_id,
-            max_fee_ppm=max_fee_ppm,
-        )
-        if price is None:
-            placed = cli.trader.orders.place_take_profit_market(market, side.value, size, trigger, slippage, **options)
-        else:
-            placed = cli.trader.orders.place_take_profit_limit(market, side.value, size, trigger, price, **options)
-        return view_of(placed)
+    _register_trigger(
+        order_app, "stop", "Place a stop: a sell goes live at or below the trigger, a buy at or above.", stop=True
+    )
+    _register_trigger(
+        order_app,
+        "take-profit",
+        "Place a take-profit: a sell goes live at or above the trigger, a buy at or below.",
+        stop=False,
+    )
 
     @command(order_app, "bracket")
     def bracket(
@@ -240,6 +188,43 @@ def register(order_app: typer.Typer) -> None:
             ),
         )
         return _several(outcomes)
+
+
+def _register_trigger(order_app: typer.Typer, name: str, text: str, *, stop: bool) -> None:
+    """Stop and take-profit differ in the side of the trigger only."""
+
+    def triggered(
+        cli: Cli,
+        market: Market,
+        side: Side,
+        size: Size,
+        trigger: TriggerPrice,
+        price: LimitPrice = None,
+        slippage: Slippage = "0.05",
+        reduce_only: ReduceOnly = False,
+        oco: Oco = "",
+        expires: Expires = None,
+        client_id: ClientId = None,
+        max_fee_ppm: MaxFee = 500,
+        subaccount: Subaccount = 0,
+    ) -> View:
+        options = order_options(
+            reduce_only=reduce_only,
+            oco=oco,
+            subaccount=subaccount,
+            expires_in_seconds=expires,
+            client_id=client_id,
+            max_fee_ppm=max_fee_ppm,
+        )
+        orders = cli.trader.orders
+        if price is None:
+            at_once = orders.place_stop_market if stop else orders.place_take_profit_market
+            return view_of(at_once(market, side.value, size, trigger, slippage, **options))
+        resting = orders.place_stop_limit if stop else orders.place_take_profit_limit
+        return view_of(resting(market, side.value, size, trigger, price, **options))
+
+    triggered.__doc__ = text
+    command(order_app, name)(triggered)
 
 
 def view_of(placed: PlacedOrder) -> View:

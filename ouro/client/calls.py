@@ -75,6 +75,18 @@ def one(call: Call[T]) -> Generator[Effect, Any, T]:
     return answer
 
 
+def offline(flow: Generator[Effect, Any, R]) -> R:
+    """Carry out a flow that does nothing but sign."""
+    try:
+        effect = next(flow)
+        while True:
+            assert isinstance(effect, Work), effect
+            effect = flow.send(effect.carry_out())
+    except StopIteration as done:
+        value: R = done.value
+        return value
+
+
 def query(parameters: Query) -> dict[str, str]:
     """Query parameters as strings: lists by comma, plain decimals, ISO times; those that are None are left out."""
     return {name: _text(value) for name, value in parameters.items() if value is not None}

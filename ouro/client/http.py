@@ -114,7 +114,7 @@ class OuroClient(_Client):
         self.account: AccountReads[Blocking] = AccountReads(self)
         self.orders: Orders[Blocking] = Orders(self)
         self.chain: Chain[Blocking] = Chain(self)
-        self.ws = Feeds(self.session)
+        self.ws = Feeds(self)
         exchange: Exchange[Blocking] = Exchange(self)
         self.config, self.time, self.height = exchange.config, exchange.time, exchange.height
 
@@ -166,7 +166,7 @@ class AsyncOuroClient(_Client):
         self.account: AccountReads[Awaited] = AccountReads(self)
         self.orders: Orders[Awaited] = Orders(self)
         self.chain: Chain[Awaited] = Chain(self)
-        self.ws = AsyncFeeds(self.session)
+        self.ws = AsyncFeeds(self)
         exchange: Exchange[Awaited] = Exchange(self)
         self.config, self.time, self.height = exchange.config, exchange.time, exchange.height
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Coroutine
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from ouro.client import (
     account_reads,
@@ -26,7 +26,7 @@ from ouro.client import (
     session_keys,
 )
 from ouro.client.calls import Flow
-from ouro.client.session import Session
+from ouro.client.session import Driver, Session
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,14 +39,6 @@ class Blocking:
 
 class Awaited:
     """Marks what is to be awaited."""
-
-
-class Driver(Protocol):
-    """Who carries flows out."""
-
-    session: Session
-
-    def run(self, flow: Flow[Any]) -> Any: ...
 
 
 class Namespace(Generic[K]):

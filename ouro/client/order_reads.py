@@ -71,11 +71,17 @@ def read_proof(session: Session) -> Flow[str]:
     return str(session.proof)
 
 
-def _proven(session: Session, whose: str | None) -> Flow[dict[str, str]]:
-    """The header that shows what only the owner may see, when the account is the client's own."""
+def own_proof(session: Session, whose: str | None = None) -> Flow[str]:
+    """The proof if the account is the client's own and its signer may be asked unseen, else ""."""
     if session.signer is None or (whose is not None and whose.lower() != session.address.lower()):
-        return {}
+        return ""
     if isinstance(session.signer, CallbackSigner):
         is_good = session.proof is not None and session.proof.expiry > time.time() + 5
-        return {HEADER: str(session.proof)} if is_good else {}
-    return {HEADER: (yield from read_proof(session))}
+        return str(session.proof) if is_good else ""
+    return (yield from read_proof(session))
+
+
+def _proven(session: Session, whose: str | None) -> Flow[dict[str, str]]:
+    """The header that shows what only the owner may see."""
+    proof = yield from own_proof(session, whose)
+    return {HEADER: proof} if proof else {}

@@ -6,15 +6,16 @@
         for event in stream:
             ...
 
-After a broken connection, or a lost message, the next events are `connected` and a fresh `subscribed` snapshot per
-subscription.
+After a broken connection, or a lost message, the next event is `connected`. Then account channels say `resumed` and
+what was missed, each update once; the others, and accounts of which too much was missed, start over with a
+`subscribed` snapshot.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -43,9 +44,13 @@ class Stream:
         self._reconnect = reconnect
         self._socket: sockets.ClientConnection | None = None
 
-    def subscribe(self, channel: str, subject: str = "", *, batched: bool = False) -> None:
-        """Subscribe now, and again after every reconnect. `batched` asks for updates gathered over 250 ms."""
-        self._send(self._core.subscribe(channel, subject, batched=batched))
+    def subscribe(
+        self, channel: str, subject: str = "", *, batched: bool = False, auth: Callable[[], str] | None = None
+    ) -> None:
+        """Subscribe now, and again after every reconnect. `batched` asks for updates gathered over 250 ms. `auth` gives
+        the owner's proof (`orders.read_proof`), each time that an account is subscribed to.
+        """
+        self._send(self._core.subscribe(channel, subject, batched=batched, auth=auth))
 
     def unsubscribe(self, channel: str, subject: str = "") -> None:
         self._send(self._core.unsubscribe(channel, subject))
@@ -104,9 +109,11 @@ class AsyncStream:
         self._reconnect = reconnect
         self._socket: async_sockets.ClientConnection | None = None
 
-    async def subscribe(self, channel: str, subject: str = "", *, batched: bool = False) -> None:
-        """Subscribe now, and again after every reconnect. `batched` asks for updates gathered over 250 ms."""
-        await self._send(self._core.subscribe(channel, subject, batched=batched))
+    async def subscribe(
+        self, channel: str, subject: str = "", *, batched: bool = False, auth: Callable[[], str] | None = None
+    ) -> None:
+        """As of `Stream`."""
+        await self._send(self._core.subscribe(channel, subject, batched=batched, auth=auth))
 
     async def unsubscribe(self, channel: str, subject: str = "") -> None:
         await self._send(self._core.unsubscribe(channel, subject))

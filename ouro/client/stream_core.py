@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias
@@ -13,7 +13,10 @@ import msgspec
 from ouro.client.errors import StreamGapError
 from ouro.client.models import Book, Level
 
-Kind: TypeAlias = Literal["connected", "subscribed", "update", "unsubscribed", "error"]
+Kind: TypeAlias = Literal["connected", "subscribed", "resumed", "update", "unsubscribed", "error"]
+
+ACCOUNTS = ("v4_subaccounts", "v4_parent_subaccounts")
+"""Channels that take the owner's proof, and go on where a connection was lost."""
 
 _KINDS: Mapping[str, Kind] = {
     "connected": "connected",
@@ -29,10 +32,10 @@ _KINDS: Mapping[str, Kind] = {
 class StreamEvent:
     """One thing the stream said.
 
-    `kind` is `connected` (a new connection: what follows are fresh snapshots), `subscribed` (`contents` is the
-    snapshot, the body of the matching REST read), `update` (`contents` is one change), `unsubscribed` or `error`
-    (`contents["message"]`). `id` is the ticker, `ticker/resolution` or `address/subaccount`; "" for channels without
-    one.
+    `kind` is `connected` (a new connection), `subscribed` (`contents` is the snapshot, the body of the matching REST
+    read), `resumed` (after a lost connection: what was missed follows as updates, nothing twice), `update` (`contents`
+    is one change), `unsubscribed` or `error` (`contents["message"]`). `id` is the ticker, `ticker/resolution` or
+    `address/subaccount`; "" for channels without one.
     """
 
     kind: Kind
@@ -42,27 +45,53 @@ class StreamEvent:
 
 
 @dataclass
+class _Subscription:
+    """What is asked for, and how far it was heard: on account channels the next connection goes on there."""
+
+    channel: str
+    subject: str
+    batched: bool = False
+    auth: Callable[[], str] | None = None
+    epoch: str = ""
+    seq: int = -1
+
+    def frame(self) -> str:
+        wanted: dict[str, Any] = {"batched": True} if self.batched else {}
+        proof = self.auth() if self.auth is not None else ""
+        if proof:
+            wanted["auth"] = proof
+        if self.epoch:
+            wanted |= {"epoch": self.epoch, "fromSeq": self.seq}
+        return _frame("subscribe", self.channel, self.subject, **wanted)
+
+    def heard(self, contents: Any) -> None:
+        """Remember how far this message brings us."""
+        if self.channel in ACCOUNTS and isinstance(contents, dict) and contents.get("epoch"):
+            self.epoch, self.seq = str(contents["epoch"]), int(contents["seq"])
+
+
+@dataclass
 class StreamCore:
     """Subscriptions wanted, and the message counter of the present connection."""
 
-    subscriptions: dict[tuple[str, str], bool] = field(default_factory=dict)
+    subscriptions: dict[tuple[str, str], _Subscription] = field(default_factory=dict)
     _last_message_id: int = -1
 
-    def subscribe(self, channel: str, subject: str = "", *, batched: bool = False) -> str:
+    def subscribe(
+        self, channel: str, subject: str = "", *, batched: bool = False, auth: Callable[[], str] | None = None
+    ) -> str:
         """Remember a subscription (for reconnects too) and return the frame that asks for it."""
-        self.subscriptions[channel, subject] = batched
-        return _frame("subscribe", channel, subject, batched)
+        wanted = self.subscriptions[channel, subject] = _Subscription(channel, subject, batched, auth)
+        return wanted.frame()
 
     def unsubscribe(self, channel: str, subject: str = "") -> str:
         self.subscriptions.pop((channel, subject), None)
-        return _frame("unsubscribe", channel, subject, batched=False)
+        return _frame("unsubscribe", channel, subject)
 
     def opening_frames(self) -> list[str]:
         """What to send on a new connection; forgets the old one's counter."""
         self._last_message_id = -1
-        return [
-            _frame("subscribe", channel, subject, batched) for (channel, subject), batched in self.subscriptions.items()
-        ]
+        return [wanted.frame() for wanted in self.subscriptions.values()]
 
     def receive(self, frame: str | bytes) -> Iterator[StreamEvent]:
         """The events of one server frame. Raises `StreamGapError` when the frame before it was lost."""
@@ -76,8 +105,13 @@ class StreamCore:
             return
         channel, subject = message.get("channel") or "", str(message.get("id") or "")
         contents = message if kind in ("connected", "error") else message.get("contents")
+        if kind == "subscribed" and isinstance(contents, dict) and contents.get("resumed"):
+            kind = "resumed"
         several = message["type"] == "channel_batch_data"
+        wanted = self.subscriptions.get((channel, subject))
         for part in contents if several else (contents,):
+            if wanted is not None:
+                wanted.heard(part)
             yield StreamEvent(kind, channel, subject, part)
 
 
@@ -118,12 +152,8 @@ def backoff(attempt: int) -> float:
     return min(10.0, 0.5 * (1 << min(attempt, 10)))
 
 
-def _frame(kind: str, channel: str, subject: str, batched: bool) -> str:
-    message: dict[str, Any] = {"type": kind, "channel": channel}
-    if subject:
-        message["id"] = subject
-    if batched:
-        message["batched"] = True
+def _frame(kind: str, channel: str, subject: str, **wanted: Any) -> str:
+    message = {"type": kind, "channel": channel, **({"id": subject} if subject else {}), **wanted}
     return msgspec.json.encode(message).decode()
 
 

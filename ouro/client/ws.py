@@ -16,9 +16,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ouro.client.calls import offline
+from ouro.client.errors import ClientError
 from ouro.client.models import Book, Candle, Fill, OrderRecord, Position, Trade, Transfer
-from ouro.client.session import Session
+from ouro.client.order_reads import own_proof
+from ouro.client.session import Driver, Session
 from ouro.client.stream import AsyncStream, LocalBook, Stream, StreamEvent
+from ouro.client.stream_core import ACCOUNTS
 
 T = TypeVar("T")
 
@@ -45,7 +49,7 @@ class AccountUpdate:
     """What changed on a subaccount, or with `is_snapshot` all that stands (open orders and positions).
 
     `orders` are as they are now. `fills` are on chain; `matches` are those of the relayer, in the form of its log.
-    `reverted_fills` were taken back by a reorganisation of the chain. `seq` is the record that it includes.
+    `reverted_fills` were taken back by a reorganisation of the chain. `seq` numbers the updates of the account.
     """
 
     is_snapshot: bool
@@ -63,19 +67,13 @@ class AccountUpdate:
 Reader = Callable[[StreamEvent], Iterable[T]]
 
 
-class _Subject:
-    """What to subscribe to; a reader for each kind of stream turns its events into records."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    @property
-    def _url(self) -> str:
-        return self._session.network.url
-
-
-class Feeds(_Subject):
+class Feeds:
     """The streams of a blocking client."""
+
+    def __init__(self, client: Driver) -> None:
+        self._client = client
+        self._session = client.session
+        self._url = client.session.network.url
 
     def open(self) -> Stream:
         """A connection for many subscriptions, and its events as they come."""
@@ -103,14 +101,23 @@ class Feeds(_Subject):
 
     def _follow(self, channel: str, subject: str, read: Reader[T]) -> Iterator[T]:
         with closing(Stream(self._url)) as stream:
-            stream.subscribe(channel, subject)
+            if channel in ACCOUNTS:
+                self._client.run(self._session.config())
+                stream.subscribe(channel, subject, auth=_auth(self._session, subject))
+            else:
+                stream.subscribe(channel, subject)
             for event in stream:
-                if event.channel == channel and event.kind in ("subscribed", "update"):
+                if _concerns(event, channel):
                     yield from read(event)
 
 
-class AsyncFeeds(_Subject):
+class AsyncFeeds:
     """The streams of an asynchronous client."""
+
+    def __init__(self, client: Driver) -> None:
+        self._client = client
+        self._session = client.session
+        self._url = client.session.network.url
 
     def open(self) -> AsyncStream:
         """A connection for many subscriptions, and its events as they come."""
@@ -139,14 +146,30 @@ class AsyncFeeds(_Subject):
     async def _follow(self, channel: str, subject: str, read: Reader[T]) -> AsyncIterator[T]:
         stream = AsyncStream(self._url)
         try:
-            await stream.subscribe(channel, subject)
+            if channel in ACCOUNTS:
+                await self._client.run(self._session.config())
+                await stream.subscribe(channel, subject, auth=_auth(self._session, subject))
+            else:
+                await stream.subscribe(channel, subject)
             async with aclosing(aiter(stream)) as events:  # type: ignore[type-var]
                 async for event in events:
-                    if event.channel == channel and event.kind in ("subscribed", "update"):
+                    if _concerns(event, channel):
                         for record in read(event):
                             yield record
         finally:
             await stream.close()
+
+
+def _auth(session: Session, subject: str) -> Callable[[], str]:
+    """The owner's proof for a subscription, signed anew when the last one has not long to go."""
+    return lambda: offline(own_proof(session, subject.partition("/")[0]))
+
+
+def _concerns(event: StreamEvent, channel: str) -> bool:
+    """Whether an event is news of a channel. Raises `ClientError` when its subscription was refused."""
+    if event.kind == "error" and event.channel in (channel, ""):
+        raise ClientError(f"the stream refused {channel}: {event.contents.get('message')}")
+    return event.channel == channel and event.kind in ("subscribed", "update")
 
 
 def _book_reader(market: str, depth: int) -> Reader[Book]:

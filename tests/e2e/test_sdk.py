@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import runpy
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -117,6 +118,29 @@ def test_the_list_of_examples_is_complete() -> None:
     assert listed == names
     for path in EXAMPLES.glob("*.py"):
         assert len(path.read_text().splitlines()) < 80, f"{path.name} is no short example any more"
+
+
+def test_an_account_stream_goes_on_where_it_was_cut(liquid: str, key: str) -> None:
+    """An order that waits is placed while nobody listens; it is told once, without another snapshot."""
+    with OuroClient(liquid, LocalSigner.from_key(key)) as client, client.ws.open() as stream:
+        stream.subscribe("v4_subaccounts", f"{client.address}/0", auth=client.orders.read_proof)
+        events = iter(stream)
+        while next(events).kind != "subscribed":
+            pass
+        assert stream._socket is not None
+        stream._socket.socket.shutdown(socket.SHUT_RDWR)
+        placed = client.orders.place_stop_market("BTC-USD", "SELL", "0.01", "15000")
+        assert client.orders.get(placed.id, at_seq=placed.seq).status == "UNTRIGGERED"
+        kinds: list[str] = []
+        told: list[str] = []
+        while placed.id not in told:
+            event = next(events)
+            kinds.append(event.kind)
+            told += [order["id"] for order in (event.contents or {}).get("orders") or ()]
+        client.orders.cancel_all()
+    assert "subscribed" not in kinds
+    assert kinds.count("resumed") == 1
+    assert told.count(placed.id) == 1
 
 
 @pytest.mark.usefixtures("environment")

@@ -41,6 +41,24 @@ def test_reconnect_subscribes_again_and_counts_from_zero():
     assert [event.kind for event in core.receive(frame(0, "connected"))] == ["connected"]
 
 
+def test_an_account_goes_on_where_it_was_lost():
+    proofs = iter(("1:0xaa", "2:0xbb", "3:0xcc"))
+    core = StreamCore()
+    first = json.loads(core.subscribe("v4_subaccounts", "0x1/0", auth=lambda: next(proofs)))
+    core.subscribe("v4_trades", "BTC-USD")
+    assert (first["auth"], "fromSeq" in first) == ("1:0xaa", False)
+    account = {"channel": "v4_subaccounts", "id": "0x1/0"}
+    list(core.receive(frame(0, "subscribed", **account, contents={"epoch": "7", "seq": 3})))
+    list(core.receive(frame(1, "channel_batch_data", **account, contents=[{"epoch": "7", "seq": n} for n in (4, 5)])))
+    list(core.receive(frame(2, "channel_data", channel="v4_trades", id="BTC-USD", contents={"epoch": "7", "seq": 9})))
+    account_frame, trades_frame = (json.loads(text) for text in core.opening_frames())
+    assert (account_frame["epoch"], account_frame["fromSeq"], account_frame["auth"]) == ("7", 5, "2:0xbb")
+    assert "fromSeq" not in trades_frame
+    [event] = core.receive(frame(0, "subscribed", **account, contents={"resumed": True, "epoch": "7", "seq": 5}))
+    assert event.kind == "resumed"
+    assert json.loads(core.opening_frames()[0])["auth"] == "3:0xcc"
+
+
 def test_a_lost_message_is_noticed():
     core = StreamCore()
     list(core.receive(frame(0, "connected")))
