@@ -7,7 +7,6 @@ events. In a file of its own, to be compiled as the core is.
 
 from __future__ import annotations
 
-from relayer.core.matching import opposite
 from relayer.core.orders import LiveOrder
 from relayer.core.venue import Venue
 
@@ -29,23 +28,22 @@ class LoneBook:
 
     def place(self, order: LiveOrder) -> None:
         """Matches an order; what remains of one that is not one-shot rests."""
-        sell, left, stopped = order.sell, order.size, False
-        if self.book.crosses(sell, order.limit_price):
-            first = len(self.fills)
-            for maker in opposite(order):
-                stopped = maker.account is order.account
-                if stopped or not left:
-                    break
-                lots = min(left, maker.resting)
-                left -= lots
-                self.fills.append((order, maker, lots))
-            side = self.book.side(not sell)
-            for _, maker, lots in self.fills[first:]:
-                side.resize(maker, maker.resting - lots)
-        if left and not stopped and not order.one_shot:
-            self.book.side(sell).add(order, left)
+        book, limit_price, left = self.book, order.limit_price, order.size
+        own, other = (book.asks, book.bids) if order.sell else (book.bids, book.asks)
+        while (maker := other.reached(limit_price)) is not None:
+            if maker.account is order.account:
+                return
+            resting = maker.resting
+            lots = left if left < resting else resting
+            self.fills.append((order, maker, lots))
+            other.resize(maker, resting - lots)
+            left -= lots
+            if not left:
+                return
+        if not order.one_shot:
+            own.add(order, left)
 
     def cancel(self, order: LiveOrder) -> None:
         """Takes an order out, if it rests."""
         if order.level is not None:
-            self.book.side(order.sell).remove(order)
+            (self.book.asks if order.sell else self.book.bids).remove(order)

@@ -10,67 +10,84 @@ from relayer.core.prices import SortedKeys
 
 
 class Level:
-    """The queue at one price: a linked list, so that any order leaves in O(1), and the lots in it."""
+    """The queue at one price: a linked list, so that any order leaves in O(1), and the lots in it. Levels of a side are
+    linked as well: `better` and `worse` are the neighbours.
+    """
 
-    __slots__ = ("first", "last", "lots", "price")
+    __slots__ = ("better", "first", "is_changed", "last", "lots", "price", "worse")
 
     def __init__(self, price: int) -> None:
         self.price = price
         self.lots = 0
+        self.is_changed = False
         self.first: LiveOrder | None = None
         self.last: LiveOrder | None = None
+        self.better: Level | None = None
+        self.worse: Level | None = None
 
 
 class BookSide:
-    """Bids or asks. Keys are prices for asks and negated prices for bids, so the best key is always the smallest."""
+    """Bids or asks. `top` is the level with the best price. Keys are prices for asks and negated prices for bids, so
+    the best key is always the smallest; they serve to find a new level's neighbours.
 
-    __slots__ = ("_keys", "_levels", "_sign", "changed")
+    An order that rests nowhere has neither level nor neighbours.
+    """
+
+    __slots__ = ("_changed", "_keys", "_levels", "_sell", "top")
 
     def __init__(self, *, sell: bool) -> None:
-        self._sign = 1 if sell else -1
+        self._sell = sell
         self._levels: dict[int, Level] = {}
         self._keys = SortedKeys()
-        self.changed: dict[int, None] = {}
-
-    @property
-    def best(self) -> int | None:
-        """The best price, None when the side is empty."""
-        return self._sign * self._keys.first if self._keys else None
+        self._changed: list[Level] = []
+        self.top: Level | None = None
 
     def __iter__(self) -> Iterator[Level]:
         """The levels, best first."""
-        levels = self._levels
-        for key in self._keys:
-            yield levels[key]
+        level = self.top
+        while level is not None:
+            yield level
+            level = level.worse
 
-    def reaches(self, limit_price: int) -> bool:
-        """Whether the best price here is at least as good as the limit of an order from the other side."""
-        keys = self._keys
-        return bool(keys) and keys.first <= self._sign * limit_price
+    def reached(self, limit_price: int) -> LiveOrder | None:
+        """The first order that one from the other side with this limit would match, None when it reaches none."""
+        top = self.top
+        if top is None or (top.price > limit_price if self._sell else top.price < limit_price):
+            return None
+        return top.first
+
+    def next_reached(self, order: LiveOrder, limit_price: int) -> LiveOrder | None:
+        """The order after one that rests, as far as the limit reaches."""
+        if order.after is not None:
+            return order.after
+        assert order.level is not None
+        level = order.level.worse
+        if level is None or (level.price > limit_price if self._sell else level.price < limit_price):
+            return None
+        return level.first
 
     def lots_at(self, price: int) -> int:
         """Lots resting at a price."""
-        level = self._levels.get(self._sign * price)
+        level = self._levels.get(price)
         return 0 if level is None else level.lots
 
     def add(self, order: LiveOrder, lots: int) -> None:
         """Puts an order at the tail of the queue at its limit price."""
-        key = self._sign * order.limit_price
-        level = self._levels.get(key)
+        level = self._levels.get(order.limit_price)
         if level is None:
-            level = self._levels[key] = Level(order.limit_price)
-            self._keys.add(key)
-        order.level = level
-        order.before = level.last
-        order.after = None
-        if level.last is None:
+            level = self._open(order.limit_price)
+        last = level.last
+        if last is None:
             level.first = order
         else:
-            level.last.after = order
+            last.after = order
+            order.before = last
         level.last = order
-        order.resting = lots
         level.lots += lots
-        self.changed[level.price] = None
+        order.level = level
+        order.resting = lots
+        if not level.is_changed:
+            self._mark(level)
 
     def fill(self, orders: Iterable[LiveOrder]) -> None:
         """Puts orders into an empty side, best price first and oldest first; each offers what it says is `resting`."""
@@ -79,8 +96,7 @@ class BookSide:
         for order in orders:
             price = order.limit_price
             if before is None or level is None or level.price != price:
-                level = self._levels[self._sign * price] = Level(price)
-                self._keys.add(self._sign * price)
+                level = self._open(price)
                 level.first = order
                 order.before = None
             else:
@@ -100,7 +116,8 @@ class BookSide:
         assert level is not None
         level.lots += lots - order.resting
         order.resting = lots
-        self.changed[level.price] = None
+        if not level.is_changed:
+            self._mark(level)
 
     def replace(self, old: LiveOrder, new: LiveOrder, lots: int) -> None:
         """Puts an order into the place of a resting one at the same price."""
@@ -119,7 +136,8 @@ class BookSide:
         new.resting = lots
         old.level = old.before = old.after = None
         old.resting = 0
-        self.changed[level.price] = None
+        if not level.is_changed:
+            self._mark(level)
 
     def remove(self, order: LiveOrder) -> None:
         """Takes a resting order out."""
@@ -130,18 +148,19 @@ class BookSide:
             level.first = after
         else:
             before.after = after
+            order.before = None
         if after is None:
             level.last = before
         else:
             after.before = before
+            order.after = None
         level.lots -= order.resting
-        order.level = order.before = order.after = None
+        order.level = None
         order.resting = 0
-        self.changed[level.price] = None
+        if not level.is_changed:
+            self._mark(level)
         if level.first is None:
-            key = self._sign * level.price
-            del self._levels[key]
-            self._keys.remove(key)
+            self._close(level)
 
     def depth(self, limit: int | None = None) -> list[tuple[int, int]]:
         """(price, lots) best first."""
@@ -154,13 +173,51 @@ class BookSide:
 
     def take_changes(self) -> tuple[tuple[int, int], ...]:
         """The levels that changed since the last call, best first, with their absolute lots."""
-        if not self.changed:
+        changed = self._changed
+        if not changed:
             return ()
-        prices = list(self.changed)
-        self.changed.clear()
-        if len(prices) > 1:
-            prices.sort(reverse=self._sign < 0)
-        return tuple((price, self.lots_at(price)) for price in prices)
+        self._changed = []
+        for level in changed:
+            level.is_changed = False
+        if len(changed) == 1:
+            return ((changed[0].price, changed[0].lots),)
+        # A price that was given up and taken again has had more than one level.
+        prices = sorted({level.price for level in changed}, reverse=not self._sell)
+        return tuple([(price, self.lots_at(price)) for price in prices])
+
+    def _mark(self, level: Level) -> None:
+        level.is_changed = True
+        self._changed.append(level)
+
+    def _open(self, price: int) -> Level:
+        """A new level, between its neighbours."""
+        level = self._levels[price] = Level(price)
+        better = self._keys.add(price if self._sell else -price)
+        if better is None:
+            level.worse = self.top
+            self.top = level
+        else:
+            level.better = neighbour = self._levels[abs(better)]
+            level.worse = neighbour.worse
+            neighbour.worse = level
+        if level.worse is not None:
+            level.worse.better = level
+        return level
+
+    def _close(self, level: Level) -> None:
+        """Takes an empty level out."""
+        price = level.price
+        del self._levels[price]
+        self._keys.remove(price if self._sell else -price)
+        better, worse = level.better, level.worse
+        if better is None:
+            self.top = worse
+        else:
+            better.worse = worse
+            level.better = None
+        if worse is not None:
+            worse.better = better
+            level.worse = None
 
 
 class Book:
@@ -179,4 +236,4 @@ class Book:
 
     def crosses(self, sell: bool, limit_price: int) -> bool:
         """Whether an order at that limit would match the best of the other side."""
-        return (self.bids if sell else self.asks).reaches(limit_price)
+        return (self.bids if sell else self.asks).reached(limit_price) is not None

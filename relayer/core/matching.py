@@ -7,8 +7,6 @@ trace. Every planned fill has passed the contract's own checks for both sides, o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ouro.markets import MarketState
 from ouro.maths import fees
 from ouro.orders import SelfTrade
@@ -89,25 +87,24 @@ class Matcher:
         most = MAX_GROUP_FILLS if taker.fill_or_kill else MAX_BATCH_FILLS
         limit = min(fill_room, most) if taker.one_shot else fill_room
         reduce_only_market = taker.venue.state is MarketState.REDUCE_ONLY
-        for maker in opposite(taker):
-            if plan.remaining == 0:
-                break
+        side, limit_price = taker.venue.book.side(not taker.sell), taker.limit_price
+        maker = side.reached(limit_price)
+        while maker is not None and plan.remaining:
             if maker.trigger_price and maker.must_leave:
                 if len(plan.leaving) == MAX_LEAVING:
                     plan.stop = TRIGGERS_LEAVING
-                    break
-                plan.leaving.append(maker)
-                continue
-            stop = self._stop(taker, maker, plan, limit)
-            if stop:
-                plan.stop = stop
-                break
-            if maker.account.owner == taker.account.owner:
-                _meet_own(taker, maker, plan)
+                else:
+                    plan.leaving.append(maker)
             else:
-                self._try(taker, maker, plan, reduce_only_market)
+                plan.stop = self._stop(taker, maker, plan, limit)
+                if not plan.stop:
+                    if maker.account.owner == taker.account.owner:
+                        _meet_own(taker, maker, plan)
+                    else:
+                        self._try(taker, maker, plan, reduce_only_market)
             if plan.stop:
                 break
+            maker = side.next_reached(maker, limit_price)
         return plan
 
     def _stop(self, taker: LiveOrder, maker: LiveOrder, plan: Plan, limit: int) -> str:
@@ -216,18 +213,6 @@ def _meet_own(taker: LiveOrder, maker: LiveOrder, plan: Plan) -> None:
     if mode is not SelfTrade.CANCEL_MAKER:
         # A fill-or-kill order that gives lots away unfilled cannot be filled whole.
         plan.stop = SELF_TRADE
-
-
-def opposite(taker: LiveOrder) -> Iterator[LiveOrder]:
-    """Resting orders that the taker's limit reaches, best price first, oldest first."""
-    limit, sell = taker.limit_price, taker.sell
-    for level in taker.venue.book.side(not sell):
-        if level.price < limit if sell else level.price > limit:
-            return
-        order = level.first
-        while order is not None:
-            yield order
-            order = order.after
 
 
 def _reducible(account: ShadowAccount, order: LiveOrder) -> int:

@@ -8,7 +8,7 @@ neighbours hold more than half of that together, so that whoever thins the book 
 nearly empty chunks behind.
 """
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Iterator
 
 _CHUNK = 512
@@ -35,25 +35,24 @@ class SortedKeys:
         """The smallest key; the set must not be empty."""
         return self._chunks[0][0]
 
-    def add(self, key: int) -> None:
-        """Adds a key that is not yet there."""
+    def add(self, key: int) -> int | None:
+        """Adds a key that is not yet there, and answers the one below it, None when it is the smallest."""
         chunks, maxima = self._chunks, self._maxima
         if not chunks:
             chunks.append([key])
             maxima.append(key)
-            return
-        at = bisect_left(maxima, key)
-        if at == len(maxima):
-            at -= 1
-            chunks[at].append(key)
-            maxima[at] = key
-        else:
-            insort(chunks[at], key)
-        if len(chunks[at]) > _CHUNK:
-            chunk = chunks[at]
+            return None
+        at = min(bisect_left(maxima, key), len(maxima) - 1)
+        chunk = chunks[at]
+        place = bisect_left(chunk, key)
+        below = chunk[place - 1] if place else maxima[at - 1] if at else None
+        chunk.insert(place, key)
+        maxima[at] = chunk[-1]
+        if len(chunk) > _CHUNK:
             half = len(chunk) // 2
             chunks[at : at + 1] = [chunk[:half], chunk[half:]]
             maxima[at : at + 1] = [chunk[half - 1], chunk[-1]]
+        return below
 
     def remove(self, key: int) -> None:
         """Removes a key that is there."""

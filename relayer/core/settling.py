@@ -265,8 +265,12 @@ def _cancel_beyond_band(state: State) -> None:
     """
     for venue in state.venues.values():
         for side, sell in ((venue.book.bids, False), (venue.book.asks, True)):
-            while (best := side.best) is not None and not venue.in_band(best) and (best < venue.index_price) == sell:
-                stranded = next(iter(side)).first
+            while (
+                (top := side.top) is not None
+                and not venue.in_band(top.price)
+                and (top.price < venue.index_price) == sell
+            ):
+                stranded = top.first
                 assert stranded is not None
                 if stranded.must_leave:
                     conditional.leave(state, stranded)

@@ -197,7 +197,7 @@ FIELDS: dict[type, Fields] = {
         ),
     ),
     Book: Fields(written=("seq", "bids", "asks")),
-    BookSide: Fields(written=("_levels",), derived=("_keys", "_sign", "changed")),
+    BookSide: Fields(written=("_levels",), derived=("_changed", "_keys", "_sell", "top")),
 }
 
 
