@@ -104,15 +104,20 @@ class LiveOrder:
     )
 
     def __init__(self, item: Place, order: Order, account: AccountEntry, venue: Venue) -> None:
+        # First what the book works with: a compiled order has its attributes in this order, close to one another.
+        self.account = account
+        self.limit_price = order.limit_price
+        self.size = order.size
+        self.resting = 0
+        self.sell = order.is_sell
+        self.one_shot = order.is_one_shot
+        self.level: Level | None = None
+        self.before: LiveOrder | None = None
+        self.after: LiveOrder | None = None
         self.id = item.order_id
         self.client_id = item.client_id
-        self.account = account
         self.venue = venue
-        self.sell = order.is_sell
-        self.size = order.size
-        self.limit_price = order.limit_price
         self.time_in_force = order.time_in_force.value
-        self.one_shot = order.is_one_shot
         self.fill_or_kill = order.time_in_force is TimeInForce.FOK
         self.post_only = order.post_only
         self.reduce_only = order.reduce_only
@@ -148,10 +153,6 @@ class LiveOrder:
         self.reason = ""
         self.placed = 0
         self.first_answer: tuple[str, int, str] = ("", 0, "")
-        self.resting = 0
-        self.level: Level | None = None
-        self.before: LiveOrder | None = None
-        self.after: LiveOrder | None = None
 
     @property
     def remaining(self) -> int:
