@@ -104,16 +104,16 @@ class LiveOrder:
     )
 
     def __init__(self, item: Place, order: Order, account: AccountEntry, venue: Venue) -> None:
-        # First what the book works with: a compiled order has its attributes in this order, close to one another.
-        self.account = account
-        self.limit_price = order.limit_price
-        self.size = order.size
-        self.resting = 0
-        self.sell = order.is_sell
-        self.one_shot = order.is_one_shot
+        # First what the book works with: a compiled order has its attributes in this order, so these share a cache line.
         self.level: Level | None = None
         self.before: LiveOrder | None = None
         self.after: LiveOrder | None = None
+        self.resting = 0
+        self.sell = order.is_sell
+        self.one_shot = order.is_one_shot
+        self.limit_price = order.limit_price
+        self.account = account
+        self.size = order.size
         self.id = item.order_id
         self.client_id = item.client_id
         self.venue = venue
