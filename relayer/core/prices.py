@@ -42,9 +42,9 @@ class SortedKeys:
             chunks.append([key])
             maxima.append(key)
             return None
-        at = min(bisect_left(maxima, key), len(maxima) - 1)
+        at = min(bisect_left(maxima, key), len(maxima) - 1) if len(maxima) > 1 else 0
         chunk = chunks[at]
-        place = bisect_left(chunk, key)
+        place = bisect_left(chunk, key) if key > chunk[0] else 0
         below = chunk[place - 1] if place else maxima[at - 1] if at else None
         chunk.insert(place, key)
         maxima[at] = chunk[-1]
@@ -57,17 +57,18 @@ class SortedKeys:
     def remove(self, key: int) -> None:
         """Removes a key that is there."""
         chunks, maxima = self._chunks, self._maxima
-        at = bisect_left(maxima, key)
+        at = bisect_left(maxima, key) if len(maxima) > 1 else 0
         chunk = chunks[at]
-        del chunk[bisect_left(chunk, key)]
-        if not chunk:
+        del chunk[bisect_left(chunk, key) if key > chunk[0] else 0]
+        if chunk:
+            maxima[at] = chunk[-1]
+        else:
             del chunks[at]
             del maxima[at]
             at = max(0, at - 1)
-        else:
-            maxima[at] = chunk[-1]
-        self._join(at)
-        self._join(at - 1)
+        if len(chunks) > 1:
+            self._join(at)
+            self._join(at - 1)
 
     def _join(self, at: int) -> None:
         """Makes one of a chunk and the next when together they are half of one at most."""
