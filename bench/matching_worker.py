@@ -55,6 +55,7 @@ def funded_core() -> Core:
             max_open_orders=10**6,
             min_notional=0,
             backlog_age_ms=10**12,
+            max_order_age_ms=0,
         )
     )
     credited = keccak(b"Credited(address,uint256,uint256,int256)")

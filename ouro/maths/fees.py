@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fees and what referrers get of them (protocol, section 4)."""
 
-from ouro.units import PPM, ceil_div
+from ouro.units import PPM
 
 
 def fee(notional: int, rate_ppm: int) -> int:
     """ceil(notional * rate / 1e6), micro-USDC: a fee rounds up, a rebate (negative) towards zero."""
-    return ceil_div(notional * rate_ppm, PPM)
+    return -(-notional * rate_ppm // PPM)
 
 
 def referral(fee_: int, both_fees: int, share_ppm: int) -> int:

@@ -2,13 +2,12 @@
 """Margin (protocol, section 6). Equity and margins are scaled by 2^32 micro-USDC."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from ouro.units import PPM, SCALE, ceil_div
+from ouro.units import PPM, SCALE
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+class Leg(NamedTuple):
     """A position with what values it: signed lots, normalised quote, its side's index, index price, ppm fractions."""
 
     size: int
@@ -19,8 +18,7 @@ class Leg:
     mmf_ppm: int
 
 
-@dataclass(frozen=True, slots=True)
-class Margin:
+class Margin(NamedTuple):
     """Equity, initial and maintenance margin of an account, scaled."""
 
     equity_scaled: int
@@ -44,17 +42,17 @@ def scaled_imf(imf_ppm: int, scale_from: int, scale_to: int, open_interest_notio
 
 def requirement(size: int, price: int, fraction_ppm: int) -> int:
     """ceil(|size| * price * fraction), micro-USDC."""
-    return ceil_div(abs(size) * price * fraction_ppm, PPM)
+    return -(-abs(size) * price * fraction_ppm // PPM)
 
 
 def evaluate(cash: int, legs: Iterable[Leg]) -> Margin:
     """Sum cash (micro-USDC) and legs."""
     equity = cash * SCALE
     initial = maintenance = 0
-    for leg in legs:
-        equity += leg.q - leg.size * leg.g + leg.size * leg.price * SCALE
-        initial += requirement(leg.size, leg.price, leg.imf_ppm)
-        maintenance += requirement(leg.size, leg.price, leg.mmf_ppm)
+    for size, q, g, price, imf_ppm, mmf_ppm in legs:
+        equity += q - size * g + size * price * SCALE
+        initial += requirement(size, price, imf_ppm)
+        maintenance += requirement(size, price, mmf_ppm)
     return Margin(equity, initial * SCALE, maintenance * SCALE)
 
 

@@ -104,7 +104,7 @@ class LiveOrder:
     )
 
     def __init__(self, item: Place, order: Order, account: AccountEntry, venue: Venue) -> None:
-        # First what the book works with: a compiled order has its attributes in this order, so these share a cache line.
+        # First what the book works with: a compiled order has its attributes in this order, these on one cache line.
         self.level: Level | None = None
         self.before: LiveOrder | None = None
         self.after: LiveOrder | None = None

@@ -67,9 +67,11 @@ def enter(state: State, order: LiveOrder) -> None:
     """Matches an order against the book, then lets the rest of it rest, or ends it when it may not."""
     order.hidden = False
     room = max(0, state.max_unsettled_fills - len(state.unsettled))
-    if order.reduce_only or order.remaining <= state.shadow.reducible(order.account, order):
+    if room < MAX_BATCH_FILLS and (
+        order.reduce_only or order.remaining <= state.shadow.reducible(order.account, order)
+    ):
         # Reductions pass whatever the backlog, a batch at a time.
-        room = max(room, MAX_BATCH_FILLS)
+        room = MAX_BATCH_FILLS
     plan = state.matcher.plan(order, room, state.key_room(order) if order.by_key else None)
     if order.fill_or_kill and plan.remaining:
         state.cancel(order, f"fok_unfillable: {plan.stop}" if plan.stop else "fok_unfillable")

@@ -201,10 +201,12 @@ def check_age(order: Order, state: State) -> None:
 
 def check_listing(order: LiveOrder) -> None:
     """Rules on the state of the market that hold for orders which wait, too."""
-    venue = order.venue
-    if venue.state in (MarketState.HALTED, MarketState.UNLISTED):
+    venue, state = order.venue, order.venue.state
+    if state is MarketState.ACTIVE:
+        return
+    if state in (MarketState.HALTED, MarketState.UNLISTED):
         raise RefusedError(422, "market_halted", f"{venue.ticker} is halted: no orders are taken", "market")
-    if venue.state in (MarketState.SETTLING, MarketState.SETTLED):
+    if state in (MarketState.SETTLING, MarketState.SETTLED):
         raise RefusedError(
             422, "market_settling", f"{venue.ticker} is being wound up: trading in it has ended", "market"
         )
@@ -221,8 +223,9 @@ def check_market(order: LiveOrder, state: State) -> None:
             f"the index price of {venue.ticker} is older than {venue.market.max_price_age_s} s: try again shortly",
             "market",
         )
-    room = state.shadow.reducible(order.account, order)
-    if venue.state is MarketState.REDUCE_ONLY and not 0 < order.remaining <= room:
+    if venue.state is MarketState.REDUCE_ONLY and not (
+        0 < order.remaining <= state.shadow.reducible(order.account, order)
+    ):
         raise RefusedError(
             422, "market_reduce_only", f"{venue.ticker} only takes orders that reduce a position", "market"
         )
@@ -324,8 +327,7 @@ def check_account(order: LiveOrder, state: State) -> None:
             f"resting reduce-only orders already offer the whole position in {venue.ticker}: cancel or amend one",
             "reduceOnly",
         )
-    room = shadow.reducible(entry, order)
-    if crosses and order.remaining > room and not order.reduce_only and state.is_backlogged():
+    if crosses and not order.reduce_only and state.is_backlogged() and order.remaining > shadow.reducible(entry, order):
         raise RefusedError(
             503,
             "settlement_backlog",

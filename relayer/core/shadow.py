@@ -68,7 +68,10 @@ class ShadowAccount:
 
     def has_stale_leg(self, venues: Mapping[int, Venue], time_s: int, but: int = 0) -> bool:
         """Whether a position in any market other than `but` has a stale index price."""
-        return any(market_id != but and venues[market_id].is_stale(time_s) for market_id in self.positions)
+        positions = self.positions
+        if not positions or (len(positions) == 1 and but in positions):
+            return False  # as nearly always
+        return any(market_id != but and venues[market_id].is_stale(time_s) for market_id in positions)
 
 
 class Shadow:
