@@ -15,6 +15,20 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: true,
     chunkSizeWarningLimit: 600,
+    rolldownOptions: {
+      output: {
+        // Few files for the first screen; what signs and what talks to the chain stays apart until it is needed.
+        codeSplitting: {
+          groups: [
+            { name: "preact", test: /node_modules\/(preact|@preact)\// },
+            {
+              name: "core",
+              test: /src\/((money|api|stream)\/|orders\/(build|composed)|state\/(?!signer|funds|history)|wallet\/(types|discovery|store)|ui\/(bits|Icon|MarketIcon|Choice|Field|DataTable|csv|Modal|lazy|actions)\.)/,
+            },
+          ],
+        },
+      },
+    },
   },
   server: {
     port: Number(process.env.WEB_PORT ?? 5173),

@@ -27,7 +27,10 @@ const stop = effect(() => {
   queueMicrotask(() => stop());
   setTimeout(() => void reconnect().catch(() => {}), 50);
 });
-render(<App />, document.getElementById("app")!);
+// What the page shows until here is only its head.
+const root = document.getElementById("app")!;
+root.textContent = "";
+render(<App />, root);
 
 if ("serviceWorker" in navigator && import.meta.env.PROD) {
   addEventListener("load", () => void navigator.serviceWorker.register("/sw.js").catch(() => {}));

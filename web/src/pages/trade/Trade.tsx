@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 import { useState } from "preact/hooks";
 import { positions } from "../../state/account";
+import { path } from "../../state/router";
 import { settings } from "../../state/settings";
 import { configError, listed, market, ticker } from "../../state/venue";
 import { askSide, ticketOpen } from "../../state/view";
@@ -15,8 +16,12 @@ import { Tape } from "./Tape";
 import { Tables } from "./tables/Tables";
 import { Ticket } from "./ticket/Ticket";
 
+const chartCode = () => import("./ChartPanel");
+// Who comes for the chart need not wait for the first paint until it is fetched.
+if (path.peek() === "/" || path.peek().startsWith("/trade")) void chartCode().catch(() => {});
+
 const ChartPanel = lazily(
-  () => import("./ChartPanel").then((module) => module.ChartPanel),
+  () => chartCode().then((module) => module.ChartPanel),
   () => <div class="chart-wait skeleton" aria-hidden="true" />,
 );
 
