@@ -77,7 +77,7 @@ def sparklines(context: Ctx, query: Query) -> Response:
         raise bad_parameter("timePeriod", f"timePeriod is one of {', '.join(_SPARKLINES)}, not {period}")
     with context.reading() as reading:
         found = tape.sparklines(reading.connection, reading.catalog, *_SPARKLINES[period])
-    return Json(found, cache=HISTORY)
+    return Json(found, cache=HISTORY, bare=True)
 
 
 def resolution_of(query: Params) -> str:
