@@ -7,7 +7,7 @@ import asyncio
 import copy
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -485,3 +485,33 @@ def test_a_session_that_begins_anew_keeps_its_filter_and_proof() -> None:
     hub.renew("v4_trades")
     assert asked == [("v4_trades", "BTC-USD")], "one snapshot in the making is enough"
     assert session.subscriptions["v4_trades", "BTC-USD"].stale
+
+
+def test_who_comes_while_letters_are_read_gets_them(engine: Engine, readers: list[Engine]) -> None:
+    """Letters are asked for by owner: somebody's first snapshot may be older than what was read without him in mind."""
+
+    async def scene() -> None:
+        plain(engine)
+        server, client = Server(readers[0]), Client(None)
+        await server.tail.open()
+        loop, read = asyncio.get_running_loop(), server.tail._read
+
+        async def come() -> None:
+            client.connect(server)
+            await client.settled()
+
+        def late(owners: Collection[str]) -> Any:
+            if not owners:
+                asyncio.run_coroutine_threadsafe(come(), loop).result()
+                with engine.begin() as connection:
+                    outbox.lock(connection)
+                    where = {"relayerSeq": "0", "height": "0", "status": "confirmed"}
+                    outbox.append(connection, [outbox.Draft(LONG_SIDE, 0, {"fills": [], **where})])
+            return read(owners)
+
+        server.tail._read = late  # type: ignore[method-assign]
+        await server.pass_on()
+        client.read()
+        assert len(client.letters) == 1
+
+    asyncio.run(scene())
