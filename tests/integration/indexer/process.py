@@ -21,10 +21,15 @@ Json = dict[str, Any]
 
 
 class IndexerProcess:
-    """`python -m indexer run` with a state folder of its own; `settings` are more of its environment."""
+    """`python -m indexer run` (or `follow`, `serve`) with a state folder of its own; `settings` are more of its
+    environment.
+    """
 
-    def __init__(self, rpc_url: str, relayer_url: str, deployment: Path, state: Path, **settings: str) -> None:
+    def __init__(
+        self, rpc_url: str, relayer_url: str, deployment: Path, state: Path, *, command: str = "run", **settings: str
+    ) -> None:
         self._state = state
+        self._command = command
         state.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -49,12 +54,29 @@ class IndexerProcess:
         """Start it."""
         with (self._state / "indexer.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "indexer", "run"],
+                [sys.executable, "-m", "indexer", self._command],
                 cwd=ROOT,
                 env=self._environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+
+    def start_refused(self) -> str:
+        """Start it where it cannot run, and return what it says of that."""
+        done = subprocess.run(
+            [sys.executable, "-m", "indexer", self._command],
+            cwd=ROOT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 1, done.stdout
+        return " ".join(done.stderr.split())
+
+    def kill(self) -> None:
+        """SIGKILL: no last words."""
+        self.stop(signal.SIGKILL)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End it, and return its exit status."""
@@ -108,11 +130,14 @@ class Stream:
     def send(self, **message: Any) -> None:
         self._socket.send(msgspec.json.encode(message).decode())
 
-    def receive(self, timeout_s: float = 15) -> Json:
+    def receive(self, timeout_s: float = 60) -> Json:
         message: Json = msgspec.json.decode(self._socket.recv(timeout_s))
         assert message["message_id"] == self._next
         self._next += 1
         return message
+
+    def close(self) -> None:
+        self._socket.close()
 
     def subscribe(self, channel: str, id_: str | None = None, **more: Any) -> Any:
         """Subscribe and return the snapshot."""
