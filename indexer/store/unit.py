@@ -8,9 +8,9 @@ recently used state rows outlives the block: the same accounts and candles come 
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Table, and_, delete, insert, literal_column, select, tuple_
@@ -27,27 +27,40 @@ _PREFETCHED = 400
 
 
 class StateCache:
-    """State rows as last committed, bounded, least recently used out first. None: known to be absent."""
+    """State rows as last committed, by table. None: known to be absent. Bounded: when it is full, the half that came
+    first goes.
+    """
 
     def __init__(self, limit: int = _CACHE_ROWS) -> None:
         self._limit = limit
-        self._rows: OrderedDict[tuple[str, Key], Row | None] = OrderedDict()
+        self._count = 0
+        self._rows: dict[str, dict[Key, Row | None]] = {}
 
-    def __contains__(self, key: tuple[str, Key]) -> bool:
-        return key in self._rows
+    def table(self, name: str) -> dict[Key, Row | None]:
+        """What is known of a table's rows, to be looked into."""
+        found = self._rows.get(name)
+        if found is None:
+            found = self._rows[name] = {}
+        return found
 
-    def get(self, key: tuple[str, Key]) -> Row | None:
-        self._rows.move_to_end(key)
-        return self._rows[key]
-
-    def put(self, key: tuple[str, Key], row: Row | None) -> None:
-        self._rows[key] = row
-        self._rows.move_to_end(key)
-        while len(self._rows) > self._limit:
-            self._rows.popitem(last=False)
+    def put(self, name: str, key: Key, row: Row | None) -> None:
+        rows = self.table(name)
+        # What is used again is written again mostly: it becomes the youngest.
+        if rows.pop(key, rows) is rows:
+            self._count += 1
+        rows[key] = row
+        if self._count > self._limit:
+            self._shrink()
 
     def clear(self) -> None:
         self._rows.clear()
+        self._count = 0
+
+    def _shrink(self) -> None:
+        for rows in self._rows.values():
+            for key in list(islice(rows, len(rows) // 2)):
+                del rows[key]
+        self._count = sum(map(len, self._rows.values()))
 
 
 @dataclass
@@ -61,28 +74,30 @@ class BlockUnit:
     cache: StateCache
     keep_undo: bool = True
     _facts: dict[str, list[Row]] = field(default_factory=dict)
-    _states: dict[tuple[str, Key], Row] = field(default_factory=dict)
+    _states: dict[str, dict[Key, Row]] = field(default_factory=dict)
     _before: dict[tuple[str, Key], Row | None] = field(default_factory=dict)
 
     def add(self, table: Table, row: Row) -> None:
         self._facts.setdefault(table.name, []).append(row)
 
     def get(self, table: Table, *key: Any) -> Mapping[str, Any] | None:
-        changed = self._states.get((table.name, key))
-        return changed if changed is not None else self._committed(table, key)
+        changed = self._states.get(table.name)
+        row = changed.get(key) if changed is not None else None
+        return row if row is not None else self._committed(table, key)
 
     def put(self, table: Table, row: Row) -> None:
         key = key_of(table, row)
         if self.keep_undo and (table.name, key) not in self._before:
             self._before[table.name, key] = self._committed(table, key)
-        self._states[table.name, key] = row
+        self._states.setdefault(table.name, {})[key] = row
 
     def prefetch(self, table: Table, keys: Iterable[Key]) -> None:
-        missing = [key for key in keys if (table.name, key) not in self.cache]
+        known = self.cache.table(table.name)
+        missing = [key for key in keys if key not in known]
         for start in range(0, len(missing), _PREFETCHED):
             wanted = missing[start : start + _PREFETCHED]
             for key in wanted:
-                self.cache.put((table.name, key), None)
+                self.cache.put(table.name, key, None)
             self._warm(table, tuple_(*table.primary_key.columns).in_(wanted))
 
     def held(self, market: int | None = None) -> Sequence[Mapping[str, Any]]:
@@ -102,17 +117,14 @@ class BlockUnit:
 
     def changed(self, table: Table) -> list[Row]:
         """The state rows of a table that this block changed, as they are now."""
-        return [row for (name, _), row in self._states.items() if name == table.name]
+        return list(self._states.get(table.name, {}).values())
 
     def flush(self) -> None:
         """Write everything; the caller commits and then calls `committed`."""
         for name, rows in self._facts.items():
             bulk.append(self.connection, metadata.tables[name], rows)
-        by_table: dict[str, list[Row]] = {}
-        for (name, _), row in self._states.items():
-            by_table.setdefault(name, []).append(row)
-        for name, rows in by_table.items():
-            bulk.replace(self.connection, metadata.tables[name], rows)
+        for name, states in self._states.items():
+            bulk.replace(self.connection, metadata.tables[name], list(states.values()))
         if self._before:
             bulk.append(
                 self.connection,
@@ -131,26 +143,27 @@ class BlockUnit:
 
     def committed(self) -> None:
         """Take over the written rows into the cache, once the transaction is durable."""
-        for key, row in self._states.items():
-            self.cache.put(key, row)
+        for name, states in self._states.items():
+            for key, row in states.items():
+                self.cache.put(name, key, row)
 
     def _warm(self, table: Table, condition: Any) -> dict[Key, Row]:
         """Rows as committed, many at once, remembered for `get`."""
         found = {key_of(table, row): row for row in query_rows(self.connection, select(table).where(condition))}
         for key, row in found.items():
-            self.cache.put((table.name, key), row)
+            self.cache.put(table.name, key, row)
         return found
 
     def _now(self, table: Table, committed: dict[Key, Row]) -> list[Row]:
         """Committed rows with this block's changes over them, by key."""
-        changed = {key: row for (name, key), row in self._states.items() if name == table.name}
-        return [row for _, row in sorted((committed | changed).items())]
+        return [row for _, row in sorted((committed | self._states.get(table.name, {})).items())]
 
     def _committed(self, table: Table, key: Key) -> Row | None:
-        if (table.name, key) in self.cache:
-            return self.cache.get((table.name, key))
+        known = self.cache.table(table.name)
+        if key in known:
+            return known[key]
         row = first_row(self.connection, select(table).where(_matches(table, key)))
-        self.cache.put((table.name, key), row)
+        self.cache.put(table.name, key, row)
         return row
 
 

@@ -178,3 +178,15 @@ def test_prefetched_rows_are_the_rows(engine: Engine) -> None:
         assert unit.get(schema.totals, "insurance") == found
         assert unit.get(schema.totals, "fees") == {"name": "fees", "amount": 1}
         assert unit.get(schema.totals, "referrals") is None
+
+
+def test_the_cache_is_bounded_and_keeps_what_is_young() -> None:
+    cache = StateCache(10)
+    for number in range(25):
+        cache.put("totals", ("first",), {"name": "first", "amount": number})
+        cache.put("totals", (str(number),), {"name": str(number), "amount": number})
+    known = cache.table("totals")
+    assert len(known) <= 10
+    assert known["first",] == {"name": "first", "amount": 24}
+    assert known["24",] == {"name": "24", "amount": 24}
+    assert ("3",) not in known
