@@ -10,6 +10,7 @@ import msgspec
 from ouro.client.amounts import Amount, decimal_of, lots_of, price_of
 from ouro.client.building import DEFAULT_MAX_FEE_PPM, Conditions, SignedOrder, sign_message
 from ouro.client.calls import Call, Flow, one
+from ouro.client.errors import RefusedError
 from ouro.client.models import PlacedOrder
 from ouro.client.order_reads import get_order
 from ouro.client.placing import in_base_asset
@@ -30,7 +31,8 @@ def build_amend(
     revision: int | None = None,
 ) -> Flow[SignedOrder]:
     """Sign the next revision of an order without sending it; what is not given stays. `trigger_price` is that of a stop
-    or take-profit. `revision` is one more than that of the order, unless a refusal `stale_revision` has named another.
+    or take-profit. `revision` is one more than that of the order and of what was refused to this client, unless
+    a refusal `stale_revision` has named another (`nextRevision`).
     `size` is the total, what is filled included. Raises `ValueError` as `build_limit_order` does.
 
     `order` is what was signed, or the id of an order that the exchange shows: of these nobody knows fee cap and
@@ -40,7 +42,7 @@ def build_amend(
     signed = (yield from _as_signed(session, order)) if isinstance(order, str) else order
     old = signed.order
     listed = config.market(old.market)
-    changes: dict[str, Any] = {"revision": old.revision + 1 if revision is None else revision}
+    changes: dict[str, Any] = {"revision": session.next_revision(old) if revision is None else revision}
     if size is not None:
         changes["size"] = lots_of(session, listed, size)
     if price is not None:
@@ -95,5 +97,11 @@ def submit_amend(session: Session, newer: SignedOrder, *, expected_filled: Amoun
         wanted = decimal_of(expected_filled, "expected_filled")
         body["expectedFilled"] = str(config.market(newer.order.market).lots(wanted)) if wanted else "0"
     path = f"/v4/orders/{newer.conditions.replaces}"
-    placed = yield from one(Call("PATCH", path, PlacedOrder, body=body))
+    try:
+        placed = yield from one(Call("PATCH", path, PlacedOrder, body=body))
+    except RefusedError as refused:
+        # The exchange has published it in time, and so takes that revision from nobody any more.
+        told = int(refused.body.get("nextRevision") or 0) - 1
+        session.use_revision(newer.order, max(newer.order.revision, told))
+        raise
     return (yield from in_base_asset(session, newer, placed))

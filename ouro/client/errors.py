@@ -187,6 +187,7 @@ _HINTS: Mapping[str, str] = {
     "post_only_would_cross": "move the price away from the book, or let it take: post_only=False",
     "price_band": "prices must be within the band around the index price: markets.get(ticker).oracle_price",
     "reduce_only_covered": "other reduce-only orders offer the position already: cancel one of them first",
+    "signed_too_long_ago": "sign when you send; check this machine's clock if you did",
     "stale_revision": "build the amend with the revision that the sentence names",
     "unknown_account": "deposit first, and wait until account.subaccount() shows it",
 }

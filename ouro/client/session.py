@@ -20,6 +20,8 @@ from ouro.deployment import DeploymentError
 from ouro.orders import Order
 from ouro.reading import ReadProof
 
+REVISIONS_KEPT = 4_096
+
 
 def signer_of(signer: Signer | LocalAccount | None) -> Signer | None:
     """An account of eth-account as the local key that it is."""
@@ -41,6 +43,7 @@ class Session:
     clock: MillisecondClock = PROCESS_CLOCK
     node_checked: bool = False
     proof: ReadProof | None = None
+    _used: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.owner is not None:
@@ -74,6 +77,17 @@ class Session:
         if self.signer is None:
             raise NoAccountError("this call needs a signer: pass signer= to the client")
         return self.signer
+
+    def next_revision(self, order: Order) -> int:
+        """What the next amend of an order signs: above it, and above amends of it that were refused."""
+        return max(order.revision, self._used.get((order.slot, order.generation), 0)) + 1
+
+    def use_revision(self, order: Order, revision: int) -> None:
+        """Notes that an amend of the order was refused: its revision, and those below, are used up."""
+        name = (order.slot, order.generation)
+        self._used[name] = max(revision, self._used.pop(name, 0))
+        if len(self._used) > REVISIONS_KEPT:
+            del self._used[next(iter(self._used))]
 
     def sign(self, domain: eip712.Domain, primary_type: str, message: Mapping[str, Any]) -> Flow[str]:
         """The 65-byte EIP-712 signature of `message` as 0x hex. Raises `SignerError`."""

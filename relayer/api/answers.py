@@ -68,6 +68,7 @@ class ErrorAnswer(msgspec.Struct, rename="camel"):
     id: str | UnsetType = UNSET
     seq: int | UnsetType = UNSET
     free_slots: list[int] | UnsetType = UNSET
+    next_revision: int | UnsetType = UNSET
     recovered: str | UnsetType = UNSET
     digest: str | UnsetType = UNSET
     first_seq: int | UnsetType = UNSET

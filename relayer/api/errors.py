@@ -53,6 +53,8 @@ def refusal_of(ack: Ack, extra: Mapping[str, Any] | None = None) -> ApiError:
         extra["id"] = ack.order_id
     if ack.free_slots:
         extra["freeSlots"] = ack.free_slots
+    if ack.next_revision:
+        extra["nextRevision"] = ack.next_revision
     return ApiError(ack.http_status, ack.error_code, ack.message, ack.param, extra)
 
 

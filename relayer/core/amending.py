@@ -160,6 +160,7 @@ def _check_revision(state: State, old: LiveOrder, new: LiveOrder) -> None:
             "stale_revision",
             f"revision {new.revision} is not above {newest}, the newest of {old.hex_id}: sign {newest + 1}",
             "revision",
+            next_revision=newest + 1,
         )
 
 

@@ -283,6 +283,7 @@ def _refused(refusal: RefusedError, item: Input) -> Ack:
         client_id=item.client_id if isinstance(item, Place | CancelByClientId) else "",
         filled=refusal.filled,
         free_slots=refusal.free_slots,
+        next_revision=refusal.next_revision,
     )
 
 

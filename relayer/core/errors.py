@@ -13,7 +13,7 @@ class InputRefusedError(OuroError):
 
 class RefusedError(OuroError):
     """A command that is answered with an error. `http_status`, `code` and `param` go to the client as they are, and so
-    does `filled`, the lots of the order in question.
+    do `filled`, the lots of the order in question, and `next_revision`, the least that an amend of it may have.
     """
 
     def __init__(
@@ -24,6 +24,7 @@ class RefusedError(OuroError):
         param: str = "",
         free_slots: tuple[int, ...] = (),
         filled: int = 0,
+        next_revision: int = 0,
     ) -> None:
         super().__init__(message)
         self.http_status = http_status
@@ -32,3 +33,4 @@ class RefusedError(OuroError):
         self.param = param
         self.free_slots = free_slots
         self.filled = filled
+        self.next_revision = next_revision

@@ -105,7 +105,7 @@ class Ack(msgspec.Struct, frozen=True, rename="camel", tag="ack"):
     `http_status` is what the write API answers with; on a refusal `error_code` is stable, `message` is for people and
     `param` names the field. `seq` is the last public record this input gave (or the last before it). `order_status`,
     `filled` and `reason` describe the order right after it was placed; `cancelled` lists ids that a cancel took away;
-    `free_slots` helps after `slot_taken`.
+    `free_slots` helps after `slot_taken`, `next_revision` after `stale_revision`.
     """
 
     input_seq: int
@@ -122,6 +122,7 @@ class Ack(msgspec.Struct, frozen=True, rename="camel", tag="ack"):
     reason: str = ""
     cancelled: tuple[str, ...] = ()
     free_slots: tuple[int, ...] = ()
+    next_revision: int = 0
 
 
 class WantSettlement(msgspec.Struct, frozen=True, rename="camel", tag="want_settlement"):

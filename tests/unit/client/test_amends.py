@@ -7,6 +7,7 @@ import pytest
 
 from ouro import eip712
 from ouro.client import amends, building
+from ouro.client.errors import RefusedError
 from ouro.orders import SelfTrade
 
 
@@ -55,3 +56,20 @@ def test_an_amend_off_the_tick_is_not_signed(strict, run_flow):
 def test_an_amend_may_be_given_the_revision_that_the_relayer_asked_for(session, run_flow):
     newer, _ = run_flow(amends.build_amend(session, signed_order(session, run_flow), size="0.02", revision=7))
     assert newer.order.revision == 7
+
+
+def test_what_was_refused_is_not_signed_again(session, run_flow):
+    old = signed_order(session, run_flow)
+    newer, _ = run_flow(amends.build_amend(session, old, size="20"))
+    poor = 422, {"errors": [{"msg": "too little"}], "errorCode": "insufficient_margin"}
+    with pytest.raises(RefusedError, match="too little"):
+        run_flow(amends.submit_amend(session, newer), [poor])
+    again, _ = run_flow(amends.build_amend(session, old, size="0.02"))
+    assert (again.order.revision, again.conditions.replaces) == (2, old.id)
+    stale = 409, {"errors": [{"msg": "sign 9"}], "errorCode": "stale_revision", "nextRevision": 9}
+    with pytest.raises(RefusedError, match="sign 9"):
+        run_flow(amends.submit_amend(session, again), [stale])
+    last, _ = run_flow(amends.build_amend(session, old, size="0.02"))
+    assert last.order.revision == 9
+    other = signed_order(session, run_flow)
+    assert run_flow(amends.build_amend(session, other, size="0.02"))[0].order.revision == 1

@@ -74,6 +74,7 @@ def test_a_refused_amend_is_dead_when_it_is_published(venue: Venue) -> None:
     ack = venue.command(item)
     assert (ack.error_code, ack.param) == ("stale_revision", "revision")
     assert "sign 2" in ack.message
+    assert ack.next_revision == 2
     order = venue.signed[old].order
     assert venue.command(venue.place_input(order.but(revision=2, size=11), replaces=old)).ok
 
