@@ -42,7 +42,7 @@ def free_port() -> int:
         return port
 
 
-def eventually(check: Callable[[], Any], within_s: float = 15.0, what: str = "it") -> Any:
+def eventually(check: Callable[[], Any], within_s: float = 60.0, what: str = "it") -> Any:
     """The first true answer of `check`; an AssertionError when there is none in time."""
     deadline = time.monotonic() + within_s
     while True:
@@ -84,7 +84,7 @@ class RelayerProcess:
                 stderr=subprocess.STDOUT,
             )
         path = "/ready" if ready else "/health"
-        eventually(lambda: self._answers(path), 30, f"{path} of the relayer\n{self.log()[-3000:]}")
+        eventually(lambda: self._answers(path), 120, f"{path} of the relayer\n{self.log()[-3000:]}")
 
     def _answers(self, path: str) -> bool:
         assert self._process is not None
