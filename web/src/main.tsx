@@ -14,6 +14,7 @@ import "./styles/tables.css";
 import "./styles/pages.css";
 import { effect } from "@preact/signals";
 import { render } from "preact";
+import "./state/alerts";
 import { config, start } from "./state/venue";
 import { reconnect } from "./state/wallet";
 import { App } from "./ui/App";

@@ -19,6 +19,7 @@ const CATEGORIES: readonly (readonly [Category, string])[] = [
   ["fill", "Fills"],
   ["liquidation", "Liquidations"],
   ["transfer", "Deposits and withdrawals"],
+  ["price", "Price alerts"],
 ];
 
 function Slippage() {

@@ -5,7 +5,7 @@ import { effect, signal } from "@preact/signals";
 
 export type Theme = "dark" | "light" | "system";
 export type Palette = "standard" | "blue-orange" | "teal-magenta";
-export type Category = "order" | "fill" | "liquidation" | "transfer";
+export type Category = "order" | "fill" | "liquidation" | "transfer" | "price";
 
 export interface Settings {
   theme: Theme;

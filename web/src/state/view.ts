@@ -8,6 +8,7 @@ export type Dialog =
   | { kind: "deposit" }
   | { kind: "withdraw" }
   | { kind: "palette" }
+  | { kind: "alerts" }
   | { kind: "closePosition"; market: string }
   | { kind: "exits"; market: string }
   | { kind: "confirm"; title: string; lines: [string, string][]; action: string; run: () => void };

@@ -6,6 +6,7 @@ import { lazily } from "./lazy";
 const Connect = lazily(() => import("./dialogs/Connect").then((module) => module.Connect));
 const Deposit = lazily(() => import("./dialogs/Deposit").then((module) => module.Deposit));
 const Withdraw = lazily(() => import("./dialogs/Withdraw").then((module) => module.Withdraw));
+const Alerts = lazily(() => import("./dialogs/Alerts").then((module) => module.Alerts));
 const Palette = lazily(() => import("./dialogs/Palette").then((module) => module.Palette));
 const ClosePosition = lazily(() => import("./dialogs/ClosePosition").then((module) => module.ClosePosition));
 const ExitOrders = lazily(() => import("./dialogs/ExitOrders").then((module) => module.ExitOrders));
@@ -19,6 +20,8 @@ export function Dialogs() {
       return <Deposit />;
     case "withdraw":
       return <Withdraw />;
+    case "alerts":
+      return <Alerts />;
     case "palette":
       return <Palette />;
     case "closePosition":

@@ -59,7 +59,19 @@ function Bell() {
       </button>
       {open && (
         <div class="menu popover">
-          <h2>Notifications</h2>
+          <div class="row between">
+            <h2>Notifications</h2>
+            <button
+              type="button"
+              class="button small ghost"
+              onClick={() => {
+                setOpen(false);
+                dialog.value = { kind: "alerts" };
+              }}
+            >
+              Price alerts
+            </button>
+          </div>
           <div class="scroll" tabIndex={0} role="region" aria-label="Notifications">
             {notices.value.length === 0 && <p class="notice muted">Nothing has happened yet.</p>}
             {notices.value.map((notice) => (

@@ -58,6 +58,7 @@ function commands(): Command[] {
           { text: "Disconnect", run: disconnect },
         ]
       : [{ text: "Connect a wallet", run: open({ kind: "connect" }) }]),
+    { text: "Price alerts", run: open({ kind: "alerts" }) },
     { text: "Portfolio", hint: "P", run: () => go("/portfolio") },
     { text: "Session keys", run: () => go("/keys") },
     { text: "Settings", run: () => go("/settings") },
