@@ -140,6 +140,24 @@ def test_a_scale_is_many_orders(app: App, venue: Exchange, trader: Wallet) -> No
     assert len({order["price"] for order in orders}) == 4
 
 
+def test_an_order_is_amended_in_one_step(app: App, venue: Exchange, trader: Wallet) -> None:
+    Ticket(app).fill("buy", "Limit", "0.007", price=away(venue, -2)).lasts("Good till cancelled").check().submit()
+    [old] = newest(app, venue, trader, size="0.007", status="OPEN")
+    app.tab("Open orders").get_by_role("button", name="Amend buy 0.007 BTC-USD").click()
+    dialog = app.dialog("Amend buy BTC-USD")
+    dialog.get_by_role("textbox", name="Price").fill(away(venue, -4))
+    dialog.get_by_role("textbox", name="Size").fill("0.008")
+    trader.reject.add("eth_signTypedData_v4")
+    dialog.get_by_role("button", name="Amend", exact=True).click()
+    expect(dialog.get_by_role("alert")).to_contain_text(re.compile("reject|declin|refus", re.IGNORECASE))
+    trader.reject.clear()
+    dialog.get_by_role("button", name="Amend", exact=True).click()
+    expect(app.said("Order amended")).to_be_visible()
+    [new] = newest(app, venue, trader, size="0.008", status="OPEN")
+    assert (new["slot"], new["generation"], new["revision"]) == (old["slot"], old["generation"], old["revision"] + 1)
+    expect(app.rows("Open orders", "0.007 BTC")).to_have_count(0)
+
+
 def test_an_order_is_cancelled_alone_and_all_at_once(app: App, venue: Exchange, trader: Wallet) -> None:
     for size in ("0.005", "0.006"):
         Ticket(app).fill("buy", "Limit", size, price=away(venue, -2)).lasts("Good till cancelled").check().submit()
@@ -156,9 +174,20 @@ def test_an_order_is_cancelled_alone_and_all_at_once(app: App, venue: Exchange, 
 def test_a_position_is_closed_by_a_part_and_whole(app: App, venue: Exchange, trader: Wallet) -> None:
     Ticket(app).fill("buy", "Market", "0.01").check().submit()
     app.until(lambda: venue.positions(trader.account), "a position")
-    expect(app.rows("Positions", "BTC-USD")).to_be_visible()
-    app.tab("Positions").get_by_role("button", name="Close BTC-USD").click()
-    app.dialog(re.compile("Close")).get_by_role("button", name=re.compile("^Close")).last.click()
-    app.until(lambda: not venue.positions(trader.account), "no position")
+    held = Decimal(venue.positions(trader.account)[0]["size"])
+    for part in ("0.004", ""):
+        app.tab("Positions").get_by_role("button", name="Close BTC-USD").click()
+        dialog = app.dialog("Close long BTC-USD")
+        if part:
+            dialog.get_by_role("textbox", name="Size").fill(part)
+        dialog.get_by_role("button", name="Sell to close").click()
+        expect(dialog).to_be_hidden()
+        left = held - Decimal(part) if part else Decimal(0)
+        app.until(
+            lambda left=left: sum(Decimal(one["size"]) for one in venue.positions(trader.account)) == left,
+            "what is left of the position",
+        )
+        if part:
+            expect(app.rows("Positions", "BTC-USD")).to_contain_text(f"{left:.4f} BTC")
     expect(app.rows("Positions", "BTC-USD")).to_have_count(0)
     expect(app.rows("Closed positions", "BTC-USD").first).to_contain_text("closed")

@@ -2,7 +2,7 @@
 /** Signs orders and sends them; cancels. Every answer is the exchange's own. */
 
 import { ApiError, failure, request } from "../api/client";
-import type { Placed } from "../api/types";
+import type { Order, Placed } from "../api/types";
 import type { Message } from "../sign/messages";
 import { covers, sessionKey } from "../state/session-key";
 import { type Signed, sign, wire } from "../state/signer";
@@ -113,6 +113,34 @@ async function send(bodies: readonly object[]): Promise<Answer[]> {
     }
   }
   return answers;
+}
+
+/** Where an order that rests stands in its chain of revisions. */
+export type Chain = Pick<Order, "id" | "slot" | "generation" | "revision">;
+
+/**
+ * Signs a resting order anew; `ask.size` is the total, what is filled included. The old one stays when this is refused.
+ * Only who signed an order can amend it: for what the wallet signed the wallet is asked.
+ */
+export async function amend(chain: Chain, ask: Ask): Promise<Placed> {
+  const attempt = async (owner: boolean) => {
+    const stamp = { generation: chain.generation, slot: chain.slot, revision: chain.revision + 1 };
+    const order = message(lasting(ask), address.value!, config.value!.settleWindow, stamp);
+    const signed = await sign("Order", order, { owner });
+    const answer = request<Placed>("/v4/orders", {
+      method: "POST",
+      body: { order: wire(order), signature: signed.signature, replaces: chain.id },
+    });
+    return { signed, answer };
+  };
+  const { signed, answer } = await attempt(false);
+  try {
+    return await answer;
+  } catch (error) {
+    const stranger = error instanceof ApiError && error.code === "amend_mismatch";
+    if (signed.by === "owner" || !stranger) throw error;
+    return (await attempt(true)).answer;
+  }
 }
 
 interface Cancelled {

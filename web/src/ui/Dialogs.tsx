@@ -10,6 +10,7 @@ const Alerts = lazily(() => import("./dialogs/Alerts").then((module) => module.A
 const Palette = lazily(() => import("./dialogs/Palette").then((module) => module.Palette));
 const ClosePosition = lazily(() => import("./dialogs/ClosePosition").then((module) => module.ClosePosition));
 const ExitOrders = lazily(() => import("./dialogs/ExitOrders").then((module) => module.ExitOrders));
+const Amend = lazily(() => import("./dialogs/Amend").then((module) => module.Amend));
 
 export function Dialogs() {
   const open = dialog.value;
@@ -28,6 +29,8 @@ export function Dialogs() {
       return <ClosePosition key={open.market} market={open.market} />;
     case "exits":
       return <ExitOrders key={open.market} market={open.market} />;
+    case "amend":
+      return <Amend key={open.order} order={open.order} />;
     case "confirm":
       return <Confirm {...open} />;
     default:

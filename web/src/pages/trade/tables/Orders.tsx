@@ -8,6 +8,7 @@ import { loading, openOrders } from "../../../state/account";
 import { kindOf } from "../../../state/events";
 import { notify } from "../../../state/notices";
 import { proof, prove } from "../../../state/proof";
+import { dialog } from "../../../state/view";
 import { cancelEverything, cancelOne } from "../../../ui/actions";
 import { type Column, DataTable } from "../../../ui/DataTable";
 import { MarketIcon } from "../../../ui/MarketIcon";
@@ -96,8 +97,28 @@ const COLUMNS: readonly Column<Order>[] = [
     value: (order) => order.createdAt ?? "",
     cell: (order) => (order.createdAt ? moment(order.createdAt) : "–"),
   },
+  { key: "amend", label: "Amend", cell: (order) => amendable(order) && <Amend order={order} /> },
   { key: "cancel", label: "Cancel", cell: (order) => <Cancel order={order} /> },
 ];
+
+/** What rests with a price alone. Others are cancelled and placed anew. */
+const amendable = (order: Order): boolean =>
+  order.status === "OPEN" && order.timeInForce === "GTT" && order.trigger === "NONE" && !order.immediate;
+
+function Amend({ order }: { order: Order }) {
+  return (
+    <button
+      type="button"
+      class="button small"
+      aria-label={`Amend ${order.side.toLowerCase()} ${order.size} ${order.ticker}`}
+      onClick={() => {
+        dialog.value = { kind: "amend", order: order.id };
+      }}
+    >
+      Amend
+    </button>
+  );
+}
 
 function Cancel({ order }: { order: Order }) {
   const [busy, setBusy] = useState(false);
