@@ -37,7 +37,7 @@ PHONE = (390, 844)
 
 def trader(venue: Exchange) -> LocalAccount:
     """An account with a long, a short, resting orders and exits."""
-    account = venue.funded(25_000)
+    account = venue.funded(4_000)
     with OuroClient(venue.url, account) as client:
         orders = client.orders
         orders.place_market_order("BTC-USD", "BUY", "0.08")
@@ -57,7 +57,7 @@ class Studio:
         self._venue = venue
         self._account = account
 
-    def picture(self, name: str, path: str, size: tuple[int, int], theme: str) -> None:
+    def picture(self, name: str, size: tuple[int, int], theme: str) -> None:
         """One picture, as WebP."""
         phone = size == PHONE
         context = self._browser.new_context(
@@ -76,12 +76,7 @@ class Studio:
         wallet = Wallet(self._venue.rpc_url, self._account)
         wallet.put_into(context)
         app = App(context.new_page(), self._venue.url, wallet).open("/trade/BTC-USD").connect()
-        if path.startswith("/trade"):
-            self._trade(app, phone)
-        else:
-            app.page.get_by_role("link", name=path[1:].capitalize()).locator("visible=true").first.click()
-            expect(app.page.get_by_role("heading", level=1)).to_be_visible()
-            app.page.wait_for_timeout(2_500)
+        self._trade(app, phone)
         if name.endswith("ticket"):
             app.button("Buy / Long", exact=True).tap()
             Ticket(app).fill("buy", "Market", "0.05")
@@ -127,10 +122,9 @@ def main() -> None:
         browser = stack.enter_context(sync_playwright()).chromium.launch(executable_path=chromium)
         studio = Studio(browser, venue, account)
         for theme in ("dark", "light"):
-            studio.picture(f"trade-{theme}", "/trade/BTC-USD", DESKTOP, theme)
-            studio.picture(f"phone-{theme}", "/trade/BTC-USD", PHONE, theme)
-        studio.picture("portfolio-light", "/portfolio", DESKTOP, "light")
-        studio.picture("phone-dark-ticket", "/trade/BTC-USD", PHONE, "dark")
+            studio.picture(f"trade-{theme}", DESKTOP, theme)
+            studio.picture(f"phone-{theme}", PHONE, theme)
+        studio.picture("phone-dark-ticket", PHONE, "dark")
         browser.close()
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.browser.app import App, Ticket
 from tests.browser.axe import findings
@@ -60,26 +60,39 @@ def test_a_traders_pages_with_dialogs(pages: Pages, busy: Wallet, size: dict[str
 
 def with_dialogs(app: App) -> list[str]:
     """Every dialog and menu of the trade page, one after the other."""
-    opened: list[tuple[str, Callable[[], None]]] = [
-        ("account menu", lambda: app.account_button().click()),
-        ("notifications", lambda: app.button(re.compile("^Notifications")).click()),
-        ("markets", lambda: app.region("Market").get_by_role("button", name=re.compile("BTC-USD")).click()),
-        ("palette", lambda: app.page.keyboard.press("Control+k")),
-        ("close", lambda: app.tab("Positions").get_by_role("button", name="Close BTC-USD").click()),
-        ("exits", lambda: app.tab("Positions").get_by_role("button", name="Take profit and stop of BTC-USD").click()),
+    positions = "Positions"
+    menu = app.account_button()
+    banner = app.page.get_by_role("banner")
+    bell = app.button(re.compile("^Notifications"))
+    markets = app.region("Market").get_by_role("button", name=re.compile("BTC-USD"))
+    opened: list[tuple[Callable[[], None], Locator]] = [
+        (menu.click, app.button("Disconnect")),
+        (bell.click, app.page.get_by_role("heading", name="Notifications")),
+        (markets.click, app.dialog("Markets")),
+        (lambda: app.page.keyboard.press("Control+k"), app.dialog("Commands")),
+        (lambda: row_button(app, positions, "Close BTC-USD"), app.dialog("Close long BTC-USD")),
+        (lambda: row_button(app, positions, "Take profit and stop of BTC-USD"), app.dialog(re.compile("profit|exit"))),
+        (lambda: row_button(app, "Open orders", "Amend buy 0.01 BTC-USD"), app.dialog("Amend buy BTC-USD")),
     ]
-    found = []
-    for name, action in opened:
-        action()
-        found += seen(app, name)
-        app.page.keyboard.press("Escape")
     for name in ("Deposit", "Withdraw"):
-        app.account_button().click()
-        app.page.get_by_role("banner").get_by_role("button", name=name, exact=True).last.click()
-        expect(app.dialog(f"{name} USDC")).to_be_visible()
-        found += seen(app, name)
+
+        def choose(name: str = name) -> None:
+            menu.click()
+            banner.get_by_role("button", name=name, exact=True).last.click()
+
+        opened.append((choose, app.dialog(f"{name} USDC")))
+    found = []
+    for number, (action, shown) in enumerate(opened):
+        action()
+        expect(shown).to_be_visible()
+        found += seen(app, f"dialog {number}")
         app.page.keyboard.press("Escape")
+        expect(shown).to_be_hidden()
     return found
+
+
+def row_button(app: App, table: str, name: str) -> None:
+    app.tab(table).get_by_role("button", name=name).first.click()
 
 
 @pytest.mark.parametrize("palette", ["blue-orange", "teal-magenta"])

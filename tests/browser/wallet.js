@@ -26,7 +26,7 @@
   const info = Object.freeze({
     uuid: "350670db-19fa-4704-a166-e52e178b59d2",
     name: "Test Wallet",
-    icon: "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 1 1'><rect width='1' height='1'/></svg>",
+    icon: "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 2 2'><circle cx='1' cy='1' r='1' fill='teal'/></svg>",
     rdns: "example.test.wallet",
   });
   const announce = () =>
