@@ -90,6 +90,13 @@ function body(ask: Ask, order: Message, signed: Signed, parent?: string, replace
   };
 }
 
+/** No answer is no refusal. */
+const UNHEARD = new ApiError(
+  0,
+  "unreachable",
+  "The exchange did not answer, so it is not known whether the order arrived. Look at your orders before you send it again.",
+);
+
 type Answer = Pick<Outcome, "placed" | "error">;
 
 async function send(bodies: readonly object[]): Promise<Answer[]> {
@@ -97,7 +104,7 @@ async function send(bodies: readonly object[]): Promise<Answer[]> {
     try {
       return [{ placed: await request<Placed>("/v4/orders", { method: "POST", body: bodies[0] }), error: null }];
     } catch (error) {
-      if (error instanceof ApiError) return [{ placed: null, error }];
+      if (error instanceof ApiError) return [{ placed: null, error: error.status === 0 ? UNHEARD : error }];
       throw error;
     }
   }

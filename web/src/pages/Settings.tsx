@@ -82,30 +82,32 @@ export function Settings() {
             onValue={(next) => change({ bookSide: next })}
           />
         </section>
-        <section class="card stack" aria-label="Trading">
-          <h2>Trading</h2>
-          <Slippage />
-          <Check
-            label="Ask before an order is sent"
-            checked={confirmOrders}
-            onChange={(on) => change({ confirmOrders: on })}
-          />
-        </section>
+        <div class="stack">
+          <section class="card stack" aria-label="Trading">
+            <h2>Trading</h2>
+            <Slippage />
+            <Check
+              label="Ask before an order is sent"
+              checked={confirmOrders}
+              onChange={(on) => change({ confirmOrders: on })}
+            />
+          </section>
+          <section class="card stack" aria-label="Reset">
+            <h2>Reset</h2>
+            <p class="muted">Puts everything on this page back. Wallets, keys and favourites stay.</p>
+            <div>
+              <button type="button" class="button line" onClick={() => change(DEFAULTS)}>
+                Reset settings
+              </button>
+            </div>
+          </section>
+        </div>
         <section class="card stack" aria-label="Notifications">
           <h2>Notifications</h2>
           {CATEGORIES.map(([key, text]) => (
             <Check key={key} label={text} checked={!muted.includes(key)} onChange={(on) => mute(key, on)} />
           ))}
           <p class="muted">What is muted still stands behind the bell. Failures are always shown.</p>
-        </section>
-        <section class="card stack" aria-label="Reset">
-          <h2>Reset</h2>
-          <p class="muted">Puts everything on this page back. Wallets, keys and favourites stay.</p>
-          <div>
-            <button type="button" class="button line" onClick={() => change(DEFAULTS)}>
-              Reset settings
-            </button>
-          </div>
         </section>
       </div>
     </div>

@@ -9,7 +9,7 @@ import { type Held, held, liquidationOf, type Worth, worth } from "../money/acco
 import { units } from "../money/decimal";
 import { type Market, priceUnits, usdc } from "../money/market";
 import { tellFills, tellMatches, tellOrders, tellTransfer } from "./events";
-import { proof } from "./proof";
+import { dropProof, proof } from "./proof";
 import { listed, marketData, stream } from "./venue";
 import { address } from "./wallet";
 
@@ -156,6 +156,9 @@ effect(() => {
       if (auth) void waiting(whose, auth);
     },
     update,
+    error(reason) {
+      if (auth && !/subscri/.test(reason)) dropProof();
+    },
   });
 });
 

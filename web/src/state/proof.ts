@@ -37,11 +37,22 @@ export async function prove(): Promise<void> {
   const { signature } = await sign("ReadAccount", { account, expiry });
   const made = `${expiry}:${signature}`;
   sessionStorage.setItem(PLACE, JSON.stringify({ account, exchange, expiry, proof: made } satisfies Saved));
-  proof.value = made;
+  if (address.value === account) proof.value = made;
+}
+
+let refusedAt = 0;
+const REFUSED_REST_MS = 60_000;
+
+/** The exchange did not take it: it has ended, or its key was revoked. */
+export function dropProof(): void {
+  refusedAt = Date.now();
+  sessionStorage.removeItem(PLACE);
+  proof.value = undefined;
 }
 
 /** Where no wallet would ask, the proof is made as soon as somebody connects. */
 effect(() => {
   const silent = wallet.value?.development || oneClick.value;
-  if (silent && address.value && config.value && proof.value === undefined) void prove().catch(() => {});
+  const rested = Date.now() - refusedAt > REFUSED_REST_MS;
+  if (silent && rested && address.value && config.value && proof.value === undefined) void prove().catch(() => {});
 });
