@@ -20,11 +20,11 @@ def main() -> None:
             index_price = bot.markets.get("BTC-USD").oracle_price
             assert index_price is not None
             low = index_price * Decimal("0.95")
-            placed = bot.orders.place_limit_order("BTC-USD", "BUY", "0.01", low, expires_in_seconds=3_600)
+            placed = bot.orders.place_limit_order("BTC-USD", "BUY", "0.01", low)
             print(f"the key's order is {placed.status}")
             for market, size in (("ETH-USD", "0.1"), ("BTC-USD", "10")):
                 try:
-                    bot.orders.place_limit_order(market, "BUY", size, low, expires_in_seconds=3_600)
+                    bot.orders.place_limit_order(market, "BUY", size, low)
                 except SessionKeyError as refused:
                     print(f"{refused.code}: {refused.message}")
             bot.orders.cancel_all()  # those that this key signed

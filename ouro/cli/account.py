@@ -74,7 +74,7 @@ def register(app: typer.Typer) -> None:
                 note=f"Pay it out after that time: ouro withdraw --execute {request.id}",
             )
         sent = cli.chain(rpc_url).withdraw(amount, to=recipient, subaccount=subaccount)
-        paid_to = recipient or cli.account.address
+        paid_to = recipient or cli.signer.address
         return _transaction(sent, f"Withdrew {amount} USDC to {paid_to}.{_await_block(cli, sent)}")
 
     @command(app, "balance")
@@ -130,7 +130,7 @@ def register(app: typer.Typer) -> None:
         Also gives the wallet coin for gas.
         """
         sent = cli.chain(rpc_url).faucet(amount)
-        return _transaction(sent, f"Minted {amount} test USDC to {cli.account.address}.")
+        return _transaction(sent, f"Minted {amount} test USDC to {cli.signer.address}.")
 
 
 def _await_block(cli: Cli, sent: Sent) -> str:

@@ -14,37 +14,26 @@ from ouro.cli.output import View
 from ouro.cli.run import Cli, UsageError, command
 
 if TYPE_CHECKING:
-    from eth_account.signers.local import LocalAccount
+    from ouro.client import LocalSigner
 
 KEY_VARIABLE = "OURO_KEY"
 PASSWORD_VARIABLE = "OURO_KEYSTORE_PASSWORD"
 
 
-def load_account(keystore: Path | None) -> LocalAccount:
-    """The account of `keystore`, or of OURO_KEY. Raises `UsageError` saying what is missing or wrong."""
-    from eth_account import Account
+def load_signer(keystore: Path | None) -> LocalSigner:
+    """The key of `keystore`, or of OURO_KEY. Raises `UsageError` saying what is missing or wrong."""
+    from ouro.client import LocalSigner, SignerError
 
-    if keystore is None:
+    try:
+        if keystore is not None:
+            return LocalSigner.from_keystore(keystore, _password(f"Password of {keystore}: "))
         key = os.environ.get(KEY_VARIABLE)
-        if not key:
-            raise UsageError(f"this needs a key: set {KEY_VARIABLE}, or name a key file with --keystore (ouro new-key)")
-        try:
-            account: LocalAccount = Account.from_key(key.strip())
-        except (ValueError, TypeError):
-            # The original message would repeat the key.
-            raise UsageError(f"{KEY_VARIABLE} is not a private key: 0x and 64 hexadecimal digits") from None
-        return account
-    try:
-        record = json.loads(keystore.read_text())
-    except OSError as error:
-        raise UsageError(f"cannot read the key file {keystore}: {error.strerror}") from None
-    except ValueError:
-        raise UsageError(f"{keystore} is not a key file") from None
-    try:
-        account = Account.from_key(Account.decrypt(record, _password(f"Password of {keystore}: ")))
-    except (ValueError, KeyError, TypeError):
-        raise UsageError(f"wrong password for {keystore}, or the file is damaged") from None
-    return account
+        if key:
+            return LocalSigner.from_key(key)
+    except SignerError as error:
+        text = str(error) if keystore is not None else f"{KEY_VARIABLE}: {error}"
+        raise UsageError(text) from None
+    raise UsageError(f"this needs a key: set {KEY_VARIABLE}, or name a key file with --keystore (ouro new-key)")
 
 
 def register(app: typer.Typer) -> None:
@@ -79,7 +68,7 @@ def register(app: typer.Typer) -> None:
     @command(app, "address")
     def address(cli: Cli) -> View:
         """Show the address of the key in use."""
-        return View({"address": cli.account.address}, pairs={"address": cli.account.address})
+        return View({"address": cli.signer.address}, pairs={"address": cli.signer.address})
 
 
 def _password(prompt: str, *, confirm: bool = False) -> str:

@@ -23,9 +23,7 @@ from ouro.cli import output
 from ouro.errors import OuroError
 
 if TYPE_CHECKING:
-    from eth_account.signers.local import LocalAccount
-
-    from ouro.client import OuroClient
+    from ouro.client import LocalSigner, OuroClient
     from ouro.client.namespaces import Blocking, Chain
 
 
@@ -51,11 +49,11 @@ class Cli:
         self.keystore = keystore
 
     @cached_property
-    def account(self) -> LocalAccount:
-        """The signing account. Raises `UsageError` when no key is configured."""
-        from ouro.cli.keys import load_account
+    def signer(self) -> LocalSigner:
+        """Who signs. Raises `UsageError` when no key is configured."""
+        from ouro.cli.keys import load_signer
 
-        return load_account(self.keystore)
+        return load_signer(self.keystore)
 
     @cached_property
     def reader(self) -> OuroClient:
@@ -66,10 +64,10 @@ class Cli:
 
     @cached_property
     def trader(self) -> OuroClient:
-        """A client that signs with the account. It is strict: who types a price means that price."""
+        """A client that signs. It is strict: who types a price means that price."""
         from ouro.client import OuroClient
 
-        return OuroClient(self.url, self.account, strict=True)
+        return OuroClient(self.url, self.signer, strict=True)
 
     def chain(self, rpc_url: str | None) -> Chain[Blocking]:
         """The account's own transactions, through `rpc_url` or the node the exchange announces."""
@@ -79,7 +77,7 @@ class Cli:
     def address(self, given: str | None) -> str:
         """`given` in checksummed form, or the account's own address."""
         if given is None:
-            return str(self.account.address)
+            return self.signer.address
         from eth_utils.address import is_address, to_checksum_address
 
         if not is_address(given):

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack
 
 from ouro import eip712
+from ouro.client.account_reads import session_keys
 from ouro.client.amounts import Amount, beyond, lots_of, price_of, side_of, within_band
 from ouro.client.calls import Flow
 from ouro.client.clock import random_client_id
 from ouro.client.config import ClientConfig
+from ouro.client.errors import RefusedError
 from ouro.client.market_reads import book, get_market
 from ouro.client.session import Session
 from ouro.markets import Market
@@ -42,11 +44,11 @@ class OrderOptions(TypedDict, total=False):
     """What any order may be given beside its market, side, size and prices; each has a default.
 
     `reduce_only` (False): only ever reduce the position. `subaccount` (0). `expires_in_seconds`: how long it is shown
-    as valid (28 days, one-shot orders 30 s); the signed expiry is one settlement window later. `client_id`: an own
-    label (random). `max_fee_ppm` (500): the highest fee of any fill. `self_trade`: what happens when it meets an own
-    order (CANCEL_TAKER, with a trigger CANCEL_MAKER). `referrer` (0): number of who gets a share of its fees. `slot`:
-    the order slot (drawn). `oco` (""): of orders with one name one cancels the others. `parent` (""): the id of the
-    order after whose end it becomes live. The last two bind an honest operator only.
+    as valid (28 days or to the end of a session key, one-shot orders 30 s); the signed expiry is one settlement window
+    later. `client_id`: an own label (random). `max_fee_ppm` (500): the highest fee of any fill. `self_trade`: what
+    happens when it meets an own order (CANCEL_TAKER, with a trigger CANCEL_MAKER). `referrer` (0): number of who gets a
+    share of its fees. `slot`: the order slot (drawn). `oco` (""): of orders with one name one cancels the others.
+    `parent` (""): the id of the order after whose end it becomes live. The last two bind an honest operator only.
     """
 
     reduce_only: bool
@@ -300,7 +302,9 @@ def sign_order(
         )
     config = yield from session.config()
     one_shot = time_in_force is not TimeInForce.GTT
-    lifetime = options.get("expires_in_seconds", ONE_SHOT_LIFETIME_S if one_shot else DEFAULT_LIFETIME_S)
+    lifetime = options.get("expires_in_seconds")
+    if lifetime is None:
+        lifetime = ONE_SHOT_LIFETIME_S if one_shot else (yield from _default_lifetime(session, config))
     longest = MAX_LIFETIME_S - config.settle_window
     if not 0 < lifetime <= longest:
         raise ValueError(f"an order lives between 1 and {longest} seconds")
@@ -340,6 +344,26 @@ def sign_order(
     return (
         yield from sign_message(session, config, order, random_client_id() if client_id is None else client_id, bound)
     )
+
+
+def _default_lifetime(session: Session, config: ClientConfig) -> Flow[int]:
+    """Seconds; what a session key signs must end with the key."""
+    if not session.is_by_key:
+        return DEFAULT_LIFETIME_S
+    if session.key_ends_at is None:
+        session.key_ends_at = yield from _key_end(session)
+    left = session.key_ends_at - session.clock.next() // 1000 - config.settle_window - 1
+    return min(DEFAULT_LIFETIME_S, left) if left > 0 else DEFAULT_LIFETIME_S
+
+
+def _key_end(session: Session) -> Flow[int]:
+    """When the signer's registration ends, as the exchange tells it; 0 when it does not."""
+    key = session.require_signer().address
+    try:
+        registered = yield from session_keys(session)
+    except RefusedError:
+        return 0
+    return next((int(each.expires_at.timestamp()) for each in registered if each.key == key), 0)
 
 
 def sign_message(

@@ -60,7 +60,8 @@ def place_twap(
     every_ms = duration_seconds * 1000 // max(1, parts - 1)
     orders: list[SignedOrder] = []
     for part, lots in enumerate(shares):
-        part_options: OrderOptions = {**options, "expires_in_seconds": part * every_ms // 1000 + _SPARE_S}
+        part_options = _of_part(options, part)
+        part_options["expires_in_seconds"] = part * every_ms // 1000 + _SPARE_S
         timed = Conditions(immediate=True, not_before_ms=start_ms + part * every_ms)
         orders.append((yield from sign_order(session, listed, wanted, lots, limit, part_options, conditions=timed)))
     return (yield from place_all(session, orders))
@@ -89,8 +90,18 @@ def place_scaled(
     orders: list[SignedOrder] = []
     for part, lots in enumerate(shares):
         limit = on_tick(listed, wanted, first + (last - first) * part // max(1, parts - 1))
-        orders.append((yield from sign_order(session, listed, wanted, lots, limit, options, post_only=post_only)))
+        own = _of_part(options, part)
+        orders.append((yield from sign_order(session, listed, wanted, lots, limit, own, post_only=post_only)))
     return (yield from place_all(session, orders))
+
+
+def _of_part(options: OrderOptions, part: int) -> OrderOptions:
+    """Each part has a slot and a client id of its own: `name-0`, `name-1`, ..."""
+    own = options.copy()
+    own.pop("slot", None)
+    if "client_id" in own:
+        own["client_id"] = f"{own['client_id']}-{part}"
+    return own
 
 
 def split(session: Session, market: Market, size: Amount, parts: int) -> list[int]:

@@ -43,6 +43,8 @@ class Session:
     clock: MillisecondClock = PROCESS_CLOCK
     node_checked: bool = False
     proof: ReadProof | None = None
+    key_ends_at: int | None = None
+    """When the signer ends, if it is a session key: seconds since 1970; None: not asked yet, 0: nobody tells."""
     _used: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -71,6 +73,11 @@ class Session:
 
     def address_or(self, address: str | None) -> str:
         return self.address if address is None else address
+
+    @property
+    def is_by_key(self) -> bool:
+        """Whether a session key signs for the owner."""
+        return self.owner is not None and self.signer is not None and self.owner != self.signer.address
 
     def require_signer(self) -> Signer:
         """Raises `NoAccountError` when there is none."""

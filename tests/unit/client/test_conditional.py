@@ -223,6 +223,14 @@ class TestParts:
         assert bodies[-1]["order"]["expiry"] * 1000 > times[-1] + 3_600_000
         assert [each.status for each in outcomes] == ["CANCELED", "UNTRIGGERED", "UNTRIGGERED"]
 
+    def test_parts_have_client_ids_and_slots_of_their_own(self, session, run_flow):
+        named = {"parts": 2, "client_id": "grid", "slot": 5}
+        _, [call] = run_flow(
+            place_scaled(session, "BTC-USD", "BUY", "1", "19000", "20000", **named), [took("OPEN", "OPEN")]
+        )
+        assert [body["clientId"] for body in call.body["orders"]] == ["grid-0", "grid-1"]
+        assert len({body["order"]["slot"] for body in call.body["orders"]}) == 2
+
     @pytest.mark.parametrize(("side", "prices"), [("BUY", [19_000, 19_333, 19_666, 20_000]), ("SELL", [0] * 4)])
     def test_scaled(self, session, run_flow, side, prices):
         _, [call] = run_flow(

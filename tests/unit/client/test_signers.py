@@ -153,7 +153,7 @@ def test_bad_key_files(tmp_path, account):
 def test_a_session_key_trades_for_its_owner(config):
     owner, key = Account.create().address, LocalSigner.create()
     with OuroClient(signer=key, owner=owner.lower(), config=config) as client:
-        signed = client.orders.build_limit_order("BTC-USD", "BUY", "0.01", "20000")
+        signed = client.orders.build_limit_order("BTC-USD", "BUY", "0.01", "20000", expires_in_seconds=60)
     assert signed.order.account == owner
     digest = bytes.fromhex(signed.id[2:])
     assert Account._recover_hash(digest, signature=signed.signature) == key.address

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from eth_account import Account
@@ -15,6 +17,7 @@ from ouro.client import amounts, building, cancelling, money, placing
 from ouro.client.config import ClientConfig
 from ouro.client.errors import InsufficientMarginError, NoAccountError, SlotTakenError
 from ouro.client.session import Session
+from ouro.client.signers import LocalSigner
 from ouro.markets import Market
 from ouro.orders import Order, Side, TimeInForce
 
@@ -252,3 +255,26 @@ def test_withdrawal_is_signed_for_the_vault(session, account, config, run_flow):
 def test_withdrawal_finer_than_micro_usdc_is_refused(session, run_flow):
     with pytest.raises(ValueError):  # noqa: PT011 - the wording belongs to ouro.units
         run_flow(money.sign_withdrawal(session, "0.0000001"), [])
+
+
+def test_what_a_session_key_signs_ends_with_the_key(config, run_flow):
+    key, owner = LocalSigner.create(), Account.create().address
+    listed = {"address": owner, "markets": [], "budget": "1", "status": "ACTIVE", "expiresAt": "2100-01-01T00:00:00Z"}
+    session = Session(signer=key, owner=owner, known_config=config)
+    ends_at = int(time.time()) + 7_200
+    shown_keys = [
+        {**listed, "key": owner},
+        {**listed, "key": key.address, "expiresAt": datetime.fromtimestamp(ends_at, UTC).isoformat()},
+    ]
+    build = partial(building.build_limit_order, session, "BTC-USD", "BUY", "1", "20000")
+    signed, [asked] = run_flow(build(), [(200, {"sessionKeys": shown_keys})])
+    assert (asked.path, asked.query["address"]) == ("/v4/sessionKeys", owner)
+    assert ends_at - 3 <= signed.order.expiry <= ends_at
+    again, calls = run_flow(build())
+    assert calls == []
+    assert again.order.expiry <= ends_at
+
+    unknown = Session(signer=key, owner=owner, known_config=config)
+    refused = (404, {"errors": [{"msg": "no such path"}], "errorCode": "unknown_path"})
+    long, _ = run_flow(building.build_limit_order(unknown, "BTC-USD", "BUY", "1", "20000"), [refused])
+    assert long.order.expiry > ends_at
