@@ -249,11 +249,11 @@ class Hub:
             if subscription.reader is not None
         ]
 
-    def lapse(self, session: Session, key: Key, message: str) -> None:
+    def lapse(self, session: Session, key: Key, message: str, code: str) -> None:
         """A proof holds no longer: say so, and end the subscription that it was for."""
         if key in session.subscriptions:
             self.unsubscribe(session, key)
-            session.say("error", *key, message=message)
+            session.say("error", *key, message=message, errorCode=code)
 
     def owners(self) -> frozenset[str]:
         """Whose accounts somebody listens to."""

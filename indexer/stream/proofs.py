@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Iterable
 
 from indexer.api.context import Context
+from indexer.api.errors import ApiError, bad_proof
 from indexer.reads.owners import Reader, check_still
 from indexer.stream.hub import Hub
 from ouro.reading import ProofError
@@ -29,15 +30,16 @@ async def check(hub: Hub, context: Context) -> None:
     ended = await asyncio.to_thread(_ended, context, {reader for _, _, reader in resting})
     for session, key, reader in resting:
         if reader in ended:
-            hub.lapse(session, key, f"{ended[reader]}, and subscribe again")
+            error = ended[reader]
+            hub.lapse(session, key, f"{error.message}, and subscribe again", error.code)
 
 
-def _ended(context: Context, readers: Iterable[Reader]) -> dict[Reader, str]:
-    found: dict[Reader, str] = {}
+def _ended(context: Context, readers: Iterable[Reader]) -> dict[Reader, ApiError]:
+    found: dict[Reader, ApiError] = {}
     with context.reading() as reading:
         for reader in readers:
             try:
                 check_still(reading.connection, reading.catalog, reader)
             except ProofError as error:
-                found[reader] = str(error)
+                found[reader] = bad_proof(error)
     return found

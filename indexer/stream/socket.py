@@ -156,7 +156,7 @@ class _Connection:
             except ApiError as error:
                 if self.session.subscriptions.get(key) is subscription:
                     self._hub.unsubscribe(self.session, key)
-                    self._refuse(error.message, key)
+                    self._refuse(error.message, key, errorCode=error.code)
                 return
             if not subscription.stale:
                 break
@@ -164,8 +164,8 @@ class _Connection:
             replay = [update for letter in found.replay for update in of_letter(letter, [key])]
             self._hub.started(self.session, key, found.contents, found.positions, found.reader, replay)
 
-    def _refuse(self, message: str, key: Key = ("", "")) -> None:
-        self.session.say("error", *key, message=message)
+    def _refuse(self, message: str, key: Key = ("", ""), **more: str) -> None:
+        self.session.say("error", *key, message=message, **more)
 
     def _too_many_invalid(self) -> bool:
         now = time.monotonic()

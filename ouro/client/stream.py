@@ -78,6 +78,9 @@ class Stream:
                     attempt = 0
                 assert self._socket is not None
                 yield from self._core.receive(self._socket.recv())
+                for frame in self._core.to_send:
+                    self._send(frame)
+                self._core.to_send.clear()
             except (*_LOST, UnreachableError) as error:
                 self.close()
                 if not self._reconnect:
@@ -142,6 +145,9 @@ class AsyncStream:
                 assert self._socket is not None
                 for event in self._core.receive(await self._socket.recv()):
                     yield event
+                for frame in self._core.to_send:
+                    await self._send(frame)
+                self._core.to_send.clear()
             except (*_LOST, UnreachableError) as error:
                 await self.close()
                 if not self._reconnect:

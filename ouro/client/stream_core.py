@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import heapq
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,8 +17,11 @@ from ouro.client.models import Book, Level
 
 Kind: TypeAlias = Literal["connected", "subscribed", "resumed", "update", "unsubscribed", "error"]
 
+BOOK = "v4_orderbook"
 ACCOUNTS = ("v4_subaccounts", "v4_parent_subaccounts")
 """Channels that take the owner's proof, and go on where a connection was lost."""
+
+_CHECKED = 10
 
 _KINDS: Mapping[str, Kind] = {
     "connected": "connected",
@@ -54,27 +59,38 @@ class _Subscription:
     auth: Callable[[], str] | None = None
     epoch: str = ""
     seq: int = -1
+    proof: str = ""
+    book: LocalBook | None = None
 
     def frame(self) -> str:
         wanted: dict[str, Any] = {"batched": True} if self.batched else {}
-        proof = self.auth() if self.auth is not None else ""
-        if proof:
-            wanted["auth"] = proof
+        self.proof = self.auth() if self.auth is not None else ""
+        if self.proof:
+            wanted["auth"] = self.proof
         if self.epoch:
             wanted |= {"epoch": self.epoch, "fromSeq": self.seq}
         return _frame("subscribe", self.channel, self.subject, **wanted)
 
-    def heard(self, contents: Any) -> None:
-        """Remember how far this message brings us."""
+    def heard(self, event: StreamEvent) -> None:
+        """Remember how far this message brings us. Raises `StreamGapError` when a book lacks something."""
+        contents = event.contents
         if self.channel in ACCOUNTS and isinstance(contents, dict) and contents.get("epoch"):
             self.epoch, self.seq = str(contents["epoch"]), int(contents["seq"])
+        elif self.channel == BOOK:
+            if self.book is None or event.kind == "subscribed":
+                self.book = LocalBook(self.subject)
+            self.book.apply(event)
+            self.book.check()
 
 
 @dataclass
 class StreamCore:
-    """Subscriptions wanted, and the message counter of the present connection."""
+    """Subscriptions wanted, and the message counter of the present connection. `to_send` are frames that what was
+    received calls for.
+    """
 
     subscriptions: dict[tuple[str, str], _Subscription] = field(default_factory=dict)
+    to_send: list[str] = field(default_factory=list)
     _last_message_id: int = -1
 
     def subscribe(
@@ -91,10 +107,13 @@ class StreamCore:
     def opening_frames(self) -> list[str]:
         """What to send on a new connection; forgets the old one's counter."""
         self._last_message_id = -1
+        self.to_send.clear()
         return [wanted.frame() for wanted in self.subscriptions.values()]
 
     def receive(self, frame: str | bytes) -> Iterator[StreamEvent]:
-        """The events of one server frame. Raises `StreamGapError` when the frame before it was lost."""
+        """The events of one server frame. Raises `StreamGapError` when the frame before it was lost, or a book is not
+        what the server's is.
+        """
         message = msgspec.json.decode(frame)
         number = int(message["message_id"])
         if number != self._last_message_id + 1:
@@ -109,10 +128,16 @@ class StreamCore:
             kind = "resumed"
         several = message["type"] == "channel_batch_data"
         wanted = self.subscriptions.get((channel, subject))
+        if kind == "error" and wanted is not None and message.get("errorCode") == "read_proof_expired":
+            # It ended with its proof: with another one it goes on.
+            before, frame = wanted.proof, wanted.frame()
+            if wanted.proof != before:
+                self.to_send.append(frame)
         for part in contents if several else (contents,):
-            if wanted is not None:
-                wanted.heard(part)
-            yield StreamEvent(kind, channel, subject, part)
+            event = StreamEvent(kind, channel, subject, part)
+            if wanted is not None and kind in ("subscribed", "resumed", "update"):
+                wanted.heard(event)
+            yield event
 
 
 class LocalBook:
@@ -122,18 +147,40 @@ class LocalBook:
         self.market = market
         self._bids: dict[Decimal, Decimal] = {}
         self._asks: dict[Decimal, Decimal] = {}
+        self._seq: int | None = None
+        self._gap = ""
+        self._checksum: int | None = None
 
     def apply(self, event: StreamEvent) -> bool:
         """Take in an event; False when it is not about this book."""
-        if event.channel != "v4_orderbook" or event.id != self.market or event.kind not in ("subscribed", "update"):
+        if event.channel != BOOK or event.id != self.market or event.kind not in ("subscribed", "update"):
             return False
         if event.kind == "subscribed":
             self._bids.clear()
             self._asks.clear()
+            self._gap = ""
+        elif self._seq is not None and int(event.contents.get("prevSeq", self._seq)) != self._seq:
+            self._gap = f"change {event.contents['prevSeq']} is missing: the book is at {self._seq}"
+        self._seq = int(event.contents["seq"]) if "seq" in event.contents else None
+        self._checksum = event.contents.get("checksum")
         for levels, side in ((event.contents.get("bids"), self._bids), (event.contents.get("asks"), self._asks)):
             for level in levels or ():
                 _set_level(side, level)
         return True
+
+    def check(self) -> None:
+        """Raises `StreamGapError` when a change is missing, or the best levels are not those of the server: then the
+        book is to be taken from a new snapshot. A stream does it for its own subscriptions.
+        """
+        if self._gap:
+            raise StreamGapError(f"{self.market}: {self._gap}")
+        if self._checksum is not None and self._checksum != self.checksum():
+            raise StreamGapError(f"{self.market}: the book differs from the exchange's at change {self._seq}")
+
+    def checksum(self) -> int:
+        """CRC-32 of the ten best bids, then asks, as `price:size` joined by `|`."""
+        best = [*heapq.nlargest(_CHECKED, self._bids.items()), *heapq.nsmallest(_CHECKED, self._asks.items())]
+        return zlib.crc32("|".join(f"{price:f}:{size:f}" for price, size in best).encode())
 
     def book(self, depth: int = 100) -> Book:
         """The best `depth` levels of each side, best first."""

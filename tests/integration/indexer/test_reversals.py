@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 from tests.integration.indexer.process import IndexerProcess
@@ -22,7 +23,8 @@ def test_a_reorg_takes_back_trades_fills_and_positions(tmp_path: Path) -> None:
             eventually(lambda: indexer.get("/v4/height")["height"] == str(chain.block))
             with indexer.stream() as stream:
                 assert stream.subscribe("v4_trades", "BTC-USD") == {"trades": []}
-                account = stream.subscribe("v4_subaccounts", f"{TAKER.address}/0")["subaccount"]
+                snapshot = stream.subscribe("v4_subaccounts", f"{TAKER.address}/0")
+                account = snapshot["subaccount"]
                 chain.trade(TAKER, MAKER, 5)
                 filled = stream.until("v4_subaccounts", lambda contents: "fills" in contents)
                 assert filled["perpetualPositions"][0]["size"] == "0.0005"
@@ -35,6 +37,14 @@ def test_a_reorg_takes_back_trades_fills_and_positions(tmp_path: Path) -> None:
                 assert undone["reverted"] == {"fills": [fill_id], "transfers": []}
                 assert undone["perpetualPositions"] == []
                 assert undone["equity"] == account["equity"]
+            # Who was away meanwhile hears both, also after the indexer was killed.
+            indexer.stop(signal.SIGKILL)
+            indexer.start("/health")
+            with indexer.stream() as stream:
+                since = {"fromSeq": snapshot["seq"], "epoch": snapshot["epoch"]}
+                assert stream.subscribe("v4_subaccounts", f"{TAKER.address}/0", **since)["resumed"]
+                told = [stream.receive()["contents"] for _ in range(2)]
+            assert told == [filled, undone]
             assert indexer.get("/v4/fills", address=TAKER.address)["fills"] == []
             assert indexer.stop() == 0
         finally:

@@ -7,7 +7,13 @@ import json
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from indexer.orders.book import Book as ServedBook
+from indexer.orders.records import BookRecord
+from indexer.reads import books
+from indexer.reads.catalog import Listing
 from ouro.client.errors import StreamGapError
 from ouro.client.stream_core import LocalBook, StreamCore, StreamEvent, backoff, stream_url
 
@@ -101,6 +107,86 @@ def test_local_book_starts_over_with_a_snapshot():
     book.apply(book_event("subscribed", bids=[], asks=[{"price": "12", "size": "1"}]))
     assert book.book().bids == ()
     assert not book.apply(StreamEvent("update", "v4_orderbook", "ETH-USD", {"bids": [["1", "1"]]}))
+
+
+LISTING = Listing(1, "BTC-USD", 4, 2, {})
+
+
+class Served:
+    """A book as the indexer keeps it, and the frames that it sends of it."""
+
+    def __init__(self) -> None:
+        self.book = ServedBook()
+        self._number = -1
+
+    def frame(self, kind: str, **contents: object) -> str:
+        self._number += 1
+        return frame(self._number, kind, channel="v4_orderbook", id="BTC-USD", contents=contents)
+
+    def snapshot(self) -> str:
+        return self.frame("subscribed", **books.snapshot(self.book, LISTING))
+
+    def change(self, bids: list[tuple[int, int]], asks: list[tuple[int, int]]) -> str:
+        record = BookRecord(1, 1, "BTC-USD", tuple(bids), tuple(asks), self.book.seq + 1)
+        self.book.apply(record)
+        return self.frame("channel_data", **books.update(record, self.book, LISTING))
+
+
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.integers(1, 30), st.integers(0, 3).map(lambda size: size * 10_001)), max_size=60
+    )
+)
+def test_the_checksum_is_the_servers(changes):
+    served, core, mine = Served(), StreamCore(), LocalBook("BTC-USD")
+    core.subscribe("v4_orderbook", "BTC-USD")
+    for event in core.receive(served.snapshot()):
+        mine.apply(event)
+    for is_bid, price, size in changes:
+        level = [(price if is_bid else price + 100, size)]
+        for event in core.receive(served.change(level if is_bid else [], [] if is_bid else level)):
+            mine.apply(event)
+        mine.check()
+        assert mine.checksum() == books.checksum(served.book, LISTING)
+
+
+def test_a_book_that_lacks_a_change_or_differs_is_taken_anew():
+    served, core = Served(), StreamCore()
+    core.subscribe("v4_orderbook", "BTC-USD")
+    list(core.receive(served.snapshot()))
+    list(core.receive(served.change([(100, 5)], [])))
+    served.book.apply(BookRecord(1, 1, "BTC-USD", ((99, 5),), (), served.book.seq + 1))
+    with pytest.raises(StreamGapError, match="change 2 is missing: the book is at 1"):
+        list(core.receive(served.change([(98, 5)], [])))
+
+    served = Served()
+    core.opening_frames()
+    list(core.receive(served.snapshot()))
+    served.book.bids[97] = 5
+    with pytest.raises(StreamGapError, match="differs from the exchange's"):
+        list(core.receive(served.change([(96, 5)], [])))
+
+
+def test_a_subscription_goes_on_with_another_proof():
+    proofs = iter(["1:0xaa", "2:0xbb", "2:0xbb"])
+    core = StreamCore()
+    first = json.loads(core.subscribe("v4_subaccounts", "0x1/0", auth=lambda: next(proofs)))
+    assert first["auth"] == "1:0xaa"
+    about = {"channel": "v4_subaccounts", "id": "0x1/0"}
+    list(core.receive(frame(0, "subscribed", **about, contents={"epoch": "e", "seq": 5})))
+    ended = {**about, "message": "over", "errorCode": "read_proof_expired"}
+    assert [event.kind for event in core.receive(frame(1, "error", **ended))] == ["error"]
+    [again] = core.to_send
+    assert json.loads(again) == {
+        "type": "subscribe",
+        **about,
+        "auth": "2:0xbb",
+        "epoch": "e",
+        "fromSeq": 5,
+    }
+    core.to_send.clear()
+    list(core.receive(frame(2, "error", **ended)))
+    assert core.to_send == [], "the same proof would be refused again"
 
 
 def test_addresses_and_waits():

@@ -224,6 +224,7 @@ def test_updates_for_the_owner_reach_nobody_else_and_end_with_the_key(engine: En
         hub.publish([Update(*DOOR, None, Stamp("outbox", 11), {}, {"orders": ["later"]})])
         assert said(sessions["owner"]) == [("channel_data", ["later"])]
         assert [kind for kind, _ in said(sessions["key"])] == ["error"]
+        assert DOOR not in sessions["key"].subscriptions
         with engine.begin() as connection:
             connection.execute(update(table).where(table.c.key == KEY.address).values(revoked_at=None))
 
