@@ -318,6 +318,7 @@ def set_up_project() -> None:
     if read_stamp(VENV) == wanted and os.path.exists(bin_of(VENV, "ouro")) and os.access(anvil, os.X_OK):
         return
     say("Python %s (%s)" % (platform.python_version(), base_python()))
+    packages = begin_app_packages()
     uv = uv_command()
     say("Installing the locked packages into .venv")
     make_environment(uv, VENV, lock)
@@ -330,8 +331,15 @@ def set_up_project() -> None:
     )
     if not usable_anvil(anvil_version(anvil)):
         install_anvil()
+    packages.wait()
     write_stamp(VENV, wanted)
     say("Ready")
+
+
+def begin_app_packages() -> subprocess.Popen[bytes]:
+    """The app's packages, by the machine's own Node, while the rest is set up. What fails here is tried again later."""
+    command = (sys.executable, "-m", "stack.webbuild", "--packages")
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def set_up_app() -> None:

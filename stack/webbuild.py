@@ -142,9 +142,10 @@ def main() -> int:
     """Build if there is need; 0 when the app stands."""
     parser = argparse.ArgumentParser(prog="python -m stack.webbuild", description=__doc__)
     parser.add_argument("--force", action="store_true", help="build in any case")
-    force: bool = parser.parse_args().force
+    parser.add_argument("--packages", action="store_true", help="install what the build needs, and no more")
+    options = parser.parse_args()
     web = WebBuild()
-    if not force and web.current():
+    if web.installed() if options.packages else web.current() and not options.force:
         return 0
     started = time.monotonic()
 
@@ -156,6 +157,8 @@ def main() -> int:
         if not web.installed():
             say("Installing the locked packages of the trading app into web/node_modules")
             web.install(npm)
+        if options.packages:
+            return 0
         say("Building the trading app into indexer/app")
         web.build(npm)
     except WebBuildError as error:
