@@ -23,6 +23,8 @@ from ouro.units import PPM, SCALE
 MOST = 16
 """Counterparties that one call may name."""
 TRIES = 8
+WATERFALL_GAS = 150_000
+"""As for a take-over: what pays first may be empty by then."""
 LACKS_MARGIN = "counterparty lacks margin"
 
 
@@ -143,4 +145,4 @@ def _action(
     lots = sum(lots for _, lots in chosen)
     subject = f"{target.market.ticker} of {owner}/{subaccount}, {lots} lots against {len(chosen)} accounts"
     call = Call(counterparties.surveyor.exchange, data, executor.address)
-    return Action(Attempt(name, subject, lots), call)
+    return Action(Attempt(name, subject, lots), call, headroom=WATERFALL_GAS)

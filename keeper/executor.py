@@ -25,13 +25,15 @@ def _nobody(_event: events.Event) -> str:
 @dataclass(frozen=True)
 class Action:
     """An attempt and its call. `gained` reads lots and gain off the events of a success, None when nothing came of it;
-    `rival` names who did the same thing first if an event says so, "" otherwise.
+    `rival` names who did the same thing first if an event says so, "" otherwise. `headroom` is gas that the call may
+    need beyond its simulation, when others are in the block before it.
     """
 
     attempt: Attempt
     call: Call
     gained: Callable[[list[events.Event]], tuple[int, int] | None] = _done
     rival: Callable[[events.Event], str] = _nobody
+    headroom: int = 0
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class Executor:
             return [self.skip(each.action.attempt, f"dry run, {each.gas} gas") for each in ready]
         if not ready:
             return []
-        results = self.sender.send_all([(each.action.call, each.gas) for each in ready])
+        results = self.sender.send_all([(each.action.call, each.gas + each.action.headroom) for each in ready])
         return [
             self.tell(self._outcome(each.action, result, since)) for each, result in zip(ready, results, strict=True)
         ]

@@ -11,6 +11,25 @@ from eth_utils.crypto import keccak
 
 from keeper.ports import ChainError
 
+_WORDS = frozenset({"address", "uint256", "int256", "bool"})
+"""Types of one word. Written out below, since a round reads thousands of them."""
+_WRAP = 1 << 256
+
+
+def _word(kind: str, value: Any) -> bytes:
+    if kind == "address":
+        return bytes(12) + bytes.fromhex(str(value)[2:])
+    return (int(value) % _WRAP).to_bytes(32, "big")
+
+
+def _value(kind: str, word: bytes) -> Any:
+    number = int.from_bytes(word, "big")
+    if kind == "int256":
+        return number - _WRAP if number >> 255 else number
+    if kind == "address":
+        return "0x" + word[12:].hex()
+    return number == 1 if kind == "bool" else number
+
 
 @dataclass(frozen=True)
 class Function:
@@ -27,10 +46,14 @@ class Function:
 
     def encode(self, *arguments: Any) -> bytes:
         """Calldata."""
+        if _WORDS.issuperset(self.inputs) and len(arguments) == len(self.inputs):
+            return self.selector + b"".join(map(_word, self.inputs, arguments))
         return self.selector + encode(self.inputs, arguments)
 
     def decode(self, answer: bytes) -> tuple[Any, ...]:
         """What an answer holds. Raises `ChainError` when that is not what the function answers."""
+        if _WORDS.issuperset(self.outputs) and len(answer) == 32 * len(self.outputs):
+            return tuple(_value(kind, answer[32 * at : 32 * at + 32]) for at, kind in enumerate(self.outputs))
         try:
             return tuple(decode(self.outputs, answer))
         except DecodingError as error:

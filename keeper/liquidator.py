@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 NAME = "liquidation"
 WEI = 10**18
+WATERFALL_GAS = 150_000
+"""What a take-over may need more than when it was simulated: those before it may have emptied what pays first."""
 
 
 class Rescue(StrEnum):
@@ -186,4 +188,4 @@ class Liquidator:
 
         attempt = Attempt(NAME, subject, opportunity.lots, opportunity.profit)
         call = Call(self.surveyor.exchange, data, self.executor.address)
-        return Action(attempt, call, gained, rival)
+        return Action(attempt, call, gained, rival, WATERFALL_GAS)

@@ -44,7 +44,7 @@ class Stack:
         """One line of progress, with the seconds since the start."""
         print(f"[{time.monotonic() - self.started_at:6.1f} s] {text}", flush=True)
 
-    def start(self, *, bots: bool) -> None:
+    def start(self, *, bots: bool, keeper: bool = True) -> None:
         """Bring everything up in order. Raises `StackError`."""
         self.state.lock()
         for what, port in self.plan.ports.all.items():
@@ -66,7 +66,7 @@ class Stack:
         self.remember()
         self.say("Starting the price feed")
         self.supervisor.start(self.plan.feed())
-        for program in self.plan.services():
+        for program in self.plan.services(keeper=keeper):
             self.say(f"Starting the {program.name}")
             self.supervisor.start(program)
         if bots:
@@ -159,6 +159,7 @@ def up(
     state: Annotated[Path | None, typer.Option(help="Folder of the state.", show_default=".ouro")] = None,
     candle_seconds: Annotated[float, typer.Option(min=0.4, help="Seconds to replay one minute's candle in.")] = 8.0,
     bots: Annotated[bool, typer.Option(help="Run the market-making and trading bots.")] = True,
+    keeper: Annotated[bool, typer.Option(help="Run a keeper; without it the field is yours.")] = True,
 ) -> None:
     """Run the whole exchange on this machine: chain, contracts, services, price feed and bots, until Ctrl-C."""
     root = project_root()
@@ -170,7 +171,7 @@ def up(
         signal.signal(name, _interrupt)
     failure: StackError | None = None
     try:
-        stack.start(bots=bots)
+        stack.start(bots=bots, keeper=keeper)
         print(stack.describe(), flush=True)
         stack.watch()
     except _Interrupted:

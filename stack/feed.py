@@ -4,7 +4,8 @@
     python -m stack.feed --rpc-url http://127.0.0.1:8545 --deployment .ouro/deployment.json --state .ouro/feed.json
 
 `publishedAt` is the time of the newest block, so a price is never ahead of the chain. The step reached is kept in the
-state file, and the next run goes on from there.
+state file, and the next run goes on from there. What was signed last is in `prices.json` beside it, for a keeper that
+pushes; `python -m stack.shock` moves all prices away from the series.
 """
 
 import json
@@ -27,12 +28,17 @@ from ouro.deployment import Deployment
 from ouro.eip712 import Domain
 from stack.prices import STEPS_PER_CANDLE, Replay, load_candles
 from stack.process import CHAIN_TROUBLE, Stop, log_to_stdout
+from stack.shock import shocked
 from stack.wallets import Role, wallet
 
 log = logging.getLogger("feed")
 
 PUSH_GAS = 400_000
 PRIORITY_FEE_WEI = 10**9
+
+
+Entry = tuple[int, int, int, int, int]
+"""Market, price, time of publication, and the signature's two words r and vs."""
 
 
 class Publisher:
@@ -49,6 +55,13 @@ class Publisher:
         )
         self.market_ids = {market.ticker: market.id for market in deployment.markets}
         self.last_published_at = 0
+        self.signed: list[Entry] = []
+
+    def publish(self, path: Path) -> None:
+        """Write what was signed last, as a JSON array."""
+        temporary = path.with_suffix(".new")
+        temporary.write_text(json.dumps([_shown(entry) for entry in self.signed]) + "\n")
+        temporary.replace(path)
 
     def push(self, prices: dict[str, int]) -> str | None:
         """Push the prices (ticker to price units) as of the newest block; the hash of the transaction.
@@ -64,6 +77,7 @@ class Publisher:
             for ticker, price in prices.items()
             if ticker in self.market_ids
         ]
+        self.signed = entries
         transaction: TxParams = {
             "from": self.signer.address,
             "nonce": self.web3.eth.get_transaction_count(self.signer.address, "pending"),
@@ -78,7 +92,7 @@ class Publisher:
         self.last_published_at = published_at
         return sent.to_0x_hex()
 
-    def _entry(self, market_id: int, price: int, published_at: int) -> tuple[int, int, int, int, int]:
+    def _entry(self, market_id: int, price: int, published_at: int) -> Entry:
         message = {"market": market_id, "price": price, "publishedAt": published_at}
         signature = eip712.sign(eip712.digest(self.domain, "Price", message), bytes(self.signer.key))
         r, s, v = int.from_bytes(signature[:32]), int.from_bytes(signature[32:64]), signature[64]
@@ -90,6 +104,14 @@ class Publisher:
             return not self.web3.eth.get_transaction_receipt(HexBytes(transaction_hash))["status"]
         except TransactionNotFound:
             return False
+
+
+def _shown(entry: Entry) -> dict[str, Any]:
+    """A signed price as keepers read it."""
+    market, price, published_at, r, vs = entry
+    s, v = vs & (1 << 255) - 1, 27 + (vs >> 255)
+    signature = "0x" + (r << 264 | s << 8 | v).to_bytes(65).hex()
+    return {"market": market, "price": str(price), "publishedAt": published_at, "signature": signature}
 
 
 class Place:
@@ -125,7 +147,8 @@ def main(
         try:
             if sent is not None and publisher.failed(sent):
                 log.warning("the oracle refused push %s", sent)
-            sent = publisher.push(replay.prices(place.step))
+            sent = publisher.push(shocked(replay.prices(place.step), state.parent))
+            publisher.publish(state.with_name("prices.json"))
         except CHAIN_TROUBLE as error:
             log.warning("push failed: %s", error)
             continue

@@ -100,18 +100,21 @@ class Plan:
             ready=lambda: self.state.feed.exists() and self.state.feed.stat().st_mtime_ns > before,
         )
 
-    def services(self) -> list[Program]:
+    def services(self, *, keeper: bool = True) -> list[Program]:
         """Relayer and its follower, faucet, indexer and keeper, in the order in which they need one another."""
         shared = {"OURO_EVENTS_TOKEN": self.events_token}
-        return [
+        programs = [
             self._service(
                 "relayer", {"OURO_OPERATOR_KEY": key_hex(Role.OPERATOR), **shared}, _serves(self.relayer_url)
             ),
             self._follower(),
             self._faucet(),
             self._service("indexer", shared, _serves(self.base_url)),
-            self._service("keeper", {"OURO_KEEPER_KEY": key_hex(Role.KEEPER), "OURO_KEEPER_FAUCET": KEEPER_USDC}, None),
         ]
+        if keeper:
+            keys = {"OURO_KEEPER_KEY": key_hex(Role.KEEPER), "OURO_KEEPER_FAUCET": KEEPER_USDC}
+            programs.append(self._service("keeper", keys, None))
+        return programs
 
     def quoted(self) -> bool:
         """Whether both books have both sides."""

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""docs/keepers.md, from nothing to a first liquidation: its own commands, on a stack of its own, as one types them.
+
+Only where things listen and lie is another place than in the text, so that the test can share a machine.
+"""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "keepers.md"
+PATIENCE_S = 120
+
+# the stack compiles every contract
+pytestmark = pytest.mark.timeout(560)
+
+
+def blocks() -> list[str]:
+    """The shell blocks of the walk."""
+    section = PAGE.read_text().split("## From nothing to a first liquidation")[1].split("\n## ")[0]
+    return re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+
+
+def free_ports(count: int) -> int:
+    """The first of so many neighbouring free ports."""
+    while True:
+        held: list[socket.socket] = []
+        try:
+            first = socket.socket()
+            held.append(first)
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            for number in range(1, count):
+                held.append(socket.socket())
+                held[-1].bind(("127.0.0.1", port + number))
+        except OSError:
+            continue
+        finally:
+            for each in held:
+                each.close()
+        return port
+
+
+def eventually(check: Callable[[], Any], what: str, seconds: float = PATIENCE_S) -> Any:
+    """The first truthy answer."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        answer = check()
+        if answer:
+            return answer
+        time.sleep(0.3)
+    raise AssertionError(f"not within {seconds:.0f} s: {what}")
+
+
+@dataclass
+class Terminal:
+    """A shell that remembers what was exported in it."""
+
+    folder: Path
+    environment: dict[str, str]
+    exports: list[str] = field(default_factory=list)
+    running: "subprocess.Popen[bytes] | None" = None
+
+    def type(self, block: str) -> str:
+        """Run a block to its end; what it said. It must succeed."""
+        script = "\n".join(["set -euo pipefail", *self.exports, block])
+        done = subprocess.run(
+            ["bash", "-c", script],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+        )
+        assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
+        self.exports += [line for line in block.splitlines() if line.startswith("export ")]
+        return done.stdout
+
+    def start(self, block: str, log: Path) -> None:
+        """Run a block that does not end by itself."""
+        *before, last = block.strip().splitlines()
+        script = "\n".join(["set -euo pipefail", *self.exports, *before, f"exec {last}"])
+        with log.open("wb") as output:
+            self.running = subprocess.Popen(
+                ["bash", "-c", script], cwd=self.folder, env=self.environment, stdout=output, stderr=subprocess.STDOUT
+            )
+
+    def stop(self) -> int:
+        """Ctrl-C."""
+        assert self.running is not None
+        self.running.send_signal(signal.SIGINT)
+        return self.running.wait(60)
+
+
+@dataclass
+class Desk:
+    """A folder, and as many terminals as one opens."""
+
+    folder: Path
+    port: int
+
+    @property
+    def up(self) -> str:
+        """What `ouro up` needs to share the machine."""
+        return f" --port {self.port} --anvil-port {self.port + 3} --state {self.folder / 'state'}"
+
+    def terminal(self, folder: Path | None = None) -> Terminal:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("OURO_")}
+        state = self.folder / "state"
+        ours = {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "OURO_URL": f"http://127.0.0.1:{self.port}",
+            "OURO_RPC_URL": f"http://127.0.0.1:{self.port + 3}",
+            "OURO_DEPLOYMENT_PATH": str(state / "deployment.json"),
+            "OURO_STATE_DIR": str(state),
+            "NO_COLOR": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+        return Terminal(folder or self.folder, clean | ours)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """With the stack of the first block running."""
+    desk = Desk(tmp_path, free_ports(4))
+    up = blocks()[0]
+    assert up.splitlines() == ["make setup", "export PATH=$PWD/.venv/bin:$PATH", "ouro up --no-keeper"]
+    first, log = desk.terminal(ROOT), tmp_path / "up.log"
+    # The set-up is that of the test itself.
+    first.start(up.removeprefix("make setup\n").rstrip() + desk.up, log)
+    try:
+        eventually(lambda: "Ouro is up" in log.read_text(), "the stack is up", 400)
+        yield desk
+    finally:
+        assert first.stop() == 0, log.read_text()
+
+
+def test_the_walk(desk: Desk) -> None:
+    _, risk, key, check, run, crash, look = blocks()
+    trader, keeper = desk.terminal(), desk.terminal()
+    trader.type(risk)
+    keeper.type(key)
+    checked = keeper.type(check)
+    assert "subaccount 0 has 20000 USDC of free margin" in checked
+    assert "0 below maintenance margin" in checked
+    log, records = desk.folder / "keeper.log", desk.folder / "keeper.jsonl"
+    keeper.start(run, log)
+    try:
+        eventually(lambda: "watches" in log.read_text(), "the keeper runs")
+        trader.type(crash)
+        eventually(lambda: "liquidation won" in log.read_text(), f"somebody is liquidated; {log}")
+        eventually(lambda: "BTC-USD" in desk_positions(desk, look), "the position is the keeper's at the exchange")
+    finally:
+        assert keeper.stop() == 0, log.read_text()
+    won = [json.loads(line) for line in records.read_text().splitlines()]
+    [first, *_] = [each for each in won if each["kind"] == "outcome" and each["result"] == "won"]
+    assert int(first["gainMicroUsdc"]) > 0
+
+
+def desk_positions(desk: Desk, block: str) -> str:
+    """The last block, in a terminal of its own, as often as it takes the exchange to show what the chain did."""
+    return desk.terminal().type(block)
