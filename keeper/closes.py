@@ -51,8 +51,9 @@ class RequestedCloses:
         counterparties = Counterparties(self.surveyor, survey, (self.executor.address, self.subaccount))
         ready: list[Simulated] = []
         outcomes = []
-        for target in self.due(survey):
-            answer = close_against(target, EXECUTE_CLOSE, NAME, counterparties, self.executor)
+        targets = self.due(survey)
+        answers = close_against(targets, EXECUTE_CLOSE, NAME, counterparties, self.executor)
+        for target, answer in zip(targets, answers, strict=True):
             if isinstance(answer, RefusedError):
                 self._resting.add((target.account, target.market.id))
                 owner, subaccount = target.account

@@ -84,6 +84,11 @@ class Counterparties:
         for account, lots in chosen:
             self._left[account, target.market.id] = self._of(account, target.market.id) - lots
 
+    def give_back(self, target: Target, chosen: Sequence[tuple[Account, int]]) -> None:
+        """Take back what `use` remembered."""
+        for account, lots in chosen:
+            self._left[account, target.market.id] += lots
+
     def _of(self, account: Account, market_id: int) -> int:
         held = abs(self.surveyor.watch.lots_of(account, market_id))
         return self._left.get((account, market_id), held)
@@ -108,27 +113,37 @@ class Counterparties:
 
 
 def close_against(
-    target: Target, function: Function, name: str, counterparties: Counterparties, executor: Executor
-) -> Simulated | RefusedError:
-    """A close of `target` by `function` that would succeed now, or why none does.
+    targets: Sequence[Target], function: Function, name: str, counterparties: Counterparties, executor: Executor
+) -> list[Simulated | RefusedError]:
+    """For each target a close by `function` that would succeed now, or why none does.
 
-    One counterparty that lacks margin makes the whole fail, so the thinnest is left out until the others pass.
+    One counterparty that lacks margin makes a whole close fail, so the thinnest is left out until the others pass.
     """
-    excluded: set[Account] = set()
-    refusal = RefusedError("nobody stands opposite")
+    excluded: dict[int, set[Account]] = {place: set() for place in range(len(targets))}
+    found: dict[int, Simulated | RefusedError] = {}
     for _ in range(TRIES):
-        chosen = counterparties.choose(target, excluded)
-        if not chosen:
-            return refusal
-        [answer] = executor.simulate([_action(target, function, name, chosen, counterparties, executor)])
-        if isinstance(answer, Simulated):
-            counterparties.use(target, chosen)
-            return answer
-        refusal = answer
-        if answer.reason != LACKS_MARGIN:
-            return answer
-        excluded.add(min((account for account, _ in chosen), key=counterparties.health))
-    return refusal
+        actions, named = [], []
+        for place in excluded.keys() - {place for place, each in found.items() if not _lacks_margin(each)}:
+            chosen = counterparties.choose(targets[place], excluded[place])
+            if chosen:
+                actions.append(_action(targets[place], function, name, chosen, counterparties, executor))
+                named.append((place, chosen))
+                counterparties.use(targets[place], chosen)
+            else:
+                found.setdefault(place, RefusedError("nobody stands opposite"))
+        for (place, chosen), answer in zip(named, executor.simulate(actions), strict=True):
+            found[place] = answer
+            if isinstance(answer, RefusedError):
+                counterparties.give_back(targets[place], chosen)
+            if _lacks_margin(answer):
+                excluded[place].add(min((account for account, _ in chosen), key=counterparties.health))
+        if not any(_lacks_margin(each) for each in found.values()):
+            break
+    return [found[place] for place in range(len(targets))]
+
+
+def _lacks_margin(answer: Simulated | RefusedError) -> bool:
+    return isinstance(answer, RefusedError) and answer.reason == LACKS_MARGIN
 
 
 def _action(

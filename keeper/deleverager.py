@@ -49,8 +49,9 @@ class Deleverager:
         counterparties = Counterparties(self.surveyor, survey)
         ready: list[Simulated] = []
         outcomes = []
-        for target in self.targets(survey)[: self.at_once]:
-            answer = close_against(target, DELEVERAGE, NAME, counterparties, self.executor)
+        targets = self.targets(survey)[: self.at_once]
+        answers = close_against(targets, DELEVERAGE, NAME, counterparties, self.executor)
+        for target, answer in zip(targets, answers, strict=True):
             if isinstance(answer, Simulated):
                 ready.append(answer)
                 continue

@@ -65,6 +65,9 @@ class GuardedChain:
     def simulate_many(self, calls: Sequence[Call]) -> list[int | RefusedError]:
         return self.chain.simulate_many(calls)
 
+    def try_many(self, calls: Sequence[Call]) -> list[RefusedError | None]:
+        return self.chain.try_many(calls)
+
     def chain_id(self) -> int:
         return self.chain.chain_id()
 

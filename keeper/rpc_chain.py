@@ -67,6 +67,11 @@ class RpcChain:
                 found.append(_int(self._result(answer, "eth_estimateGas")))
         return found
 
+    def try_many(self, calls: Sequence[Call]) -> list[RefusedError | None]:
+        requests: list[Request] = [("eth_call", (_query(call), "latest")) for call in calls]
+        answers = map(self._bytes_or_refusal, self._request(requests))
+        return [answer if isinstance(answer, RefusedError) else None for answer in answers]
+
     def chain_id(self) -> int:
         return _int(self._one("eth_chainId"))
 

@@ -149,14 +149,21 @@ class Sender:
     def _wait(self, pending: list[_Pending]) -> bool:
         """Whether all are done within the time before the next bump, by whichever version is in a block."""
         deadline = self.clock.now() + self.fees.bump_after_s
-        while True:
-            asked = [(each, name) for each in pending if each.result is None for name in each.hashes]
-            for (each, _), receipt in zip(asked, self.chain.receipts([name for _, name in asked]), strict=True):
-                if receipt is not None:
-                    each.result = receipt
-                    self._spent.append((self.clock.now(), receipt.cost_wei))
-            if all(each.result is not None for each in pending):
-                return True
-            if self.clock.now() >= deadline:
+        waiting = [each for each in pending if each.result is None]
+        while waiting:
+            # One number says how far the blocks are; receipts are asked for once they are there.
+            done = self.chain.nonce(self.account.address)
+            self._collect([each for each in waiting if each.nonce < done])
+            waiting = [each for each in waiting if each.result is None]
+            if waiting and self.clock.now() >= deadline:
                 return False
-            self.clock.sleep(POLL_S)
+            if waiting:
+                self.clock.sleep(POLL_S)
+        return True
+
+    def _collect(self, mined: list[_Pending]) -> None:
+        asked = [(each, name) for each in mined for name in each.hashes]
+        for (each, _), receipt in zip(asked, self.chain.receipts([name for _, name in asked]), strict=True):
+            if receipt is not None:
+                each.result = receipt
+                self._spent.append((self.clock.now(), receipt.cost_wei))

@@ -44,6 +44,7 @@ def test_nobody_to_clear_is_no_error_and_somebody_is(venue: CascadeVenue) -> Non
     venue.push(PRICES)
     check(venue)
     snapshot = venue.node.rpc.request("evm_snapshot")
+    venue.node.rpc.warp(1)  # a price of the same second is not newer
     venue.push(Fall(60, 1).at(1))
     with pytest.raises(CascadeError, match="are still below maintenance margin"):
         check(venue)
