@@ -179,6 +179,8 @@ def main() -> None:
             relayer.catch_up()
             note(against_stock(exchange, relayer.port, signed(options.orders // 3)))
             for connections in (1, 16):
+                exchange.push()  # on a slow machine the last price has grown stale
+                relayer.catch_up()
                 note(placing(relayer.port, connections, signed(2 * options.orders)))
     loaded = {"cores": os.cpu_count(), "load_average": round(os.getloadavg()[0], 1)}
     options.json.parent.mkdir(parents=True, exist_ok=True)
