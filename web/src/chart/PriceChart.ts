@@ -18,6 +18,7 @@ import {
   type SeriesMarker,
   type Time,
 } from "lightweight-charts";
+import { dragLines } from "./drag";
 import { type Bar, bollinger, ema, macd, rsi } from "./indicators";
 
 export interface Line {
@@ -25,6 +26,17 @@ export interface Line {
   price: number;
   text: string;
   kind: "entry" | "liquidation" | "profit" | "stop" | "buy" | "sell";
+  /** Whether it may be dragged to another price. */
+  movable?: boolean;
+}
+
+/** What the chart tells whoever shows it. */
+export interface Heard {
+  hover(hover: Hover | null): void;
+  pick(price: number): void;
+  /** The left edge is near: older bars are wanted. */
+  oldest(): void;
+  moved(key: string, price: number): void;
 }
 
 export interface Mark {
@@ -43,6 +55,9 @@ export interface Hover {
 /** Lines farther from the price than this share of it would flatten the candles. */
 const FITTED = 0.3;
 
+/** How near to a line the pointer takes hold of it. */
+const GRIP_PX = 5;
+
 /** Bars from the left edge at which older ones are asked for. */
 const NEAR_OLDEST = 20;
 
@@ -58,13 +73,13 @@ export class PriceChart {
   private lines = new Map<string, { handle: IPriceLine; line: Line }>();
   private held: Bar[] = [];
   private fitted = true;
+  private dragged: { key: string; price: number } | null = null;
+  private readonly undrag: () => void;
 
   constructor(
     box: HTMLElement,
     private readonly digits: number,
-    onHover: (hover: Hover | null) => void,
-    onPick: (price: number) => void,
-    onOldest: () => void,
+    heard: Heard,
   ) {
     this.chart = createChart(box, {
       autoSize: true,
@@ -84,14 +99,32 @@ export class PriceChart {
     this.chart.subscribeCrosshairMove((event) => {
       const at = event.time as number | undefined;
       const index = at === undefined ? -1 : this.held.findIndex((bar) => bar.time === at);
-      onHover(index < 0 ? null : { bar: this.held[index]!, change: this.held[index]!.close - this.held[index]!.open });
+      heard.hover(
+        index < 0 ? null : { bar: this.held[index]!, change: this.held[index]!.close - this.held[index]!.open },
+      );
     });
     this.chart.subscribeDblClick((event) => {
       const price = event.point && this.candles.coordinateToPrice(event.point.y);
-      if (price) onPick(price);
+      if (price) heard.pick(price);
     });
     this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
-      if (range && this.held.length > 0 && range.from < NEAR_OLDEST) onOldest();
+      if (range && this.held.length > 0 && range.from < NEAR_OLDEST) heard.oldest();
+    });
+    this.undrag = dragLines(box, {
+      at: (y) => this.lineAt(y),
+      move: (key, y) => {
+        const price = this.candles.coordinateToPrice(y);
+        if (price === null || price <= 0) return;
+        this.dragged = { key, price };
+        this.lines.get(key)?.handle.applyOptions({ price });
+      },
+      drop: (key, moved) => {
+        const price = this.dragged?.price;
+        this.dragged = null;
+        const line = this.lines.get(key);
+        line?.handle.applyOptions({ price: line.line.price });
+        if (moved && price) heard.moved(key, price);
+      },
     });
     this.paint();
   }
@@ -216,7 +249,8 @@ export class PriceChart {
     for (const [key, line] of wanted) {
       const options = this.lineOptions(line);
       const before = this.lines.get(key);
-      if (before) before.handle.applyOptions(options);
+      if (before)
+        before.handle.applyOptions(this.dragged?.key === key ? { ...options, price: this.dragged.price } : options);
       else this.lines.set(key, { handle: this.candles.createPriceLine(options), line });
       this.lines.get(key)!.line = line;
     }
@@ -239,6 +273,7 @@ export class PriceChart {
   }
 
   destroy(): void {
+    this.undrag();
     this.chart.remove();
   }
 
@@ -285,6 +320,14 @@ export class PriceChart {
       axisLabelColor: color("line-strong"),
       axisLabelTextColor: color("text"),
     };
+  }
+
+  private lineAt(y: number): string | null {
+    for (const [key, { line }] of this.lines) {
+      const at = line.movable ? this.candles.priceToCoordinate(line.price) : null;
+      if (at !== null && Math.abs(at - y) <= GRIP_PX) return key;
+    }
+    return null;
   }
 
   /** The range of the candles, with the lines that are near enough. */

@@ -99,3 +99,7 @@ export function tellTransfer(transfer: Transfer): void {
   const out = transfer.type === "WITHDRAWAL" || transfer.type === "TRANSFER_OUT";
   notify("transfer", "good", out ? "Withdrawal paid" : "Deposit credited", usd(usdc(transfer.size)));
 }
+
+/** What rests with a price alone. Others are cancelled and placed anew. */
+export const amendable = (order: Order): boolean =>
+  order.status === "OPEN" && order.timeInForce === "GTT" && order.trigger === "NONE" && !order.immediate;

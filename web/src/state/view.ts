@@ -11,7 +11,7 @@ export type Dialog =
   | { kind: "alerts" }
   | { kind: "closePosition"; market: string }
   | { kind: "exits"; market: string }
-  | { kind: "amend"; order: string }
+  | { kind: "amend"; order: string; price?: string }
   | { kind: "confirm"; title: string; lines: [string, string][]; action: string; run: () => void };
 
 export const dialog = signal<Dialog | null>(null);

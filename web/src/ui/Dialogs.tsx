@@ -30,7 +30,7 @@ export function Dialogs() {
     case "exits":
       return <ExitOrders key={open.market} market={open.market} />;
     case "amend":
-      return <Amend key={open.order} order={open.order} />;
+      return <Amend key={open.order} order={open.order} at={open.price} />;
     case "confirm":
       return <Confirm {...open} />;
     default:

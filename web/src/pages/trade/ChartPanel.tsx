@@ -5,10 +5,11 @@ import * as reads from "../../api/reads";
 import type { Candle } from "../../api/types";
 import { bar, bars, RESOLUTIONS, type Resolution, secondsOf } from "../../chart/bars";
 import { type Hover, type Indicator, PriceChart } from "../../chart/PriceChart";
+import { floorToTick, priceText, priceUnits } from "../../money/market";
 import { openOrders, positions } from "../../state/account";
 import { kept, settings, shownTheme } from "../../state/settings";
 import { market, stream } from "../../state/venue";
-import { pick } from "../../state/view";
+import { dialog, pick } from "../../state/view";
 import { Empty } from "../../ui/bits";
 import { Segmented } from "../../ui/Choice";
 import { chartLines, chartMarks } from "./chartLines";
@@ -58,13 +59,15 @@ function Candles({ resolution, indicators, fit }: CandlesProps) {
 
   useEffect(() => {
     if (!box.current || !m) return;
-    const made = new PriceChart(
-      box.current,
-      m.tickDigits,
-      (at) => (hover.value = at),
-      (price) => pick(price.toFixed(m.tickDigits)),
-      () => older.current(),
-    );
+    const made = new PriceChart(box.current, m.tickDigits, {
+      hover: (at) => (hover.value = at),
+      pick: (price) => pick(price.toFixed(m.tickDigits)),
+      oldest: () => older.current(),
+      moved(order, price) {
+        const units = priceUnits(m, price.toFixed(m.priceDecimals));
+        dialog.value = { kind: "amend", order, price: priceText(m, floorToTick(m, units + m.tick / 2n)) };
+      },
+    });
     chart.current = made;
     made.show(indicators);
     const stops = [

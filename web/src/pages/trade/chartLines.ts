@@ -10,7 +10,7 @@ import { fixed } from "../../money/decimal";
 import { signedUsd, size } from "../../money/format";
 import type { Market } from "../../money/market";
 import { happened, liquidationIn } from "../../state/account";
-import { describe } from "../../state/events";
+import { amendable, describe } from "../../state/events";
 import { address } from "../../state/wallet";
 
 const number = (m: Market, price: bigint): number => Number(fixed(price, m.priceDecimals, m.priceDecimals));
@@ -49,6 +49,7 @@ export function chartLines(m: Market, positions: readonly Held[], orders: readon
         kind: order.side === "BUY" ? "buy" : "sell",
         price: Number(waits ? order.triggerPrice : order.price),
         text: describe(order),
+        movable: amendable(order),
       });
     }
   }

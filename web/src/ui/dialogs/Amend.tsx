@@ -11,11 +11,11 @@ import { Amount } from "../Field";
 import { closeDialog, Modal } from "../Modal";
 
 /** Another price or size for an order that rests, in one step: the old one stays until the new one is taken. */
-export function Amend({ order: id }: { order: string }) {
+export function Amend({ order: id, at }: { order: string; at?: string | undefined }) {
   // As it was when the dialog opened: a fill meanwhile is the exchange's to weigh.
   const [order] = useState(() => openOrders.peek().find((one) => one.id === id));
   const m = order && listed.value.get(order.ticker);
-  const [price, setPrice] = useState(() => (order && m ? priceText(m, priceUnits(m, order.price)) : ""));
+  const [price, setPrice] = useState(() => at ?? (order && m ? priceText(m, priceUnits(m, order.price)) : ""));
   const [text, setText] = useState(() => (order && m ? sizeText(m, lots(m, order.size)) : ""));
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState("");

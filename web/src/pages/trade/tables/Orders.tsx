@@ -5,7 +5,7 @@ import { units } from "../../../money/decimal";
 import { grouped, moment } from "../../../money/format";
 import { baseOf } from "../../../money/market";
 import { loading, openOrders } from "../../../state/account";
-import { kindOf } from "../../../state/events";
+import { amendable, kindOf } from "../../../state/events";
 import { notify } from "../../../state/notices";
 import { proof, prove } from "../../../state/proof";
 import { dialog } from "../../../state/view";
@@ -100,10 +100,6 @@ const COLUMNS: readonly Column<Order>[] = [
   { key: "amend", label: "Amend", cell: (order) => amendable(order) && <Amend order={order} /> },
   { key: "cancel", label: "Cancel", cell: (order) => <Cancel order={order} /> },
 ];
-
-/** What rests with a price alone. Others are cancelled and placed anew. */
-const amendable = (order: Order): boolean =>
-  order.status === "OPEN" && order.timeInForce === "GTT" && order.trigger === "NONE" && !order.immediate;
 
 function Amend({ order }: { order: Order }) {
   return (
