@@ -47,6 +47,8 @@ outbox = Table(
     Index(None, "owner", "seq"),
 )
 
+_DROPPED = 50_000
+"""Letters that one pruning removes; the writer waits for it."""
 _PAGE_OWNERS = 500
 """More owners than that are not asked for by name."""
 
@@ -164,12 +166,20 @@ def _origin(connection: Connection) -> str:
 
 
 def prune(connection: Connection, *, before_ms: int, keep: int) -> None:
-    """Drop letters older than a time, and all but the newest `keep`; the caller holds the lock."""
+    """Drop letters older than a time, and all but the newest `keep`; the caller holds the lock.
+
+    Many of them are no longer to be had at once, but leave the disk over several calls.
+    """
     now = head(connection)
-    old = select(outbox.c.seq).where(outbox.c.at < before_ms).order_by(outbox.c.seq.desc()).limit(1)
-    oldest_kept = max(now.pruned, now.seq - keep, connection.execute(old).scalar() or 0)
-    connection.execute(delete(outbox).where(outbox.c.seq <= oldest_kept))
-    connection.execute(sql_update(outbox_head).values(pruned=oldest_kept))
+    # Numbers and times grow together: from the oldest on, the first that is young enough.
+    young = select(outbox.c.seq).where(outbox.c.at >= before_ms).order_by(outbox.c.seq).limit(1)
+    first = connection.execute(young).scalar()
+    old = now.seq if first is None else first - 1
+    pruned = max(now.pruned, now.seq - keep, old)
+    connection.execute(sql_update(outbox_head).values(pruned=pruned))
+    oldest = connection.execute(select(outbox.c.seq).order_by(outbox.c.seq).limit(1)).scalar()
+    if oldest is not None:
+        connection.execute(delete(outbox).where(outbox.c.seq <= min(pruned, oldest + _DROPPED)))
 
 
 def after(connection: Connection, seq: int, owners: Collection[str], limit: int) -> list[Letter]:
