@@ -91,6 +91,18 @@ class BlockUnit:
             self._before[table.name, key] = self._committed(table, key)
         self._states.setdefault(table.name, {})[key] = row
 
+    def edit(self, table: Table, *key: Any) -> Row | None:
+        states = self._states.setdefault(table.name, {})
+        row = states.get(key)
+        if row is None:
+            committed = self._committed(table, key)
+            if committed is None:
+                return None
+            if self.keep_undo:
+                self._before.setdefault((table.name, key), committed)
+            row = states[key] = dict(committed)
+        return row
+
     def prefetch(self, table: Table, keys: Iterable[Key]) -> None:
         known = self.cache.table(table.name)
         missing = [key for key in keys if key not in known]

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Pure: candles of every resolution, one trade at a time."""
 
-from collections.abc import Mapping
 from typing import Any
 
 RESOLUTIONS: dict[str, int] = {
@@ -21,31 +20,31 @@ def started_at(time_s: int, resolution_s: int) -> int:
     return time_s - time_s % resolution_s
 
 
-def extended(
-    candle: Mapping[str, Any] | None, key: tuple[int, int, int], price: int, size: int, open_interest: int
-) -> dict[str, Any]:
-    """The candle with one more trade, or its first. `key`: market, resolution, start; `open_interest` is before it."""
+def begun(key: tuple[int, int, int], price: int, size: int, open_interest: int) -> dict[str, Any]:
+    """A candle with its first trade. `key`: market, resolution, start; `open_interest` is before it."""
     market, resolution_s, start = key
-    if candle is None:
-        return {
-            "market": market,
-            "resolution_s": resolution_s,
-            "started_at": start,
-            "open": price,
-            "high": price,
-            "low": price,
-            "close": price,
-            "volume": size,
-            "notional": price * size,
-            "trades": 1,
-            "starting_open_interest": open_interest,
-        }
     return {
-        **candle,
-        "high": max(candle["high"], price),
-        "low": min(candle["low"], price),
+        "market": market,
+        "resolution_s": resolution_s,
+        "started_at": start,
+        "open": price,
+        "high": price,
+        "low": price,
         "close": price,
-        "volume": candle["volume"] + size,
-        "notional": candle["notional"] + price * size,
-        "trades": candle["trades"] + 1,
+        "volume": size,
+        "notional": price * size,
+        "trades": 1,
+        "starting_open_interest": open_interest,
     }
+
+
+def extend(candle: dict[str, Any], price: int, size: int) -> None:
+    """Add another trade to a candle."""
+    if price > candle["high"]:
+        candle["high"] = price
+    elif price < candle["low"]:
+        candle["low"] = price
+    candle["close"] = price
+    candle["volume"] += size
+    candle["notional"] += price * size
+    candle["trades"] += 1

@@ -11,9 +11,14 @@ DAY_S = 86_400
 
 def traded(rows: Rows, block: Block, account: Account, *, volume: int, fee: int) -> None:
     """Count one side of a fill, micro-USDC."""
-    day = day_of(rows, block.time_s // DAY_S, account)
-    counted = {"volume": day["volume"] + volume, "fees": day["fees"] + fee, "fills": day["fills"] + 1}
-    rows.put(schema.account_days, {**day, **counted})
+    number = block.time_s // DAY_S
+    day = rows.edit(schema.account_days, number, account.owner, account.subaccount)
+    if day is None:
+        day = day_of(rows, number, account)
+        rows.put(schema.account_days, day)
+    day["volume"] += volume
+    day["fees"] += fee
+    day["fills"] += 1
 
 
 def closed_hour(rows: Rows, hour_end_s: int, account: Account, pnl: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from indexer.store import schema
 from indexer.views.block import Block, fact, hex_of
-from indexer.views.candles import RESOLUTIONS, extended, started_at
+from indexer.views.candles import RESOLUTIONS, begun, extend, started_at
 from indexer.views.days import traded
 from indexer.views.markets import indices, state_of
 from indexer.views.payments import pay
@@ -382,7 +382,11 @@ def _side(account: Account, other: Account, moved: Moved) -> Row:
 def _extend_candles(rows: Rows, block: Block, market: int, price: int, size: int, open_interest: int) -> None:
     for resolution_s in RESOLUTIONS.values():
         key = (market, resolution_s, started_at(block.time_s, resolution_s))
-        rows.put(schema.candles, extended(rows.get(schema.candles, *key), key, price, size, open_interest))
+        candle = rows.edit(schema.candles, *key)
+        if candle is None:
+            rows.put(schema.candles, begun(key, price, size, open_interest))
+        else:
+            extend(candle, price, size)
 
 
 def _count_for_funding(state: Row, event: events.Fill, share_ppm: int) -> None:

@@ -39,17 +39,14 @@ class Moved(msgspec.Struct, frozen=True):
 
 def touch_account(rows: Rows, block: Block, account: Account, cash: int | None = None) -> None:
     """Note that an account changed in this block; `cash` is its cash now, None leaves it."""
-    found = rows.get(schema.accounts, account.owner, account.subaccount)
-    base: Mapping[str, Any] = found or {
-        "owner": account.owner,
-        "subaccount": account.subaccount,
-        "cash": 0,
-        "created_block": block.number,
-    }
-    rows.put(
-        schema.accounts,
-        {**base, "cash": base["cash"] if cash is None else cash, "updated_block": block.number},
-    )
+    row = rows.edit(schema.accounts, account.owner, account.subaccount)
+    if row is None:
+        key = {"owner": account.owner, "subaccount": account.subaccount}
+        row = {**key, "cash": 0, "created_block": block.number, "updated_block": block.number}
+        rows.put(schema.accounts, row)
+    row["updated_block"] = block.number
+    if cash is not None:
+        row["cash"] = cash
 
 
 def move(

@@ -24,6 +24,9 @@ class Rows(Protocol):
     def put(self, table: Table, row: Row) -> None:
         """Insert or replace a state row (all columns)."""
 
+    def edit(self, table: Table, *key: Any) -> Row | None:
+        """The state row of a primary key to be changed in place, all but its key; None when there is none."""
+
     def prefetch(self, table: Table, keys: Iterable[Key]) -> None:
         """Have many state rows at hand that will be asked for one by one."""
 
@@ -62,6 +65,9 @@ class MemoryRows:
 
     def put(self, table: Table, row: Row) -> None:
         self.states.setdefault(table.name, {})[key_of(table, row)] = row
+
+    def edit(self, table: Table, *key: Any) -> Row | None:
+        return self.states.get(table.name, {}).get(key)
 
     def prefetch(self, table: Table, keys: Iterable[Key]) -> None:
         pass

@@ -4,7 +4,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.views.candles import RESOLUTIONS, extended, started_at
+from indexer.views.candles import RESOLUTIONS, begun, extend, started_at
 
 
 def test_resolutions_are_those_of_the_schema() -> None:
@@ -20,9 +20,9 @@ def test_a_time_lies_in_its_candle(time_s: int, resolution_s: int) -> None:
 
 @given(st.lists(st.tuples(st.integers(1, 10**9), st.integers(1, 10**6)), min_size=1, max_size=20))
 def test_a_candle_sums_up_its_trades(trades: list[tuple[int, int]]) -> None:
-    candle = None
-    for open_interest, (price, size) in enumerate(trades):
-        candle = extended(candle, (1, 60, 120), price, size, open_interest)
+    candle = begun((1, 60, 120), *trades[0], open_interest=0)
+    for price, size in trades[1:]:
+        extend(candle, price, size)
     prices = [price for price, _ in trades]
     assert candle == {
         "market": 1,
