@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from ouro.client import RefusedError
+from ouro.client import RefusedError, SignedOrder
 from ouro.client.models import PlacedOrder
 from ouro.errors import OuroError
 from ouro.orders import Side
@@ -27,13 +27,13 @@ from stack.wallets import Role
 log = logging.getLogger("maker")
 
 ROUND_S = 2.0
-TOLERANCE_PPM = 200
-TOLERANCE_STEP_PPM = 150
+TOLERANCE_PPM = 120
+TOLERANCE_STEP_PPM = 60
 SWITCH_S = 60
 ORDER_LIFETIME_S = 3_600
 WOULD_CROSS = "post_only_would_cross"
 EQUITY = Decimal(250_000)
-FIRST_LEVEL_USDC = 1_500
+FIRST_LEVEL_USDC = 900
 MOST_POSITION_USDC = 400_000
 
 
@@ -41,9 +41,9 @@ def shape_at(index: int) -> Shape:
     """A ladder of about the same value in every market, from the index price in price units."""
     lots = max(1, FIRST_LEVEL_USDC * MICRO // index)
     return Shape(
-        levels=6,
-        first_ppm=300,
-        step_ppm=500,
+        levels=14,
+        first_ppm=120,
+        step_ppm=130,
         lots=lots,
         skew_ppm=2_000,
         max_position=MOST_POSITION_USDC * MICRO // index,
@@ -81,36 +81,44 @@ class Maker:
         self.live = {place: live for place, live in self.live.items() if live.id in resting}
         position = self.bot.position(self.market.ticker)
         wanted = {(q.side, q.level): q for q in ladder(self.market, index, position, shape_at(index))}
-        for place, live in list(self.live.items()):
-            if place not in wanted or not live.good_enough(wanted[place]):
-                self._take_back(place)
+        astray = [
+            place for place, live in self.live.items() if place not in wanted or not live.good_enough(wanted[place])
+        ]
+        self._take_back(astray)
         missing = [quote for place, quote in wanted.items() if place not in self.live]
-        for quote in missing:
-            self._place(quote)
+        self._place(missing)
         if missing:
             size, price = self.market.size(position), self.market.price(index)
             log.info("index %s, position %s: %d of %d quotes moved", price, size, len(missing), len(wanted))
 
-    def _take_back(self, place: tuple[Side, int]) -> None:
-        try:
-            self.bot.client.orders.cancel(self.live.pop(place).id)
-        except RefusedError as error:
-            log.info("not taken back, it was filled in the meantime: %s", error)
+    def _take_back(self, places: list[tuple[Side, int]]) -> None:
+        for outcome in self.bot.client.orders.cancel_batch([self.live.pop(place).id for place in places]):
+            if isinstance(outcome, RefusedError):
+                log.info("not taken back, it was filled in the meantime: %s", outcome)
 
-    def _place(self, quote: Quote) -> None:
+    def _place(self, quotes: list[Quote]) -> None:
+        signed = [self._sign(quote, post_only=True) for quote in quotes]
+        for quote, outcome in zip(quotes, self.bot.client.orders.submit_batch(signed), strict=True):
+            if isinstance(outcome, PlacedOrder):
+                self._keep(quote, outcome)
+            elif outcome.code == WOULD_CROSS:
+                # Somebody rests at a better price than the maker wants to trade at: take that, rest with what is left.
+                self._take(quote)
+            else:
+                log.info("%s %s at %s was refused: %s", quote.side, quote.lots, quote.price, outcome)
+
+    def _take(self, quote: Quote) -> None:
         try:
-            placed = self._order(quote, post_only=True)
+            self._keep(quote, self.bot.client.orders.submit(self._sign(quote, post_only=False)))
         except RefusedError as error:
-            if error.code != WOULD_CROSS:
-                log.info("%s %s at %s was refused: %s", quote.side, quote.lots, quote.price, error)
-                return
-            # Somebody rests at a better price than the maker wants to trade at: take that, rest with what is left.
-            placed = self._order(quote, post_only=False)
+            log.info("%s %s at %s was refused: %s", quote.side, quote.lots, quote.price, error)
+
+    def _keep(self, quote: Quote, placed: PlacedOrder) -> None:
         if placed.status == "OPEN":
             self.live[quote.side, quote.level] = Live(placed.id, quote)
 
-    def _order(self, quote: Quote, *, post_only: bool) -> PlacedOrder:
-        return self.bot.client.orders.place_limit_order(
+    def _sign(self, quote: Quote, *, post_only: bool) -> SignedOrder:
+        return self.bot.client.orders.build_limit_order(
             self.market.ticker,
             quote.side,
             self.market.size(quote.lots),

@@ -60,7 +60,7 @@ def test_quotes_are_on_the_tick_within_the_band_and_never_cross(index: int, posi
 
 def test_a_quote_may_stay_while_it_is_close_and_deeper_ones_longer() -> None:
     best, deep = Quote(Side.BUY, 0, 1_000_000, 5), Quote(Side.BUY, 4, 1_000_000, 5)
-    assert Live("", replace(best, price=1_000_200)).good_enough(best)
-    assert not Live("", replace(best, price=999_799)).good_enough(best)
-    assert Live("", replace(deep, price=1_000_800)).good_enough(deep)
-    assert not Live("", replace(deep, price=1_000_801)).good_enough(deep)
+    assert Live("", replace(best, price=1_000_120)).good_enough(best)
+    assert not Live("", replace(best, price=999_879)).good_enough(best)
+    assert Live("", replace(deep, price=1_000_360)).good_enough(deep)
+    assert not Live("", replace(deep, price=1_000_361)).good_enough(deep)
