@@ -37,7 +37,8 @@ let asked = "";
 
 effect(() => {
   const venue = config.value;
-  if (!venue?.rpcUrl || asked === venue.contracts.exchange) return;
+  // Who only looks asks the exchange and nobody else, the chain's node included.
+  if (!venue?.rpcUrl || !address.value || asked === venue.contracts.exchange) return;
   asked = venue.contracts.exchange;
   const rpcUrl = venue.rpcUrl;
   // The schedule is no matter of the first second: its code is fetched when the page has settled.
