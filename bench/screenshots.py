@@ -86,7 +86,7 @@ class Studio:
         wallet.close()
 
     def _trade(self, app: App, phone: bool) -> None:
-        app.page.wait_for_function("performance.getEntriesByName('chart-ready').length > 0")
+        app.until(lambda: app.page.evaluate("performance.getEntriesByName('chart-ready').length"), "the chart")
         expect(app.rows("Positions", "BTC-USD")).to_be_attached()
         if not phone:
             price = str(int(self._venue.index() * Decimal("0.995")))

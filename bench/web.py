@@ -72,11 +72,20 @@ def new_page(browser: Browser, lots_per_unit: int) -> Page:
     return page
 
 
+def wait_for(page: Page, expression: str) -> None:
+    """Until it holds. (Playwright's own way needs `eval`, which the page's policy forbids.)"""
+    for _ in range(600):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(100)
+    raise TimeoutError(expression)
+
+
 def load(browser: Browser, url: str) -> Figures:
     """One visit with an empty cache; times in ms since navigation."""
     page = new_page(browser, 10_000)
     page.goto(f"{url}/trade/{MARKET}")
-    page.wait_for_function("performance.getEntriesByName('chart-ready').length > 0", timeout=60_000)
+    wait_for(page, "performance.getEntriesByName('chart-ready').length")
     page.wait_for_timeout(3_000)
     found: Figures = page.evaluate(
         """() => ({
@@ -102,9 +111,9 @@ def load(browser: Browser, url: str) -> Figures:
 def loads(browser: Browser, url: str, count: int) -> Figures:
     """Median and best of each figure over `count` visits: on a busy machine the best one says what the page needs."""
     visits = [load(browser, url) for _ in range(count)]
-    return {name: round(statistics.median(visit[name] for visit in visits), 4) for name in visits[0]} | {
-        "visits": count
-    }
+    median = {name: round(statistics.median(visit[name] for visit in visits), 4) for name in visits[0]}
+    best = {name: round(min(visit[name] for visit in visits), 4) for name in visits[0]}
+    return {"visits": count, "median": median, "best": best}
 
 
 def heap_bytes(session: CDPSession) -> int:
@@ -121,7 +130,7 @@ def busy(browser: Browser, venue: Exchange, minutes: float) -> Figures:
     try:
         page.goto(f"{stand.start()}/trade/{MARKET}")
         session = page.context.new_cdp_session(page)
-        page.wait_for_function("window.__seen.length > 20", timeout=60_000)
+        wait_for(page, "window.__seen.length > 20")
         # The app's caches fill in the first half minute.
         page.wait_for_timeout(30_000)
         before = heap_bytes(session)

@@ -25,7 +25,7 @@ def test_a_visitor_sees_the_market_without_a_wallet(pages: Pages, venue: Exchang
     expect(app.page.get_by_role("option", name=re.compile(r"^ask [\d,]+ size"))).not_to_have_count(0)
     expect(app.page.get_by_role("option", name=re.compile(r"^bid [\d,]+ size"))).not_to_have_count(0)
     expect(app.region("Chart").locator("canvas").first).to_be_visible()
-    app.page.wait_for_function("performance.getEntriesByName('chart-ready').length > 0")
+    app.until(lambda: app.page.evaluate("performance.getEntriesByName('chart-ready').length"), "the chart")
     app.page.get_by_role("tab", name="Trades").first.click()
     expect(app.page.get_by_role("tabpanel", name="Trades")).to_contain_text(re.compile(r"\d\d:\d\d"))
     assert app.foreign == [], "a page must ask nobody but the exchange"

@@ -20,10 +20,20 @@ def executable(path: Path, text: str) -> Path:
     return path
 
 
+def linked(source: str, target: str) -> str:
+    """A second name for a file; a copy where the file system cannot."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target
+
+
 def copy_of(root: Path) -> WebBuild:
-    """The sources at another place, with the installed packages."""
+    """The sources with their installed packages at another place."""
     shutil.copytree(ROOT / "web", root / "web", ignore=shutil.ignore_patterns("node_modules"))
-    (root / "web" / "node_modules").symlink_to(ROOT / "web" / "node_modules")
+    packages = ROOT / "web" / "node_modules"
+    shutil.copytree(packages, root / "web" / "node_modules", symlinks=True, copy_function=linked)
     (root / "indexer").mkdir()
     return WebBuild(root)
 
@@ -33,17 +43,15 @@ def files(app: Path) -> dict[str, bytes]:
 
 
 def test_two_builds_are_equal_to_the_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = copy_of(tmp_path / "one")
-    first.build(find_npm())
+    """That of the set-up, and one at another place, in another time zone and language."""
     second = copy_of(tmp_path / "a folder with another name")
     monkeypatch.setenv("TZ", "Pacific/Kiritimati")
     monkeypatch.setenv("LANG", "tr_TR.UTF-8")
     second.build(find_npm())
-    built = files(first.app)
-    assert built == files(second.app)
+    built = files(second.app)
+    assert sorted(built) == sorted(files(WebBuild().app))
+    assert [name for name, content in files(WebBuild().app).items() if built[name] != content] == []
     assert {"index.html", "index.html.br", "index.html.gz", STAMP} <= set(built)
-    # What stands here was made by the set-up.
-    assert built == files(WebBuild().app)
 
 
 def test_what_was_built_names_no_place() -> None:
