@@ -31,6 +31,7 @@ MISSING = (
     "version 13 or later (Debian, Ubuntu: `apt-get install postgresql`; Fedora: `dnf install postgresql-server`; "
     "macOS: `brew install postgresql@17`), or name the folder of its `initdb` in OURO_POSTGRES_BIN."
 )
+_DEBIAN = Path("/usr/lib/postgresql")
 _TEMPLATE = "ouro_template"
 _START_S = 120
 _NAMES = itertools.count()
@@ -45,7 +46,7 @@ def binaries() -> Path:
     named = os.environ.get("OURO_POSTGRES_BIN")
     on_path = shutil.which("initdb")
     # Debian keeps the server's programs out of PATH.
-    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
+    debian = sorted(_DEBIAN.glob("[0-9]*/bin"), key=lambda path: float(path.parent.name), reverse=True)
     for folder in (named, on_path and Path(on_path).resolve().parent, *debian):
         if folder and all(os.access(Path(folder) / name, os.X_OK) for name in ("initdb", "postgres")):
             return Path(folder)
