@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from indexer.views.rows import Row
+from ouro.errors import OuroError
 from ouro.events import Event
+
+
+class StartBlockError(OuroError, LookupError):
+    """An event speaks of what happened before the start block."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}: the start block is too late. Set startBlock in the deployment record to the block of the "
+            "deployment, or before it, and run `ouro indexer rebuild`"
+        )
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 """Cash: deposits, withdrawals and their queue, transfers between an account and the exchange's own funds, totals."""
 
 from indexer.store import schema
-from indexer.views.block import Block, fact
+from indexer.views.block import Block, StartBlockError, fact
 from indexer.views.positions import Account, touch_account
 from indexer.views.rows import Rows
 from ouro import events
@@ -124,7 +124,7 @@ def backstop_changed(rows: Rows, block: Block, event: events.BackstopChanged) ->
     rows.add(schema.backstop_changes, fact(block, event, delta=event.delta, cash=event.cash))
     named = rows.get(schema.settings, BACKSTOP)
     if named is None:
-        raise LookupError("the backstop paid before it was named: the start block is too late")
+        raise StartBlockError("the backstop paid before it was named")
     touch_account(rows, block, Account(named["value"], 0), event.cash)
 
 

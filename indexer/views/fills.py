@@ -6,7 +6,7 @@ candles, the funding sums.
 from collections.abc import Sequence
 
 from indexer.store import schema
-from indexer.views.block import Block, fact, hex_of
+from indexer.views.block import Block, StartBlockError, fact, hex_of
 from indexer.views.candles import RESOLUTIONS, begun, extend, started_at
 from indexer.views.days import traded
 from indexer.views.markets import indices, state_of
@@ -29,6 +29,8 @@ def filled(rows: Rows, block: Block, event: events.Fill, share_ppm: int = 0) -> 
     the insurance fund is in its position alone. `share_ppm` of the fees goes to a referrer.
     """
     detail = event.detail
+    if rows.get(schema.markets, detail.market) is None:
+        raise StartBlockError(f"market {detail.market} was traded before it was listed")
     state = state_of(rows, detail.market, block)
     taker = Account(event.taker, detail.taker_subaccount)
     maker = Account(event.maker, detail.maker_subaccount)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from indexer.store import schema
-from indexer.views.block import Block, fact
+from indexer.views.block import Block, StartBlockError, fact
 from indexer.views.payments import pay_all
 from indexer.views.rows import Row, Rows
 from ouro import events
@@ -102,7 +102,7 @@ def settlement_fixed(rows: Rows, block: Block, event: events.SettlementFixed) ->
 def _listed(rows: Rows, market: int) -> Mapping[str, Any]:
     found = rows.get(schema.markets, market)
     if found is None:
-        raise LookupError(f"market {market} changed before it was listed: the start block is too late")
+        raise StartBlockError(f"market {market} changed before it was listed")
     return found
 
 

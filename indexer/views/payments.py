@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from indexer.store import schema
-from indexer.views.block import Block, fact
+from indexer.views.block import Block, StartBlockError, fact
 from indexer.views.exposure import exposure_of
 from indexer.views.rows import Rows
 from ouro import events
@@ -27,7 +27,7 @@ def pay_all(rows: Rows, block: Block, event: events.FundingAccrued, state: Mappi
         key = (word["owner"], word["subaccount"], event.market, word["exposures"])
         position = rows.get(schema.positions, *key)
         if position is None:
-            raise LookupError(f"position {key} is held but was never opened: the start block is too late")
+            raise StartBlockError(f"position {key} is held but was never opened")
         g = event.g_long if word["size"] > 0 else event.g_short
         bare = word["quote_scaled"] - word["size"] * g
         received = exposure_of(position).funding_scaled(bare) // SCALE

@@ -2,7 +2,7 @@
 """Referrers and what waits for them; session keys."""
 
 from indexer.store import schema
-from indexer.views.block import Block
+from indexer.views.block import Block, StartBlockError
 from indexer.views.custody import TRANSFER_IN, transferred
 from indexer.views.rows import Rows
 from ouro import events
@@ -64,7 +64,7 @@ def key_revoked(rows: Rows, block: Block, event: events.SessionKeyRevoked) -> No
 def _set_balance(rows: Rows, number: int, balance: int) -> None:
     known = rows.get(schema.referrers, number)
     if known is None:
-        raise LookupError(f"referrer {number} earned before registering: the start block is too late")
+        raise StartBlockError(f"referrer {number} earned before registering")
     rows.put(schema.referrers, {**known, "balance": balance})
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from indexer.views.block import StartBlockError
 from tests.integration.indexer.index import Index
-from tests.integration.indexer.venue import KEYS, MAKER, USDC, venue
+from tests.integration.indexer.venue import KEYS, MAKER, TAKER, USDC, venue
 from tests.support.chain import deploy
 from tests.support.databases import Databases
 
@@ -68,4 +71,15 @@ def test_only_the_named_oracle_says_prices(databases: Databases) -> None:
         tables = index.tables()
         assert tables["oracle_prices"][-1]["price"] in (before + 1_000, chain.prices[2])
         assert [row["index_price"] for row in tables["market_states"]] == [before, chain.prices[2]]
+        index.close()
+
+
+def test_a_start_block_after_the_deployment_is_refused(database_url: str) -> None:
+    """What came before cannot be known: the tables would be wrong without a word."""
+    with venue() as chain:
+        head = chain.block
+        chain.trade(TAKER, MAKER, 5)
+        index = Index(chain.rpc.url, chain.record() | {"startBlock": head + 1}, database_url)
+        with pytest.raises(StartBlockError, match="Set startBlock in the deployment record"):
+            index.sync()
         index.close()
