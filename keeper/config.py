@@ -140,7 +140,7 @@ class LiquidationSection(BotSection):
 
 
 class UnwindSection(BotSection):
-    exchange_url: str = "http://127.0.0.1:8000"
+    exchange_url: str | None = None
     every_s: Seconds = 5.0
     max_slippage_percent: Percent = 10_000
     max_order_usdc: Usdc | None = None

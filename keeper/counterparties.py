@@ -10,7 +10,7 @@ Whoever profits most from the position, by its own quote, at the highest leverag
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from keeper.executor import Action, Executor, Simulated
+from keeper.executor import WATERFALL_GAS, Action, Executor, Simulated
 from keeper.functions import MARKET_INDICES, Function
 from keeper.outcome import Attempt
 from keeper.ports import Call, RefusedError
@@ -23,8 +23,6 @@ from ouro.units import PPM, SCALE
 MOST = 16
 """Counterparties that one call may name."""
 TRIES = 8
-WATERFALL_GAS = 150_000
-"""As for a take-over: what pays first may be empty by then."""
 LACKS_MARGIN = "counterparty lacks margin"
 
 

@@ -13,6 +13,8 @@ from ouro import events
 
 log = logging.getLogger(__name__)
 
+WATERFALL_GAS = 150_000
+"""What a close may need more than when it was simulated: those before it may have emptied what pays for holes first."""
 EXACT = 16
 """How many calls of a round are simulated for their gas."""
 

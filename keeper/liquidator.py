@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass
 from enum import StrEnum
 
-from keeper.executor import Action, Executor, Simulated
+from keeper.executor import WATERFALL_GAS, Action, Executor, Simulated
 from keeper.functions import LIQUIDATE
 from keeper.opportunity import Funds, Opportunity, appraise, ranked, unscaled
 from keeper.outcome import Attempt, Outcome, Result
@@ -24,8 +24,6 @@ log = logging.getLogger(__name__)
 
 NAME = "liquidation"
 WEI = 10**18
-WATERFALL_GAS = 150_000
-"""What a take-over may need more than when it was simulated: those before it may have emptied what pays first."""
 
 
 class Rescue(StrEnum):

@@ -148,7 +148,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def test_the_walk(desk: Desk) -> None:
-    _, risk, key, check, run, crash, look = blocks()
+    _, risk, key, check, run, crash, look, unwind = blocks()
     trader, keeper = desk.terminal(), desk.terminal()
     trader.type(risk)
     keeper.type(key)
@@ -162,6 +162,12 @@ def test_the_walk(desk: Desk) -> None:
         trader.type(crash)
         eventually(lambda: "liquidation won" in log.read_text(), f"somebody is liquidated; {log}")
         eventually(lambda: "BTC-USD" in desk_positions(desk, look), "the position is the keeper's at the exchange")
+    finally:
+        assert keeper.stop() == 0, log.read_text()
+    keeper.start(unwind, log)
+    try:
+        eventually(lambda: "unwind won" in log.read_text(), f"the keeper sells; {log}")
+        eventually(lambda: "BTC-USD" not in desk_positions(desk, look), "it holds nothing any more")
     finally:
         assert keeper.stop() == 0, log.read_text()
     won = [json.loads(line) for line in records.read_text().splitlines()]

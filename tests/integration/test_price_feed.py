@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from web3 import Web3
+from web3.exceptions import ContractLogicError
 
+from keeper.pusher import UrlSource
 from ouro.deployment import Deployment
 from stack.feed import Place, Publisher
 from stack.prices import Replay, load_candles
@@ -62,3 +64,17 @@ def test_the_place_in_the_replay_survives_a_restart(tmp_path: Path) -> None:
     place.advance()
     place.advance()
     assert Place(tmp_path / "feed.json").step == 2
+
+
+def test_what_the_feed_publishes_a_keeper_can_push(node: Node, publisher: Publisher, tmp_path: Path) -> None:
+    """The file beside the feed's state holds what was signed, in the form that a keeper's source reads."""
+    node.rpc.warp(2)
+    publisher.push({"BTC-USD": 2_222_564, "ETH-USD": 1_561_386})
+    publisher.publish(tmp_path / "prices.json")
+    found = UrlSource(str(tmp_path / "prices.json")).prices()
+    assert [(each.market, each.price) for each in found] == [(1, 2_222_564), (2, 1_561_386)]
+    entries = [(each.market, each.price, each.published_at, each.r, each.vs) for each in found]
+    # Not newer, so nothing changes; a wrong signature would be refused.
+    publisher.oracle.functions.push(entries).call()
+    with pytest.raises(ContractLogicError):
+        publisher.oracle.functions.push([(1, 5, *entries[0][2:])]).call()

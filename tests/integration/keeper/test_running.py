@@ -19,11 +19,14 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from typer.testing import CliRunner
 
+from keeper.assembly import assemble
 from keeper.cli import app
+from keeper.config import load
 from keeper.discovery import discover
 from keeper.liquidator import Liquidator, Rescue, Settings
 from keeper.outcome import Outcome, Result
-from keeper.ports import ChainError
+from keeper.ports import ChainError, SystemClock
+from keeper.runner import Runner
 from keeper.sender import FeePolicy
 from ouro.units import SCALE
 from tests.integration.keeper.conftest import BTC, LIQUIDATOR, LONG, LOTS, PRICE, RIVAL, SHORT, Venue
@@ -178,6 +181,33 @@ def test_gas_money_is_bounded_by_the_hour(venue: Venue) -> None:
     tools = venue.tools(fees=FeePolicy(wei_per_hour=1_000))
     [outcome] = Liquidator(tools.surveyor, tools.executor, tools.clock, Settings()).round()
     assert (outcome.result, outcome.reason) == (Result.SKIPPED, "not sent: the hour's gas money is spent")
+
+
+def test_a_bot_in_trouble_is_named_rests_and_goes_on(
+    venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are not held up by it."""
+    terminal = Terminal(venue, tmp_path)
+    for name, value in terminal.environment.items():
+        monkeypatch.setenv(name, value)
+    source = tmp_path / "prices.json"
+    text = "chain: {max_head_age_s: 9999999, max_ahead_s: 9999999}\nbots:\n  funding: {every_s: 0.01}\n"
+    text += f"  oracle: {{source: {source}, every_s: 0.01}}\n"
+    terminal.config.write_text(text)
+    assembly = assemble(load(terminal.config))
+    try:
+        runner = Runner(assembly, SystemClock())
+        runner.step()
+        [problem] = runner.problems()
+        assert problem.startswith("oracle: ")
+        assert "gives no prices" in problem
+        source.write_text("[]")
+        eventually(lambda: runner.step() or not runner.problems(), "the bot goes on")
+        text = assembly.metrics.exposition().decode()
+        assert 'ouro_keeper_trouble_total{bot="oracle"}' in text
+        assert 'ouro_keeper_trouble_total{bot="funding"}' not in text
+    finally:
+        assembly.close()
 
 
 RACERS = ACCOUNTS[8:10]

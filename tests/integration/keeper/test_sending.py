@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Transactions that wait: paying more, and replacing what hangs; and the hourly poke."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
+from eth_account.typed_transactions import TypedTransaction
+from hexbytes import HexBytes
 
 from keeper.functions import POKE
 from keeper.funding import FundingPoker
 from keeper.outcome import Result
-from keeper.ports import Call, SystemClock
+from keeper.ports import Call, Receipt, RefusedError, SystemClock
+from keeper.rpc_chain import RpcChain
 from keeper.sender import FeePolicy, Sender, UnminedError
 from tests.integration.keeper.conftest import BTC, LIQUIDATOR, PRICE, Venue
 
@@ -95,3 +98,41 @@ def test_a_settled_market_is_left_alone(venue: Venue) -> None:
     venue.push(PRICE)
     tools = venue.tools()
     assert results(FundingPoker(tools.surveyor, tools.executor)) == [("ETH-USD", Result.WON)]
+
+
+def test_many_go_out_together_with_nonces_in_a_row(quiet: Venue) -> None:
+    chain = quiet.chain()
+    sender = Sender(chain, LIQUIDATOR, _Miner(quiet, after=0.1), FeePolicy(in_flight=3))
+    first = chain.nonce(LIQUIDATOR.address)
+    results = sender.send_all([(poke(quiet), 200_000)] * 5)
+    assert all(isinstance(result, Receipt) and result.succeeded for result in results)
+    blocks = [result.block_number for result in results if isinstance(result, Receipt)]
+    assert len(set(blocks[:3])) == 1, "three at a time, in one block"
+    assert blocks[3] > blocks[0]
+    assert chain.nonce(LIQUIDATOR.address) == first + 5
+
+
+class _Picky(RpcChain):
+    """A node that takes no transaction of more than a million gas, as some do."""
+
+    def send_many(self, raw_transactions: Sequence[bytes]) -> list[str | RefusedError]:
+        answers: list[str | RefusedError] = []
+        for raw in raw_transactions:
+            gas = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()["gas"]
+            answers += [RefusedError("too much gas")] if int(gas) > 10**6 else super().send_many([raw])
+        return answers
+
+
+def test_a_refused_transaction_leaves_no_gap(quiet: Venue) -> None:
+    """An empty one takes its nonce, so that those behind it do not wait for ever."""
+    chain = quiet.chain(_Picky)
+    sender = Sender(chain, LIQUIDATOR, _Miner(quiet, after=0.1), QUICK)
+    first = chain.nonce(LIQUIDATOR.address)
+    results = sender.send_all([(poke(quiet), 200_000), (poke(quiet), 5 * 10**6), (poke(quiet), 200_000)])
+    assert [isinstance(result, Receipt) for result in results] == [True, False, True]
+    assert isinstance(results[1], RefusedError)
+    assert results[1].reason == "too much gas"
+    assert chain.nonce(LIQUIDATOR.address) == first + 3
+    [last] = sender.send_all([(poke(quiet), 5 * 10**6)])
+    assert isinstance(last, RefusedError)
+    assert chain.nonce(LIQUIDATOR.address) == first + 3, "nothing waits behind the last one"
