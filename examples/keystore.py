@@ -14,7 +14,7 @@ from ouro.client import LocalSigner, OuroClient
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "key.json"
-        path.write_text(json.dumps(Account.encrypt(trader().key, "a password", iterations=1_024)))
+        path.write_text(json.dumps(Account.encrypt(bytes.fromhex(trader().key[2:]), "a password", iterations=1_024)))
 
         signer = LocalSigner.from_keystore(path, "a password")
         with OuroClient(signer=signer) as client:

@@ -2,6 +2,7 @@
 """Who trades in the examples: the key of OURO_KEY, or a new one, with test money on the local stack."""
 
 import os
+from decimal import Decimal
 
 from ouro.client import LocalSigner, NotFoundError, OuroClient
 
@@ -17,7 +18,7 @@ def trader() -> LocalSigner:
         try:
             held = client.account.subaccount().free_collateral
         except NotFoundError:  # before its first deposit
-            held = 0
+            held = Decimal(0)
         if held < ENOUGH:
             client.chain.faucet("20000")  # test USDC, and coin for gas
             client.chain.wait_until_seen(client.chain.deposit("15000"))

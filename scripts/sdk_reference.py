@@ -18,7 +18,8 @@ import msgspec
 
 import ouro.client
 from ouro.client import building, errors, models, namespaces, networks, signers, ws
-from ouro.client.namespaces import Method, Namespace
+from ouro.client.modes import Namespace
+from ouro.client.namespaces import Method
 
 PAGE = Path(__file__).parents[1] / "docs" / "sdk-reference.md"
 
@@ -68,9 +69,10 @@ def _clients() -> Iterator[str]:
 
 def _streams() -> Iterator[str]:
     yield f"## `client.ws`\n\n{_text(ws)}\n"
-    for name, method in inspect.getmembers(ws.Feeds, inspect.isfunction):
-        if not name.startswith("_"):
-            yield _call(f"client.ws.{name}", _without_self(method), method)
+    for name, feed in vars(ws.Streams).items():
+        if isinstance(feed, ws.Feed):
+            yield _call(f"client.ws.{name}", feed.signature(), feed)
+    yield _call("client.ws.open", inspect.Signature(return_annotation="Stream"), ws.Streams.open)
 
 
 def _section(title: str, kinds: list[type]) -> Iterator[str]:

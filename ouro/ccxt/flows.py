@@ -169,14 +169,8 @@ def fetch_orders(
 ) -> Flow[list[Json]]:
     """One's orders, those that wait included. `params`: status, subaccountNumber."""
     market = exchange.market(symbol) if symbol else None
-    asked = {
-        "address": exchange.sdk.session.address,
-        "subaccountNumber": _subaccount(exchange, params),
-        "ticker": market["id"] if market else None,
-        "status": (params or {}).get("status"),
-        "limit": limit,
-        "atSeq": exchange.newest_seq,
-    }
+    asked = _of_account(exchange, market, limit, params)
+    asked |= {"status": (params or {}).get("status"), "atSeq": exchange.newest_seq}
     proof = yield from _proof(exchange)
     found = yield from _read("/v4/orders", asked, proof)
     return list(exchange.parse_orders(found, market, since, limit))
@@ -191,13 +185,7 @@ def fetch_my_trades(
 ) -> Flow[list[Json]]:
     """Settled fills, oldest first, with their fees."""
     market = exchange.market(symbol) if symbol else None
-    asked = {
-        "address": exchange.sdk.session.address,
-        "subaccountNumber": _subaccount(exchange, params),
-        "market": market["id"] if market else None,
-        "limit": limit,
-    }
-    fills = (yield from _read("/v4/fills", asked))["fills"]
+    fills = (yield from _read("/v4/fills", _of_account(exchange, market, limit, params)))["fills"]
     trades = exchange.sort_by([exchange.my_trade(fill) for fill in fills], "timestamp")
     return list(exchange.filter_by_since_limit(trades, since, limit, "timestamp"))
 
@@ -321,6 +309,18 @@ def _read(path: str, parameters: Mapping[str, Any], headers: Mapping[str, str] |
     """A read as the wire has it, which is what ccxt parses."""
     answer: Any = yield Call("GET", path, object, query(parameters), headers=headers or {})
     return answer
+
+
+def _of_account(
+    exchange: Any, market: Mapping[str, Any] | None, limit: int | None, params: Mapping[str, Any] | None
+) -> Json:
+    """What a list of one's own is asked with."""
+    return {
+        "address": exchange.sdk.session.address,
+        "subaccountNumber": _subaccount(exchange, params),
+        "ticker": market["id"] if market else None,
+        "limit": limit,
+    }
 
 
 def _wrote(exchange: Any, seq: int) -> None:

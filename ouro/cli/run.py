@@ -24,7 +24,8 @@ from ouro.errors import OuroError
 
 if TYPE_CHECKING:
     from ouro.client import LocalSigner, OuroClient
-    from ouro.client.namespaces import Blocking, Chain
+    from ouro.client.modes import Blocking
+    from ouro.client.namespaces import Chain
 
 
 class ExitCode(IntEnum):

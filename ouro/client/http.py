@@ -25,12 +25,14 @@ from eth_account.signers.local import LocalAccount
 from ouro.client.calls import Call, Effect, Flow, Pause, Work
 from ouro.client.config import ClientConfig
 from ouro.client.errors import ClientError, UnreachableError
-from ouro.client.namespaces import AccountReads, Awaited, Blocking, Chain, Exchange, Markets, Orders
+from ouro.client.modes import Awaited, Blocking
+from ouro.client.namespaces import AccountReads, Chain, Exchange, Markets, Orders
 from ouro.client.networks import Network, network
 from ouro.client.receipts import ReceiptFile
 from ouro.client.session import Session, signer_of
 from ouro.client.signers import Signer
-from ouro.client.ws import AsyncFeeds, Feeds
+from ouro.client.stream import AsyncStream, Stream
+from ouro.client.ws import Streams
 
 DEFAULT_TIMEOUT_S = 20.0
 
@@ -108,13 +110,15 @@ class _Client:
 class OuroClient(_Client):
     """Blocking client; safe to use from several threads. Prices and sizes are decimals or strings, never floats."""
 
+    stream_type: type[Stream | AsyncStream] = Stream
+
     def _connect(self, timeout_s: float) -> None:
         self._http = httpx.Client(timeout=timeout_s)
         self.markets: Markets[Blocking] = Markets(self)
         self.account: AccountReads[Blocking] = AccountReads(self)
         self.orders: Orders[Blocking] = Orders(self)
         self.chain: Chain[Blocking] = Chain(self)
-        self.ws = Feeds(self)
+        self.ws: Streams[Blocking] = Streams(self)
         exchange: Exchange[Blocking] = Exchange(self)
         self.config, self.time, self.height = exchange.config, exchange.time, exchange.height
 
@@ -160,13 +164,15 @@ class OuroClient(_Client):
 class AsyncOuroClient(_Client):
     """Asynchronous client with the same methods as `OuroClient`, to be awaited."""
 
+    stream_type: type[Stream | AsyncStream] = AsyncStream
+
     def _connect(self, timeout_s: float) -> None:
         self._http = httpx.AsyncClient(timeout=timeout_s)
         self.markets: Markets[Awaited] = Markets(self)
         self.account: AccountReads[Awaited] = AccountReads(self)
         self.orders: Orders[Awaited] = Orders(self)
         self.chain: Chain[Awaited] = Chain(self)
-        self.ws = AsyncFeeds(self)
+        self.ws: Streams[Awaited] = Streams(self)
         exchange: Exchange[Awaited] = Exchange(self)
         self.config, self.time, self.height = exchange.config, exchange.time, exchange.height
 

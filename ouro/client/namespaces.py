@@ -26,26 +26,12 @@ from ouro.client import (
     session_keys,
 )
 from ouro.client.calls import Flow
-from ouro.client.session import Driver, Session
+from ouro.client.modes import Awaited, Blocking, Namespace
+from ouro.client.session import Session
 
 P = ParamSpec("P")
 R = TypeVar("R")
 K = TypeVar("K")
-
-
-class Blocking:
-    """Marks what waits until it is done."""
-
-
-class Awaited:
-    """Marks what is to be awaited."""
-
-
-class Namespace(Generic[K]):
-    """Some of a client's methods. `K` is `Blocking` or `Awaited`."""
-
-    def __init__(self, client: Driver) -> None:
-        self._client = client
 
 
 class Method(Generic[P, R]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
@@ -116,15 +116,6 @@ class Session:
         signer = self.require_signer()
         signature: str = yield Work(lambda: checked_message(signer, message), isinstance(signer, LocalSigner))
         return signature
-
-
-class Driver(Protocol):
-    """A client: who carries flows out."""
-
-    session: Session
-
-    def run(self, flow: Flow[Any]) -> Any:
-        """The result, or of an asynchronous client what is to be awaited."""
 
 
 def _check(network: Network, config: ClientConfig) -> None:

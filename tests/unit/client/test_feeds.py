@@ -10,7 +10,7 @@ import pytest
 
 from ouro.client import ClientError
 from ouro.client.stream_core import StreamEvent
-from ouro.client.ws import _account, _book_reader, _candles, _concerns, _index_prices, _tape
+from ouro.client.ws import _book_reader, _concerns, _read_account, _read_candles, _read_index_prices, _read_tape
 
 AT = "2026-01-01T00:00:00.000Z"
 
@@ -31,32 +31,34 @@ def test_a_book_follows_its_updates():
 
 def test_a_tape_is_told_in_the_order_of_time():
     print_ = {"side": "BUY", "size": "1", "price": "5", "createdAt": AT}
-    [update] = _tape(event("subscribed", {"trades": [{**print_, "id": "2"}, {**print_, "id": "1"}]}))
+    [update] = _read_tape(event("subscribed", {"trades": [{**print_, "id": "2"}, {**print_, "id": "1"}]}))
     assert [trade.id for trade in update.trades] == ["1", "2"]
-    [update] = _tape(event("update", {"trades": [], "reverted": ["2"]}))
+    [update] = _read_tape(event("update", {"trades": [], "reverted": ["2"]}))
     assert update.reverted == ("2",)
 
 
 def test_candles_are_a_list_first_and_bare_then():
     candle = {"startedAt": AT, "ticker": "BTC-USD", "resolution": "1MIN", "baseTokenVolume": "1"}
     candle |= dict.fromkeys(("open", "high", "low", "close"), "5")
-    [newest] = _candles(event("subscribed", {"candles": [candle, {**candle, "close": "4"}]}))
-    [update] = _candles(event("update", {**candle, "close": "6"}))
+    [newest] = _read_candles(event("subscribed", {"candles": [candle, {**candle, "close": "4"}]}))
+    [update] = _read_candles(event("update", {**candle, "close": "6"}))
     assert (newest.close, update.close) == (5, 6)
 
 
 def test_index_prices():
-    [price] = _index_prices(event("update", {"oraclePrices": {"BTC-USD": {"oraclePrice": "5.5", "effectiveAt": AT}}}))
+    [price] = _read_index_prices(
+        event("update", {"oraclePrices": {"BTC-USD": {"oraclePrice": "5.5", "effectiveAt": AT}}})
+    )
     assert (price.market, price.price) == ("BTC-USD", Decimal("5.5"))
-    assert list(_index_prices(event("update", {"trading": {}}))) == []
+    assert list(_read_index_prices(event("update", {"trading": {}}))) == []
 
 
-def test_an_account():
+def test_an_read_account():
     position = {"market": "BTC-USD", "status": "OPEN", "side": "LONG", "size": "1"}
     standing = {"equity": "10", "freeCollateral": "9", "openPerpetualPositions": {"BTC-USD": position}}
-    [snapshot] = _account(event("subscribed", {"subaccount": standing, "orders": [], "seq": 4, "epoch": "7"}))
+    [snapshot] = _read_account(event("subscribed", {"subaccount": standing, "orders": [], "seq": 4, "epoch": "7"}))
     assert (snapshot.is_snapshot, snapshot.equity, snapshot.seq, len(snapshot.positions)) == (True, 10, 4, 1)
-    [nobody] = _account(event("subscribed", {}))
+    [nobody] = _read_account(event("subscribed", {}))
     assert (nobody.equity, nobody.positions) == (None, ())
 
     fill = {"id": "1", "side": "BUY", "liquidity": "MAKER", "ticker": "BTC-USD", "price": "5", "size": "1", "fee": "-1"}
@@ -75,7 +77,7 @@ def test_an_account():
         "freeCollateral": "8",
         "seq": "5",
     }
-    [update] = _account(event("update", contents))
+    [update] = _read_account(event("update", contents))
     assert not update.is_snapshot
     assert (update.fills[0].market, update.fills[0].fee) == ("BTC-USD", -1)
     assert (update.transfers[0].size, update.positions[0].size, update.reverted_fills) == (3, 1, ("0",))
