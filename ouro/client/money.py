@@ -7,6 +7,7 @@ block and returns a `Sent`. Amounts are human USDC and exact. Only the instant w
 
 from __future__ import annotations
 
+import math
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from ouro import addresses
 from ouro.client.amounts import Amount, decimal_of, lots_of
 from ouro.client.calls import Call, Flow, Pause, one
 from ouro.client.contracts import Sent, call, rpc, send
-from ouro.client.errors import TransactionError, UnreachableError
+from ouro.client.errors import RefusedError, TransactionError, UnreachableError
 from ouro.client.market_reads import height
 from ouro.client.models import Cosignature
 from ouro.client.session import Session
@@ -120,13 +121,30 @@ def deposit(session: Session, amount: Amount, *, subaccount: int = 0) -> Flow[Se
 
 
 def wait_until_seen(session: Session, sent: Sent, *, timeout_seconds: float = 30) -> Flow[None]:
-    """Wait until the exchange shows the block of a transaction. Raises `UnreachableError` when it does not in time."""
+    """Wait until the exchange shows the block of a transaction, and its relayer counts with it. Raises
+    `UnreachableError` when that takes longer.
+    """
     waited = 0.0
-    while (yield from height(session)).height < sent.block_number:
+    while min((yield from height(session)).height, (yield from _relayer_height(session))) < sent.block_number:
         if waited >= timeout_seconds:
             raise UnreachableError(f"the exchange does not show block {sent.block_number} after {timeout_seconds:g} s")
         yield Pause(SEEN_POLL_S)
         waited += SEEN_POLL_S
+
+
+def _relayer_height(session: Session) -> Flow[float]:
+    """The newest block that the relayer counts with; infinite when it cannot be asked."""
+    config = yield from session.config()
+    if not config.relayer_url:
+        return math.inf
+    answer: dict[str, Any]
+    try:
+        answer = yield Call("GET", config.relayer_url.rstrip("/") + "/ready", dict[str, Any])
+    except RefusedError as not_ready:
+        answer = not_ready.body
+    except UnreachableError:
+        return math.inf
+    return int(answer.get("height") or 0)
 
 
 def sign_withdrawal(

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from ouro.client import amends, cancelling, order_reads, placing
+from ouro.client import amends, cancelling, money, order_reads, placing
+from ouro.client.contracts import Sent
 from ouro.client.errors import (
     NoPositionError,
     NotFilledError,
     RateLimitedError,
     RefusedError,
     UnavailableError,
+    UnreachableError,
     refusal,
 )
 from ouro.client.session import Session
@@ -167,3 +169,17 @@ def test_what_a_refusal_tells(status, code, header, wait, hint):
 
 def test_a_refusal_without_a_body():
     assert "500 without giving a reason" in refusal(500, None).message
+
+
+def test_a_transaction_is_seen_when_indexer_and_relayer_have_its_block(session, run_flow):
+    sent = Sent("0x1", 7, 21_000, ())
+
+    def indexer(height: int) -> tuple[int, Any]:
+        return 200, {"height": str(height), "time": "2026-01-01T00:00:00Z"}
+
+    behind, starting, there = (200, {"height": "6"}), (503, {"reason": "replaying"}), (200, {"height": "7"})
+    answers = [indexer(6), there, indexer(7), behind, indexer(7), starting, indexer(7), there]
+    _, calls = run_flow(money.wait_until_seen(session, sent), answers)
+    assert calls[1].path == "http://127.0.0.1:8001/ready"
+    with pytest.raises(UnreachableError, match="does not show block 7 after 0 s"):
+        run_flow(money.wait_until_seen(session, sent, timeout_seconds=0), [indexer(6), there])
