@@ -69,6 +69,7 @@ class _Client:
             signer=signer_of(signer), owner=owner, network=chosen, known_config=config, strict=strict
         )
         self._receipts = ReceiptFile(receipts) if receipts is not None else None
+        self.open_streams: set[AsyncStream] = set()
         self._connect(timeout_s)
 
     def _connect(self, timeout_s: float) -> None:
@@ -203,7 +204,10 @@ class AsyncOuroClient(_Client):
         return self._parse(effect, response)
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, those of streams of records too: loops over them come to the end."""
+        # A loop that was left closes its stream when the event loop comes to it, which may be never.
+        for stream in tuple(self.open_streams):
+            await stream.close()
         await self._http.aclose()
 
     async def __aenter__(self) -> Self:

@@ -25,6 +25,7 @@ class Driver(Protocol):
 
     session: Session
     stream_type: type[Stream | AsyncStream]
+    open_streams: set[AsyncStream]
 
     def run(self, flow: Flow[Any]) -> Any:
         """The result, or of an asynchronous client what is to be awaited."""

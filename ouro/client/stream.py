@@ -42,6 +42,7 @@ class Stream:
         self.url = stream_url(network(base_url).url)
         self._core = StreamCore()
         self._reconnect = reconnect
+        self._ended = False
         self._socket: sockets.ClientConnection | None = None
 
     def subscribe(
@@ -71,7 +72,7 @@ class Stream:
 
     def __iter__(self) -> Iterator[StreamEvent]:
         attempt = 0
-        while True:
+        while not self._is_over():
             try:
                 if self._socket is None:
                     self.connect()
@@ -82,16 +83,26 @@ class Stream:
                     self._send(frame)
                 self._core.to_send.clear()
             except (*_LOST, UnreachableError) as error:
-                self.close()
+                if self._is_over():
+                    return
+                self._drop()
                 if not self._reconnect:
                     raise _ended(self.url, error) from error
                 time.sleep(backoff(attempt))
                 attempt += 1
 
     def close(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        """Close the connection for good: whoever iterates comes to the end."""
+        self._ended = True
+        self._drop()
+
+    def _is_over(self) -> bool:
+        return self._ended
+
+    def _drop(self) -> None:
+        socket, self._socket = self._socket, None
+        if socket is not None:
+            socket.close()
 
     def __enter__(self) -> Self:
         self.connect()
@@ -110,6 +121,7 @@ class AsyncStream:
         self.url = stream_url(network(base_url).url)
         self._core = StreamCore()
         self._reconnect = reconnect
+        self._ended = False
         self._socket: async_sockets.ClientConnection | None = None
 
     async def subscribe(
@@ -137,7 +149,7 @@ class AsyncStream:
 
     async def __aiter__(self) -> AsyncIterator[StreamEvent]:
         attempt = 0
-        while True:
+        while not self._is_over():
             try:
                 if self._socket is None:
                     await self.connect()
@@ -149,16 +161,26 @@ class AsyncStream:
                     await self._send(frame)
                 self._core.to_send.clear()
             except (*_LOST, UnreachableError) as error:
-                await self.close()
+                if self._is_over():
+                    return
+                await self._drop()
                 if not self._reconnect:
                     raise _ended(self.url, error) from error
                 await asyncio.sleep(backoff(attempt))
                 attempt += 1
 
     async def close(self) -> None:
-        if self._socket is not None:
-            await self._socket.close()
-            self._socket = None
+        """Close the connection for good: whoever iterates comes to the end."""
+        self._ended = True
+        await self._drop()
+
+    def _is_over(self) -> bool:
+        return self._ended
+
+    async def _drop(self) -> None:
+        socket, self._socket = self._socket, None
+        if socket is not None:
+            await socket.close()
 
     async def __aenter__(self) -> Self:
         await self.connect()

@@ -167,6 +167,7 @@ def _follow(client: Driver, subject: Subject[T]) -> Iterator[T]:
 
 async def _follow_async(client: Driver, subject: Subject[T]) -> AsyncIterator[T]:
     stream = AsyncStream(client.session.network.url)
+    client.open_streams.add(stream)
     try:
         if subject.channel in ACCOUNTS:
             await client.run(client.session.config())
@@ -178,6 +179,7 @@ async def _follow_async(client: Driver, subject: Subject[T]) -> AsyncIterator[T]
                         yield record
     finally:
         await stream.close()
+        client.open_streams.discard(stream)
 
 
 def _auth(session: Session, subject: Subject[Any]) -> Callable[[], str] | None:
