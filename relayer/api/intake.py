@@ -17,9 +17,17 @@ from typing import TypeVar
 from relayer.api.bodies import PlaceBody
 from relayer.api.errors import ApiError
 from relayer.api.limits import Limits, Meter
-from relayer.api.verifying import Verifier, account_of, revoked_key, wrong_signer
+from relayer.api.verifying import (
+    Verifier,
+    account_of,
+    generation_of,
+    revoked_key,
+    signed_in_future,
+    wrong_signer,
+)
 from relayer.core.inputs import Place
 from relayer.core.outputs import Ack
+from relayer.core.rules import MAX_SIGNED_AHEAD_MS
 from relayer.engine import Engine, Outputs, StoppedError, ack_of
 
 ON_THE_SPOT = 4
@@ -204,7 +212,8 @@ class Intake:
 
     def _admitted(self, item: Place, meter: Meter | None) -> Place | ApiError:
         """The order again if its signer may sign for its account, and that account has ever held anything and is within
-        its limits. What comes after this is written down.
+        its limits. What comes after this is written down: so nothing does that is refused now and would be good once it
+        is published.
         """
         account, core = account_of(item), self._engine.core
         if not core.may_sign(account, item.signer):
@@ -213,6 +222,8 @@ class Intake:
             return revoked_key(item.signer)
         if not core.has_deposited(account):
             return _without_deposit(account)
+        if generation_of(item) > self._engine.now_ms() + MAX_SIGNED_AHEAD_MS:
+            return signed_in_future(generation_of(item), self._engine.now_ms())
         try:
             self._limits.order(account, meter)
         except ApiError as error:

@@ -33,6 +33,7 @@ from relayer.core.inputs import (
     Place,
     ReserveWithdrawal,
 )
+from relayer.core.rules import MAX_SIGNED_AHEAD_MS
 
 
 class Verdict(msgspec.Struct, frozen=True, rename="camel"):
@@ -232,6 +233,21 @@ def _signer(digest: bytes, raw: bytes, account: str | None) -> str:
 def account_of(item: Place) -> str:
     """Whose order it is."""
     return addresses.checksum(item.terms[:20])
+
+
+def generation_of(item: Place) -> int:
+    """When it was signed, in milliseconds since 1970."""
+    return int.from_bytes(item.amounts) >> 64 & 0xFFFFFFFFFFFF
+
+
+def signed_in_future(generation: int, now_ms: int) -> ApiError:
+    """An order of a later time than now: dead as long as it is secret, and alive when the journal shows it."""
+    return ApiError(
+        400,
+        "signed_in_future",
+        f"generation {generation} is more than {MAX_SIGNED_AHEAD_MS // 1000} s ahead of {now_ms} ms: check the clock",
+        "generation",
+    )
 
 
 def wrong_signer(recovered: str, account: str, digest: bytes) -> ApiError:

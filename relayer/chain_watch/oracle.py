@@ -68,34 +68,29 @@ class PriceReader:
         """Whether it pushes no prices: a `PushedOracle` has a signer."""
         known = self._silent.get(oracle)
         if known is None:
-            try:
-                call = {"to": oracle, "data": "0x" + _SIGNER.hex()}
-                known = not await self._rpc.call("eth_call", call, "latest", read=answers.data)
-            except RpcError as error:
-                if not _reverted(error):
-                    raise
-                known = True
+            known = not await self._agreed({"to": oracle, "data": "0x" + _SIGNER.hex()}, "latest")
             self._silent[oracle] = known
         return known
 
     async def _price(self, oracle: str, market: int, block: Header) -> Price:
         call = ({"to": oracle, "data": "0x" + (_PRICE + market.to_bytes(32)).hex()}, {"blockHash": block.hex_hash})
-        try:
-            raw = await self._agreed(*call)
-        except RpcError as error:
-            if not _reverted(error):
-                raise
-            return market, 0, 0
+        raw = await self._agreed(*call)
         if len(raw) != 64:
             return market, 0, 0
         return market, *readable(int.from_bytes(raw[:32]), int.from_bytes(raw[32:]), block.time_s)
 
     async def _agreed(self, *call: Any) -> bytes:
-        """What one node answers, or most of several do."""
+        """What one node answers, or most of several do; a call that reverts is an answer like others, without data."""
         if len(self._rpc) == 1:
-            return await self._rpc.call("eth_call", *call, read=answers.data)
+            try:
+                return await self._rpc.call("eth_call", *call, read=answers.data)
+            except RpcError as error:
+                if not _reverted(error):
+                    raise
+                return b""
         said = await self._rpc.from_each("eth_call", *call, read=answers.data)
-        found = Counter(each for each in said if isinstance(each, bytes))
+        heard = (b"" if isinstance(each, RpcError) and _reverted(each) else each for each in said)
+        found = Counter(each for each in heard if isinstance(each, bytes))
         if not found:
             fault = next((each for each in said if isinstance(each, RpcError)), None)
             raise fault or RpcUnreachableError("none of the nodes says what the oracle's price is")

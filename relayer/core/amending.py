@@ -124,7 +124,8 @@ def find(state: State, new: LiveOrder) -> LiveOrder:
 def use_up(state: State, item: Place, order: Order) -> None:
     """A refused amend has used up its revision: the journal shows it with its signature in time, and nobody may send it
     again. One that came before the order which it amends does so for when that one comes. Until it may be published the
-    very same amend gets another chance.
+    very same amend gets another chance. What is signed does not say what is amended, so that a revision above 0 without
+    `replaces` counts as well.
     """
     if not state.config.max_order_age_ms or item.order_id in state.orders or order.is_one_shot:
         return
@@ -133,18 +134,30 @@ def use_up(state: State, item: Place, order: Order) -> None:
     state.refused_amends.setdefault(item.order_id, state.signing_ms)
     name = (item.signer, order.slot)
     use = state.slots.get(name)
-    if use is None or order.generation > use.generation:
-        early = state.early_amends.get(name, (0, 0))
-        state.early_amends[name] = max(early, (order.generation, order.revision))
-    elif order.generation == use.generation:
-        use.revision = max(use.revision, order.revision)
+    if use is not None and order.generation <= use.generation:
+        if order.generation == use.generation:
+            use.revision = max(use.revision, order.revision)
+    elif _may_come(state, order.generation) and order.generation <= state.now_ms + rules.MAX_SIGNED_AHEAD_MS:
+        # The largest of several generations: for which of them a revision was used up is not worth remembering.
+        generation, revision = state.early_amends.pop(name, (0, 0))
+        state.early_amends[name] = (max(generation, order.generation), max(revision, order.revision))
 
 
 def forget_refused(state: State) -> None:
-    """Amends that were refused so long ago that they may be published soon get no other chance."""
+    """Amends that were refused so long ago that they may be published soon get no other chance, and those whose order
+    comes no more are forgotten.
+    """
     refused, most = state.refused_amends, state.config.max_order_age_ms
     while refused and state.signing_ms - refused[first := next(iter(refused))] > most:
         del refused[first]
+    early = state.early_amends
+    while early and not _may_come(state, early[name := next(iter(early))][0]):
+        del early[name]
+
+
+def _may_come(state: State, generation: int) -> bool:
+    """Whether a new order that was signed then is not yet too old."""
+    return state.signing_ms - generation <= state.config.max_order_age_ms
 
 
 def _check_revision(state: State, old: LiveOrder, new: LiveOrder) -> None:

@@ -8,7 +8,7 @@ import msgspec
 from ouro.markets import Market
 from ouro.units import SETTLE_WINDOW_S
 
-CORE_VERSION = 4
+CORE_VERSION = 5
 
 
 class CoreConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -102,6 +102,7 @@ class Core:
             return
         state.now_ms = item.now_ms
         state.shadow.time_s = state.time_s
+        withdrawing.forget_refused(state)
         cancelling.on_time(state)
         settling.on_time(state)
 

@@ -23,7 +23,7 @@ def place(state: State, item: Place) -> Ack:
     try:
         return _answer(_repeated(state, item, order) or _accept(state, item, order, venue))
     except RefusedError:
-        if item.replaces:
+        if item.replaces or order.revision:
             amending.use_up(state, item, order)
         raise
 

@@ -31,7 +31,7 @@ MAX_CLIENT_ID = 64
 _FREE_SLOTS_SHOWN = 8
 _SLOTS_SEARCHED = 128
 _MAX_SLOT = 65_535
-_MAX_AHEAD_MS = MAX_AHEAD_MS // 2
+MAX_SIGNED_AHEAD_MS = MAX_AHEAD_MS // 2
 """Less than the chain allows: the time of the block that settles may lie behind our clock."""
 _ONE_SHOT_LIFE_S = 3_600
 """An order that found nobody costs its owner nothing, and memory until it expires."""
@@ -145,11 +145,11 @@ def check_form(order: Order, market: Market, fees: Fees, client_id: str) -> None
 def check_times(order: Order, state: State) -> None:
     """Rules on signing time and expiry."""
     time_s, window = state.time_s, state.config.settle_window_s
-    if not 0 < order.generation <= state.now_ms + _MAX_AHEAD_MS:
+    if not 0 < order.generation <= state.now_ms + MAX_SIGNED_AHEAD_MS:
         raise RefusedError(
             400,
             "signed_in_future",
-            f"generation {order.generation} is more than {_MAX_AHEAD_MS // 1000} s ahead of "
+            f"generation {order.generation} is more than {MAX_SIGNED_AHEAD_MS // 1000} s ahead of "
             f"{state.now_ms} ms: check the clock",
             "generation",
         )

@@ -158,6 +158,7 @@ FIELDS: dict[type, Fields] = {
             "slots",
             "early_amends",
             "refused_amends",
+            "refused_withdrawals",
             "nonces",
             "fills",
             "queue",
@@ -403,7 +404,7 @@ def _write_slots(state: State, _: _Links) -> object:
     signers = [places.setdefault(signer, len(places)) for signer, _ in state.slots]
     uses = SLOTS.dump(list(state.slots.values()), {})
     refused = list(state.refused_amends.items())
-    return list(places), signers, [slot for _, slot in state.slots], uses, sorted(state.early_amends.items()), refused
+    return list(places), signers, [slot for _, slot in state.slots], uses, list(state.early_amends.items()), refused
 
 
 def _read_slots(state: State, _: _Links, data: Row) -> None:
@@ -446,14 +447,16 @@ def _read_batches(state: State, _: _Links, data: Row) -> None:
 
 
 def _write_signers(state: State, _: _Links) -> object:
-    return [sorted(table.items()) for table in (state.nonces, state.spent, state.key_reserved)]
+    signers = [sorted(table.items()) for table in (state.nonces, state.spent, state.key_reserved)]
+    return [*signers, list(state.refused_withdrawals.items())]
 
 
 def _read_signers(state: State, _: _Links, data: Row) -> None:
-    nonces, spent, reserved = data
+    nonces, spent, reserved, refused = data
     state.nonces = dict(nonces)
     state.spent = {(owner, key): amount for (owner, key), amount in spent}
     state.key_reserved = {(owner, key): amount for (owner, key), amount in reserved}
+    state.refused_withdrawals = {(owner, nonce): (ms, deadline) for (owner, nonce), (ms, deadline) in refused}
 
 
 def _write_timers(state: State, links: _Links) -> object:

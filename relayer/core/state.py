@@ -57,6 +57,7 @@ class State:
         self.slots: dict[tuple[str, int], SlotUse] = {}
         self.early_amends: dict[tuple[str, int], tuple[int, int]] = {}
         self.refused_amends: dict[bytes, int] = {}
+        self.refused_withdrawals: dict[tuple[str, int], tuple[int, int]] = {}
         self.nonces: dict[str, int] = {}
         self.fills: dict[int, MatchedFill] = {}
         self.queue = FillQueue()
@@ -106,10 +107,11 @@ class State:
             use = self.slots.get(name)
             ended = use.revision if use is not None and use.generation == order.generation else -1
             early = self.early_amends.get(name)
-            if early is not None and early[0] <= order.generation:
-                del self.early_amends[name]
-                if early[0] == order.generation:
+            if early is not None:
+                if early[0] >= order.generation:
                     ended = max(ended, early[1])
+                if early[0] <= order.generation:
+                    del self.early_amends[name]
             self.slots[name] = SlotUse(order.generation, order.id, ended)
 
     def rest(self, order: LiveOrder) -> None:

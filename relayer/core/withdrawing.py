@@ -17,6 +17,38 @@ MAX_PENDING = 32
 
 def reserve(state: State, item: ReserveWithdrawal) -> Ack:
     """Takes the amount out of free collateral until it lands on chain or its deadline has passed."""
+    try:
+        return _reserve(state, item)
+    except RefusedError:
+        _use_up(state, item)
+        raise
+
+
+def forget_refused(state: State) -> None:
+    """Refused withdrawals whose deadline has passed are dead without being remembered."""
+    refused, time_s = state.refused_withdrawals, state.time_s
+    while refused and refused[first := next(iter(refused))][1] <= time_s:
+        del refused[first]
+
+
+def _use_up(state: State, item: ReserveWithdrawal) -> None:
+    """The journal shows a refused withdrawal with its signature in time, and nobody may send it then: its nonce is used
+    up, but for as long as it is secret.
+    """
+    if item.signer != item.account or not state.config.max_order_age_ms:
+        return
+    if state.time_s < item.deadline <= state.time_s + MAX_AHEAD_S:
+        name = (item.account, item.nonce)
+        first_ms, deadline = state.refused_withdrawals.get(name, (state.signing_ms, 0))
+        state.refused_withdrawals[name] = (first_ms, max(deadline, item.deadline))
+
+
+def _is_used_up(state: State, item: ReserveWithdrawal) -> bool:
+    refused = state.refused_withdrawals.get((item.account, item.nonce))
+    return refused is not None and state.signing_ms - refused[0] > state.config.max_order_age_ms
+
+
+def _reserve(state: State, item: ReserveWithdrawal) -> Ack:
     if item.signer != item.account:
         raise RefusedError(
             401,
@@ -32,6 +64,10 @@ def reserve(state: State, item: ReserveWithdrawal) -> Ack:
     if taken or (item.account, item.nonce) in state.reserved:
         raise RefusedError(
             409, "nonce_used", f"nonce {item.nonce} was already used by a withdrawal: use another one", "nonce"
+        )
+    if _is_used_up(state, item):
+        raise RefusedError(
+            409, "nonce_used", f"a withdrawal of nonce {item.nonce} was refused too long ago: use another one", "nonce"
         )
     if item.amount <= 0:
         raise RefusedError(400, "bad_amount", "the amount must be above zero", "amount")

@@ -61,6 +61,18 @@ def test_signed_but_wrong(
     _check(response, status, code, param)
 
 
+def test_found_an_order_that_is_signed_for_later_is_not_written_down(
+    shared: World, relayer: RelayerProcess, maker: LocalAccount
+) -> None:
+    """The journal would show it with its signature by the time it is good, for anybody to send."""
+    ahead = shared.order(maker, "BUY").but(generation=(int(time.time()) + 600) * 1000)
+    late = relayer.http.post("/v4/orders", json=shared.body(maker, ahead))
+    _check(late, 400, "signed_in_future", "generation")
+    assert "receipt" not in late.json()
+    dear = relayer.http.post("/v4/orders", json=shared.body(maker, shared.order(maker, "BUY").but(max_fee_ppm=1)))
+    assert "receipt" in dear.json()
+
+
 def _without(field: str) -> Callable[[Json], None]:
     return lambda body: body["order"].pop(field)
 

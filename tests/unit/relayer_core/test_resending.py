@@ -157,3 +157,63 @@ def test_a_core_that_asks_no_age_takes_amends_again() -> None:
     venue.deposit("maker", 100_000_000)
     assert venue.command(item).ok
     assert venue.place_order(order.but(expiry=venue.now_ms // 1000 + 3_600)).ok
+
+
+def test_found_an_amend_that_names_no_order_is_dead_when_it_is_published(venue: Venue) -> None:
+    """What an amend replaces is not signed: whoever reads one in the journal that was sent without may add it."""
+    old = venue.place("maker", "BUY", 10, P)
+    signed = venue.signed[bytes.fromhex(old.order_id[2:])].order.but(revision=1, limit_price=P - 100)
+    assert venue.command(venue.place_input(signed)).error_code == "replaces_missing"
+    later(venue, AGE_MS + 1)
+    stolen = venue.place_input(signed, replaces=bytes.fromhex(old.order_id[2:]))
+    assert venue.command(stolen).error_code == "stale_revision"
+
+
+def test_found_early_amends_of_two_orders_in_one_slot_are_both_dead(venue: Venue) -> None:
+    order = venue.order("maker", "BUY", 10, P)
+    placing = venue.place_input(order)
+    amend = venue.place_input(order.but(revision=7, limit_price=P - 100), replaces=placing.order_id)
+    newer = order.but(revision=1, generation=order.generation + 1)
+    for item in (amend, venue.place_input(newer, replaces=placing.order_id)):
+        assert venue.command(item).error_code == "order_not_found"
+    assert venue.command(placing).ok
+    later(venue, AGE_MS + 1)
+    assert venue.command(amend).error_code == "stale_revision"
+
+
+def test_found_early_amends_fill_no_memory(venue: Venue) -> None:
+    """Refused amends in every slot, of orders that never come, from the past and from the future."""
+    order = venue.order("maker", "BUY", 10, P)
+    for slot in range(50):
+        for generation in (order.generation - AGE_MS, order.generation, order.generation + 10**9):
+            amend = order.but(revision=1, slot=slot, generation=generation)
+            assert not venue.command(venue.place_input(amend, replaces=bytes(32))).ok
+    assert len(venue.core._state.early_amends) == 50
+    restored = Core.restore(venue.config, venue.core.dump())
+    assert restored.state_hash() == venue.core.state_hash()
+    later(venue, AGE_MS + 1)
+    assert venue.core._state.early_amends == {}
+
+
+def test_found_a_refused_withdrawal_is_dead_when_it_is_published(venue: Venue) -> None:
+    """Else a stranger takes the money out of an account as soon as it has some again, until the deadline."""
+    assert venue.reserve("taker", 10**9, seconds=600).error_code == "not_withdrawable"
+    refused = venue.inputs[-1]
+    later(venue, AGE_MS)
+    assert venue.command(refused).error_code == "not_withdrawable"
+    restored = Core.restore(venue.config, venue.core.dump())
+    assert restored.state_hash() == venue.core.state_hash()
+    later(venue, 1)
+    venue.deposit("taker", 10**10)
+    ack = venue.command(refused)
+    assert (ack.http_status, ack.error_code, ack.param) == (409, "nonce_used", "nonce")
+    assert venue.reserve("taker", 10**9, nonce=2).ok
+    later(venue, 601_000 - AGE_MS)
+    assert venue.core._state.refused_withdrawals == {}
+
+
+def test_found_until_then_the_very_same_withdrawal_may_come_again(venue: Venue) -> None:
+    assert venue.reserve("taker", 10**9, seconds=600).error_code == "not_withdrawable"
+    refused = venue.inputs[-1]
+    venue.deposit("taker", 10**10)
+    assert venue.command(refused).ok

@@ -103,3 +103,10 @@ def test_most_of_several_nodes_must_agree() -> None:
         read(one, other)
     with pytest.raises(RpcError, match="missing trie node"):
         read(PRUNED, PRUNED)
+
+
+def test_found_one_node_does_not_make_a_price_where_the_others_say_that_there_is_none() -> None:
+    lie = said(9_900_000, NOW)
+    assert read(lie, REVERTED, REVERTED) == ((1, 0, 0),)
+    with pytest.raises(RpcUnreachableError, match="contradict each other"):
+        read(lie, REVERTED)
