@@ -182,9 +182,9 @@ def prune(connection: Connection, *, before_ms: int, keep: int) -> None:
         connection.execute(delete(outbox).where(outbox.c.seq <= min(pruned, oldest + _DROPPED)))
 
 
-def after(connection: Connection, seq: int, owners: Collection[str], limit: int) -> list[Letter]:
-    """Letters after `seq` to any of the owners, oldest first."""
+def after(connection: Connection, seq: int, owners: Collection[str] | None, limit: int) -> list[Letter]:
+    """Letters after `seq` to any of the owners (None: to anybody), oldest first."""
     query = select(outbox).where(outbox.c.seq > seq).order_by(outbox.c.seq).limit(limit)
-    if len(owners) <= _PAGE_OWNERS:
+    if owners is not None and len(owners) <= _PAGE_OWNERS:
         query = query.where(outbox.c.owner.in_(owners))
     return [Letter(row.seq, row.owner, row.subaccount, _decoder.decode(row.body)) for row in connection.execute(query)]

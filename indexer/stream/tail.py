@@ -48,6 +48,7 @@ class Tail:
         self._at = Head("", 0, 0)
         self._poked = asyncio.Event()
         self._renewed_s = 0.0
+        self._crowded = False
 
     async def open(self) -> None:
         """Begin at the newest letter."""
@@ -68,7 +69,8 @@ class Tail:
 
     async def step(self) -> bool:
         """Pass on what is new. Returns whether there is more."""
-        owners = self._hub.owners()
+        # Who comes while letters are read, again and again, must not keep them from those who are there.
+        owners = None if self._crowded else self._hub.owners()
         found = await asyncio.to_thread(self._read, owners)
         metrics.outbox_seq.set(found.head.seq)
         if found.head.epoch != self._at.epoch:
@@ -78,9 +80,12 @@ class Tail:
             self._renewed_s, self._at = now, found.head
             self._hub.renew(*FROM_OUTBOX)
             return False
-        if self._hub.owners() - owners:
-            # Somebody came meanwhile, whose letters were not asked for and may be missing in his snapshot.
+        if owners is not None and self._hub.owners() - owners:
+            # Somebody came meanwhile, whose letters were not asked for and may be missing in his snapshot. Next time
+            # everybody's are read.
+            self._crowded = True
             return True
+        self._crowded = False
         if self._at.seq < found.head.pruned:
             # Too late: letters are gone before they were read.
             self._at = found.head
@@ -104,12 +109,14 @@ class Tail:
         with self._engine.begin() as connection:
             return outbox.head(connection)
 
-    def _read(self, owners: Collection[str]) -> _Read:
+    def _read(self, owners: Collection[str] | None) -> _Read:
+        """What is new to these owners and to the public; to everybody where there are none."""
         with self._engine.begin() as connection:
             head = outbox.head(connection)
             if head.epoch != self._at.epoch or head.seq == self._at.seq:
                 return _Read(head, ())
-            return _Read(head, outbox.after(connection, self._at.seq, [PUBLIC, *owners], _PAGE))
+            asked = None if owners is None else [PUBLIC, *owners]
+            return _Read(head, outbox.after(connection, self._at.seq, asked, _PAGE))
 
 
 def of_letter(letter: Letter, keys: Iterable[Key]) -> list[Update]:

@@ -500,8 +500,8 @@ def test_who_comes_while_letters_are_read_gets_them(engine: Engine, readers: lis
             client.connect(server)
             await client.settled()
 
-        def late(owners: Collection[str]) -> Any:
-            if not owners:
+        def late(owners: Collection[str] | None) -> Any:
+            if owners is not None and not owners:
                 asyncio.run_coroutine_threadsafe(come(), loop).result()
                 with engine.begin() as connection:
                     outbox.lock(connection)
@@ -511,6 +511,39 @@ def test_who_comes_while_letters_are_read_gets_them(engine: Engine, readers: lis
 
         server.tail._read = late  # type: ignore[method-assign]
         await server.pass_on()
+        client.read()
+        assert len(client.letters) == 1
+
+    asyncio.run(scene())
+
+
+def test_found_strangers_who_keep_coming_do_not_keep_letters_from_others(engine: Engine, readers: list[Engine]) -> None:
+    """Somebody new while letters were read made them be read again, for ever if somebody new came each time."""
+
+    async def scene() -> None:
+        plain(engine)
+        server, client = Server(readers[0]), Client(None)
+        await server.tail.open()
+        client.connect(server)
+        await client.settled()
+        with engine.begin() as connection:
+            outbox.lock(connection)
+            where = {"relayerSeq": "0", "height": "0", "status": "confirmed"}
+            outbox.append(connection, [outbox.Draft(LONG_SIDE, 0, {"fills": [], **where})])
+        read, stranger = server.tail._read, Session()
+        server.hub.join(stranger)
+        count = 0
+
+        def crowded(owners: Collection[str] | None) -> Any:
+            nonlocal count
+            found = read(owners)
+            count += 1
+            server.hub.subscribe(stranger, (DOOR, f"0x{count:040x}/0"), batched=False)
+            return found
+
+        server.tail._read = crowded  # type: ignore[method-assign]
+        for _ in range(4):
+            await server.tail.step()
         client.read()
         assert len(client.letters) == 1
 
