@@ -4,6 +4,7 @@
 Amounts are written as people write them (USDC, gwei, ETH, percent) and are integers from here on: micro-USDC, wei, ppm.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -16,6 +17,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from keeper.liquidator import Rescue
 from ouro import addresses
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+_KEY = re.compile(r"[0-9A-Fa-f]{64}")
 
 
 class ConfigError(Exception):
@@ -52,6 +56,16 @@ def _address(value: Any) -> str:
         raise ValueError(f"{value!r} {error}") from None
 
 
+def _variable(value: Any) -> str:
+    """A name, never a secret that somebody wrote in its place: names are repeated in errors and logs."""
+    if not isinstance(value, str) or not _VARIABLE.fullmatch(value) or _KEY.fullmatch(value):
+        raise ValueError(
+            "this is the name of an environment variable, of letters, digits and _; what stands there is none. If it "
+            "is the secret itself, put that into a variable and take it out of the file"
+        )
+    return value
+
+
 Usdc = Annotated[int, _scaled(6, "USDC")]
 """Micro-USDC."""
 Gwei = Annotated[int, _scaled(9, "gwei")]
@@ -60,6 +74,7 @@ Eth = Annotated[int, _scaled(18, "ETH")]
 """Wei."""
 Percent = Annotated[int, _scaled(4, "percent")]
 """Ppm."""
+Variable = Annotated[str, BeforeValidator(_variable)]
 Address = Annotated[str, BeforeValidator(_address)]
 Seconds = Annotated[float, Field(gt=0)]
 Subaccount = Annotated[int, Field(ge=0, le=65_535)]
@@ -92,9 +107,9 @@ class ChainSection(_Section):
 class KeySection(_Section):
     """Where the key is, never the key itself."""
 
-    env: str = "OURO_KEEPER_KEY"
+    env: Variable = "OURO_KEEPER_KEY"
     keystore: Path | None = None
-    password_env: str = "OURO_KEYSTORE_PASSWORD"
+    password_env: Variable = "OURO_KEYSTORE_PASSWORD"
 
 
 class FeeSection(_Section):
@@ -227,7 +242,7 @@ class KeeperConfig(_Section):
     dry_run: bool = False
     record: Path | None = None
     health: HealthSection | None = None
-    webhook_env: str | None = None
+    webhook_env: Variable | None = None
     bots: BotsSection
 
     @model_validator(mode="after")

@@ -88,7 +88,10 @@ class Sender:
         ]
         for attempt in range(self.fees.bumps + 1):
             if attempt:
-                tip, fee = tip * BUMP_PERCENT // 100, min(self.fees.max_fee, fee * BUMP_PERCENT // 100)
+                dearer = min(self.fees.max_fee, fee * BUMP_PERCENT // 100)
+                if not self._affords(sum(each.gas for each in pending if each.result is None) * dearer):
+                    break
+                tip, fee = tip * BUMP_PERCENT // 100, dearer
             self._offer([each for each in pending if each.result is None], tip, fee)
             if self._wait(pending):
                 break
@@ -119,9 +122,12 @@ class Sender:
         return min(tip, fee), fee
 
     def _above_hung(self, nonce: int, tip: int, fee: int) -> tuple[int, int]:
-        """Fees above those of a transaction that an earlier call left hanging on the nonce."""
+        """Fees above those of a transaction that an earlier call left hanging on the nonce, but never above the most:
+        one that hangs at the most stays, since a node refuses what pays no more.
+        """
         hung_tip, hung_fee = self._hung.get(nonce, (0, 0))
-        return max(tip, hung_tip * BUMP_PERCENT // 100), max(fee, hung_fee * BUMP_PERCENT // 100)
+        above = max(tip, hung_tip * BUMP_PERCENT // 100), max(fee, hung_fee * BUMP_PERCENT // 100)
+        return above[0], min(self.fees.max_fee, above[1])
 
     def _affords(self, cost: int) -> bool:
         if self.fees.wei_per_hour is None:

@@ -71,6 +71,29 @@ def test_one_that_never_lands_is_given_up_and_replaced(quiet: Venue) -> None:
     assert chain.nonce(LIQUIDATOR.address) == nonce + 1
 
 
+def test_found_what_replaces_a_hung_transaction_pays_no_more_than_the_most(quiet: Venue) -> None:
+    chain = quiet.chain()
+    most = 2 * chain.head().base_fee + 3 * 10**9
+    fees = FeePolicy(bump_after_s=0.1, bumps=12, max_fee=most)
+    sender = Sender(chain, LIQUIDATOR, SystemClock(), fees)
+    for _ in range(3):
+        with pytest.raises((UnminedError, RefusedError)):
+            sender.send(poke(quiet), 200_000)
+    content = quiet.node.rpc.request("txpool_content")
+    waiting = [each for kind in content.values() for nonces in kind.values() for each in nonces.values()]
+    assert [int(each["maxFeePerGas"], 16) for each in waiting] == [most]
+
+
+def test_found_paying_more_stays_within_the_hours_money(quiet: Venue) -> None:
+    chain = quiet.chain()
+    first = 2 * chain.head().base_fee + 10**9
+    fees = FeePolicy(bump_after_s=0.1, bumps=4, wei_per_hour=200_000 * first)
+    sender = Sender(chain, LIQUIDATOR, SystemClock(), fees)
+    with pytest.raises(UnminedError):
+        sender.send(poke(quiet), 200_000)
+    assert sender.bumped == 0
+
+
 def test_markets_are_poked_once_an_hour(venue: Venue) -> None:
     venue.push(PRICE)
     tools, dry = venue.tools(), venue.tools(dry_run=True)

@@ -138,3 +138,14 @@ def test_a_missing_or_broken_key_is_named_and_never_shown(tmp_path: Path, monkey
     (tmp_path / "key.json").write_text("{}")
     with pytest.raises(NoKeyError, match="wrong password"):
         from_keystore(tmp_path / "key.json", "OURO_PASSWORD")
+
+
+@pytest.mark.parametrize("setting", ["key: {env: %s}", "key: {password_env: %s}", "webhook_env: %s"])
+@pytest.mark.parametrize("secret", [KEY, "a1" * 32, "https://hooks.example/services/T0/B0/x", "correct horse"])
+def test_found_a_secret_in_place_of_its_variables_name_is_not_repeated(
+    tmp_path: Path, setting: str, secret: str
+) -> None:
+    """Errors name the variable that is not set: they went into logs, and the key with them."""
+    [problem] = problems(tmp_path, setting % f'"{secret}"' + "\nbots:\n  funding:\n")
+    assert "is the name of an environment variable" in problem
+    assert secret not in problem
