@@ -178,9 +178,12 @@ class AsyncStream:
         return self._ended
 
     async def _drop(self) -> None:
-        socket, self._socket = self._socket, None
+        socket = self._socket
         if socket is not None:
+            # Whoever comes while it closes waits for that, too: the event loop may end afterwards.
             await socket.close()
+            if self._socket is socket:
+                self._socket = None
 
     async def __aenter__(self) -> Self:
         await self.connect()
