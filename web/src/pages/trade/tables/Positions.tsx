@@ -115,7 +115,9 @@ const COLUMNS: readonly Column<Held>[] = [
 
 const ratioText = (one: Held): string => {
   const equity = standing.value.equity;
-  return equity > 0n ? `${fixed((one.value * 10n) / equity, 1, 1)}×` : "";
+  if (equity <= 0n) return "";
+  const digits = one.value < equity ? 2 : 1;
+  return `${fixed((one.value * 10n ** BigInt(digits)) / equity, digits, digits)}×`;
 };
 
 function liquidation(one: Held): string {
