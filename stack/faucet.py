@@ -74,7 +74,7 @@ class Limit:
         return -int(-max(waits) // 1)
 
     def note(self, name: str) -> None:
-        """One was given to `name`."""
+        """One is given to `name`."""
         self._given[name].append(self._now())
         self._all.append(self._now())
 
@@ -119,6 +119,8 @@ class Faucet:
                     wait_s,
                 )
             nonce = self._web3.eth.get_transaction_count(self._giver.address, "pending")
+            # Before anything is sent: what fails half-way has given half.
+            self._limit.note(owner)
             mint = self._token.encode_abi("mint", [owner, USDC * MICRO])
             sent = [
                 self._send(
@@ -126,7 +128,6 @@ class Faucet:
                 ),
                 self._send({"to": self._token.address, "data": mint, "gas": _MINT_GAS, "nonce": Nonce(nonce + 1)}),
             ]
-            self._limit.note(owner)
         for hash_ in sent:
             self._web3.eth.wait_for_transaction_receipt(hash_, timeout=_RECEIPT_S, poll_latency=0.1)
         return {

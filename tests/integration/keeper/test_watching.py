@@ -3,7 +3,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from keeper.alarms import Alarm, AlarmBoard, Notice, Webhook
+from keeper.alarms import WAITING, Alarm, AlarmBoard, Notice, Webhook
 from keeper.ports import SystemClock
 from keeper.triggers import OrderFileError, TriggerWatcher, read_orders
 from keeper.watchdog import Limits, Watchdog
@@ -108,13 +108,16 @@ def test_a_relayer_that_is_not_ready_or_not_there_is_an_alarm(venue: Venue) -> N
 
 
 @contextmanager
-def listening(status: int = 200) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """An HTTP server, and the JSON bodies that were posted to it."""
+def listening(
+    status: int = 200, before: Callable[[], object] = lambda: None
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """An HTTP server that does something before it answers, and the JSON bodies that were posted to it."""
     bodies: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            before()
             self.send_response(status)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -157,6 +160,20 @@ def test_a_webhook_that_fails_stops_nothing_and_leaks_nothing(caplog: pytest.Log
     assert len(bodies) == 1
     assert caplog.text.count("the webhook failed") == 2
     assert "secret" not in "".join(record.getMessage() for record in caplog.records if record.name.startswith("keeper"))
+
+
+@pytest.mark.timeout(60)
+def test_found_a_slow_webhook_does_not_keep_the_keeper_from_its_work(caplog: pytest.LogCaptureFixture) -> None:
+    """In a crash there are many alarms, and each one waited for the webhook."""
+    opened = threading.Event()
+    with listening(before=lambda: opened.wait(50)) as (url, bodies):
+        hook = Webhook(url)
+        for number in range(WAITING + 3):
+            hook(Notice(Alarm(f"account {number}", "below maintenance"), is_raised=True))
+        assert "not told of account" in caplog.text
+        opened.set()
+        hook.close()
+    assert WAITING <= len(bodies) <= WAITING + 2
 
 
 def stop_loss(venue: Venue, **changes: Any) -> WireOrder:
