@@ -172,9 +172,13 @@ def test_an_order_is_cancelled_alone_and_all_at_once(app: App, venue: Exchange, 
 
 
 def test_a_position_is_closed_by_a_part_and_whole(app: App, venue: Exchange, trader: Wallet) -> None:
+    def size() -> Decimal:
+        return sum((Decimal(one["size"]) for one in venue.positions(trader.account)), Decimal(0))
+
+    held = size() + Decimal("0.01")
     Ticket(app).fill("buy", "Market", "0.01").check().submit()
-    app.until(lambda: venue.positions(trader.account), "a position")
-    held = Decimal(venue.positions(trader.account)[0]["size"])
+    app.until(lambda: size() == held, "the position")
+    expect(app.rows("Positions", "BTC-USD")).to_contain_text(f"{held:.4f} BTC")
     for part in ("0.004", ""):
         app.tab("Positions").get_by_role("button", name="Close BTC-USD").click()
         dialog = app.dialog("Close long BTC-USD")
@@ -183,10 +187,7 @@ def test_a_position_is_closed_by_a_part_and_whole(app: App, venue: Exchange, tra
         dialog.get_by_role("button", name="Sell to close").click()
         expect(dialog).to_be_hidden()
         left = held - Decimal(part) if part else Decimal(0)
-        app.until(
-            lambda left=left: sum(Decimal(one["size"]) for one in venue.positions(trader.account)) == left,
-            "what is left of the position",
-        )
+        app.until(lambda left=left: size() == left, "what is left of the position")
         if part:
             expect(app.rows("Positions", "BTC-USD")).to_contain_text(f"{left:.4f} BTC")
     expect(app.rows("Positions", "BTC-USD")).to_have_count(0)
