@@ -93,6 +93,7 @@ lock: setup ## write requirements/*.txt anew from pyproject.toml; UPGRADE=1 take
 	$(COMPILE) pyproject.toml --extra services --extra deploy --group dev -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra services -o requirements/services.txt
 	$(COMPILE) pyproject.toml --extra ccxt -o requirements/ccxt.txt
+	$(COMPILE) requirements/dydx.in -o requirements/dydx.txt
 	$(COMPILE) requirements/mamushi.in -o requirements/mamushi.txt
 	$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt
 

@@ -16,7 +16,7 @@ import pytest
 
 from ouro.client import LocalSigner, OuroClient
 from tests.support.build import ROOT
-from tests.support.ccxt_environment import python_with_ccxt
+from tests.support.client_environment import python_with
 from tests.support.stack import market_makers
 
 EXAMPLES = ROOT / "examples"
@@ -100,7 +100,7 @@ def test_examples_run(name: str, capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_ccxt(liquid: str, key: str, script: Path, shows: list[str]) -> None:
     done = subprocess.run(
-        [python_with_ccxt(), "-W", "error::ResourceWarning", script],
+        [python_with("ccxt"), "-W", "error::ResourceWarning", script],
         env={**os.environ, "OURO_URL": liquid, "OURO_KEY": key},
         capture_output=True,
         text=True,
