@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ouro.cli.options import Subaccount
-from ouro.cli.orders import Address
+from ouro.cli.options import Address, Subaccount
 from ouro.cli.output import View
+from ouro.cli.progress import waiting
 from ouro.cli.run import Cli, RpcUrl, UsageError, command
 from ouro.units import plain
 
@@ -25,16 +25,16 @@ To = Annotated[str | None, typer.Option("--to", help="Pay to this address; your 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
 
-    @command(app, "deposit")
+    @command(app, "deposit", changes=True)
     def deposit(cli: Cli, amount: Amount, subaccount: Subaccount = 0, rpc_url: RpcUrl = None) -> View:
         """Move USDC from the wallet into a subaccount.
 
         Approves the Vault first when it may not take as much.
         """
         sent = cli.chain(rpc_url).deposit(amount, subaccount=subaccount)
-        return _transaction(sent, f"Deposited {amount} USDC into subaccount {subaccount}.{_await_block(cli, sent)}")
+        return transaction_view(cli, sent, f"Deposited {amount} USDC into subaccount {subaccount}.")
 
-    @command(app, "withdraw")
+    @command(app, "withdraw", changes=True)
     def withdraw(
         cli: Cli,
         amount: Annotated[
@@ -75,7 +75,7 @@ def register(app: typer.Typer) -> None:
             )
         sent = cli.chain(rpc_url).withdraw(amount, to=recipient, subaccount=subaccount)
         paid_to = recipient or cli.signer.address
-        return _transaction(sent, f"Withdrew {amount} USDC to {paid_to}.{_await_block(cli, sent)}")
+        return transaction_view(cli, sent, f"Withdrew {amount} USDC to {paid_to}.")
 
     @command(app, "balance")
     def balance(cli: Cli, address: Address = None, subaccount: Subaccount = 0) -> View:
@@ -123,7 +123,7 @@ def register(app: typer.Typer) -> None:
             empty="No positions.",
         )
 
-    @command(app, "faucet")
+    @command(app, "faucet", changes=True)
     def faucet(cli: Cli, amount: Amount = "10000", rpc_url: RpcUrl = None) -> View:
         """Mint test USDC to the wallet (local chain only).
 
@@ -133,12 +133,18 @@ def register(app: typer.Typer) -> None:
         return _transaction(sent, f"Minted {amount} test USDC to {cli.signer.address}.")
 
 
+def transaction_view(cli: Cli, sent: Sent, note: str) -> View:
+    """A transaction, when the exchange shows its block, so that the next command builds on it."""
+    return _transaction(sent, note + _await_block(cli, sent))
+
+
 def _await_block(cli: Cli, sent: Sent) -> str:
     """Wait until the exchange shows the block, so that the next command builds on it; a remark when it does not."""
     from ouro.client import ClientError
 
     try:
-        cli.reader.chain.wait_until_seen(sent, timeout_seconds=SEEN_WITHIN_S)
+        with waiting(f"waiting until the exchange shows block {sent.block_number}", quiet=cli.json):
+            cli.reader.chain.wait_until_seen(sent, timeout_seconds=SEEN_WITHIN_S)
     except ClientError:
         return " The exchange does not show it yet."  # the money has moved; only the wait is over
     return ""

@@ -40,7 +40,7 @@ def register(order_app: typer.Typer) -> None:
         stop=False,
     )
 
-    @command(order_app, "bracket")
+    @command(order_app, "bracket", changes=True)
     def bracket(
         cli: Cli,
         market: Market,
@@ -82,7 +82,7 @@ def register(order_app: typer.Typer) -> None:
         data = {"entry": done.entry, "takeProfit": plain(done.take_profit), "stopLoss": plain(done.stop_loss)}
         return View(data, **_table(outcomes), failed=not all(_stands(each) for each in outcomes.values()))
 
-    @command(order_app, "trail")
+    @command(order_app, "trail", changes=True)
     def trail(
         cli: Cli,
         market: Market,
@@ -125,7 +125,7 @@ def register(order_app: typer.Typer) -> None:
             failed=not all(_stands(each) for each in outcomes.values()),
         )
 
-    @command(order_app, "twap")
+    @command(order_app, "twap", changes=True)
     def twap(
         cli: Cli,
         market: Market,
@@ -159,7 +159,7 @@ def register(order_app: typer.Typer) -> None:
         )
         return _several(outcomes)
 
-    @command(order_app, "scaled")
+    @command(order_app, "scaled", changes=True)
     def scaled(
         cli: Cli,
         market: Market,
@@ -224,7 +224,7 @@ def _register_trigger(order_app: typer.Typer, name: str, text: str, *, stop: boo
         return view_of(resting(market, side.value, size, trigger, price, **options))
 
     triggered.__doc__ = text
-    command(order_app, name)(triggered)
+    command(order_app, name, changes=True)(triggered)
 
 
 def view_of(placed: PlacedOrder) -> View:

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from ouro.cli import account, keys, market_data, orders, plugins
+from ouro.cli import account, doctor, history, keys, market_data, orders, plugins, session_keys, watch
 
 
 class CommandGroup(TyperGroup):
@@ -40,13 +40,17 @@ app = typer.Typer(
     name="ouro",
     help="Trade on Ouro from the terminal. Keys come from OURO_KEY or an encrypted --keystore, never from an argument.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 market_data.register(app)
+history.register(app)
 orders.register(app)
 account.register(app)
 keys.register(app)
+session_keys.register(app)
+watch.register(app)
+doctor.register(app)

@@ -31,6 +31,11 @@ MaxFee = Annotated[
     int, typer.Option("--max-fee-ppm", min=0, max=65_535, help="Highest fee to accept, in ppm of notional.")
 ]
 Oco = Annotated[str, typer.Option("--oco", help="Orders with one name cancel each other.", show_default="none")]
+Address = Annotated[
+    str | None, typer.Option("--address", help="Whose; the key's own address by default.", show_default=False)
+]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most so many, newest first.")]
+OneMarket = Annotated[str | None, typer.Option("--market", help="Only this market.", show_default="all")]
 
 
 def order_options(**given: Any) -> OrderOptions:

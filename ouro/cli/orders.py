@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands about orders: place, show, list, cancel, fills."""
+"""Commands about orders: place, amend, show, list, cancel."""
 
 from __future__ import annotations
 
@@ -11,15 +11,23 @@ import typer
 from ouro.cli import conditional
 from ouro.cli.conditional import view_of
 from ouro.cli.market_data import Market
-from ouro.cli.options import ClientId, Expires, MaxFee, Oco, ReduceOnly, Side, Size, Subaccount, order_options
+from ouro.cli.options import (
+    Address,
+    ClientId,
+    Expires,
+    Limit,
+    MaxFee,
+    Oco,
+    ReduceOnly,
+    Side,
+    Size,
+    Subaccount,
+    order_options,
+)
 from ouro.cli.output import View, short
 from ouro.cli.run import Cli, UsageError, command
 
-Address = Annotated[
-    str | None, typer.Option("--address", help="Whose; the key's own address by default.", show_default=False)
-]
 OrderId = Annotated[str, typer.Argument(help="The order's id (0x and 64 hexadecimal digits).", metavar="ID")]
-Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most so many, newest first.")]
 
 
 class LifeChoice(StrEnum):
@@ -35,7 +43,7 @@ def register(app: typer.Typer) -> None:
     order_app = typer.Typer(help="Place or show an order.", no_args_is_help=True, rich_markup_mode=None)
     app.add_typer(order_app, name="order")
 
-    @command(order_app, "place")
+    @command(order_app, "place", changes=True)
     def place(
         cli: Cli,
         market: Market,
@@ -82,6 +90,26 @@ def register(app: typer.Typer) -> None:
                 market, side.value, size, price, time_in_force=tif.value, post_only=post_only, **options
             )
         return view_of(placed)
+
+    @command(order_app, "amend", changes=True)
+    def amend(
+        cli: Cli,
+        order_id: OrderId,
+        price: Annotated[str | None, typer.Option("--price", help="New limit price.", show_default="as it is")] = None,
+        size: Annotated[
+            str | None, typer.Option("--size", help="New size in all, filled included.", show_default="as it is")
+        ] = None,
+        trigger: Annotated[
+            str | None, typer.Option("--trigger", help="New trigger of a stop or take-profit.", show_default="as it is")
+        ] = None,
+        max_fee_ppm: MaxFee = 500,
+    ) -> View:
+        """Change price, size or trigger of an order that rests or waits."""
+        if price is None and size is None and trigger is None:
+            raise UsageError("say what to change: --price, --size or --trigger")
+        orders = cli.trader.orders
+        newer = orders.build_amend(order_id, price=price, size=size, trigger_price=trigger, max_fee_ppm=max_fee_ppm)
+        return view_of(orders.submit_amend(newer))
 
     @command(order_app, "show")
     def show(cli: Cli, order_id: OrderId) -> View:
@@ -138,7 +166,7 @@ def register(app: typer.Typer) -> None:
             empty="No orders.",
         )
 
-    @command(app, "cancel")
+    @command(app, "cancel", changes=True)
     def cancel(
         cli: Cli,
         order_id: Annotated[
@@ -159,24 +187,3 @@ def register(app: typer.Typer) -> None:
             return View(done, note=f"Cancelled {count} order{'' if count == 1 else 's'} (seq {done.seq}).")
         done = cli.trader.orders.cancel(order_id, subaccount=subaccount)
         return View(done, note=f"Cancelled {short(order_id)} (seq {done.seq}).")
-
-    @command(app, "fills")
-    def fills(
-        cli: Cli,
-        market: Annotated[str | None, typer.Option("--market", help="Only this market.", show_default="all")] = None,
-        limit: Limit = 20,
-        address: Address = None,
-        subaccount: Subaccount = 0,
-    ) -> View:
-        """List settled fills, newest first."""
-        whose = cli.address(address)
-        found = cli.reader.account.fills(address=whose, subaccount=subaccount, market=market, limit=limit)
-        return View(
-            found,
-            columns=("time", "market", "side", "price", "size", "fee", "liquidity", "fill"),
-            rows=[
-                (fill.created_at, fill.market, fill.side, fill.price, fill.size, fill.fee, fill.liquidity, fill.id)
-                for fill in found
-            ],
-            empty="No fills.",
-        )

@@ -20,6 +20,7 @@ class View:
     """What a command shows: `data` goes out as JSON; people see the table, or else the pairs, and then the note.
 
     `failed` ends the command with exit code 1 although there was an answer (an order that neither rests nor filled).
+    `silent`: everything was printed already.
     """
 
     data: Any
@@ -29,12 +30,15 @@ class View:
     note: str = ""
     empty: str = ""
     failed: bool = False
+    silent: bool = False
 
 
 def show(view: View, *, as_json: bool) -> None:
     """Print `view` on standard output."""
+    if view.silent:
+        return
     if as_json:
-        typer.echo(msgspec.json.encode(_plain(view.data)).decode())
+        typer.echo(msgspec.json.encode(plain_record(view.data)).decode())
         return
     if view.columns:
         _show_table(view)
@@ -43,6 +47,12 @@ def show(view: View, *, as_json: bool) -> None:
         typer.echo(f"{name:<{width}}  {text(value)}")
     if view.note:
         typer.echo(view.note)
+
+
+def show_record(record: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print a nested record: indented for people."""
+    encoded = msgspec.json.encode(plain_record(record))
+    typer.echo((encoded if as_json else msgspec.json.format(encoded, indent=2)).decode())
 
 
 def text(value: Any) -> str:
@@ -86,17 +96,17 @@ def _show_table(view: View) -> None:
     console.print(table)
 
 
-def _plain(value: Any) -> Any:
+def plain_record(value: Any) -> Any:
     """Records as JSON values: camelCase names, decimals as plain strings."""
     if isinstance(value, msgspec.Struct):
         names = zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)
-        return {encoded: _plain(getattr(value, name)) for name, encoded in names}
+        return {encoded: plain_record(getattr(value, name)) for name, encoded in names}
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain_record(item) for key, item in value.items()}
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return {name: _plain(item) for name, item in zip(value._fields, value, strict=True)}
+        return {name: plain_record(item) for name, item in zip(value._fields, value, strict=True)}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain_record(item) for item in value]
     return value

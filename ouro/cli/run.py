@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every command shares: the options `--url`, `--json` and `--keystore`, lazily made clients, exit codes.
+"""What every command shares: `--url`, `--json`, `--keystore`, for those that change something `--yes` and `--dry-run`;
+lazily made clients, exit codes.
 
-Exit codes are stable: 0 done, 1 refused by the exchange or the chain, 2 wrong usage, 3 not reachable. An error is one
-sentence on standard error (with `--json` an object), never a traceback.
+Exit codes are stable: 0 done, 1 refused by the exchange or the chain, 2 wrong usage, 3 not reachable, 130 Ctrl-C. An
+error is one sentence on standard error (with `--json` an object), never a traceback.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import IntEnum
 from functools import cached_property
@@ -35,19 +37,36 @@ class ExitCode(IntEnum):
     REFUSED = 1
     USAGE = 2
     CONNECTION = 3
+    INTERRUPTED = 130
 
 
 class UsageError(Exception):
     """The command was called in a way that cannot work; the text says how to put it right."""
 
 
+class DeclinedError(Exception):
+    """The person said no."""
+
+
 class Cli:
     """One run of a command: where the exchange is, which key signs, how to print."""
 
-    def __init__(self, url: str | None, json: bool, keystore: Path | None) -> None:
+    def __init__(
+        self,
+        url: str | None,
+        json: bool,
+        keystore: Path | None,
+        *,
+        owner: str | None = None,
+        dry_run: bool = False,
+        yes: bool = False,
+    ) -> None:
         self.url = url
         self.json = json
         self.keystore = keystore
+        self.owner = owner
+        self.dry_run = dry_run
+        self.yes = yes
 
     @cached_property
     def signer(self) -> LocalSigner:
@@ -68,7 +87,11 @@ class Cli:
         """A client that signs. It is strict: who types a price means that price."""
         from ouro.client import OuroClient
 
-        return OuroClient(self.url, self.signer, strict=True)
+        if self.dry_run:
+            from ouro.cli.rehearsal import RehearsingClient
+
+            return RehearsingClient(self.url, self.signer, owner=self.owner)
+        return OuroClient(self.url, self.signer, owner=self.owner, strict=True)
 
     def chain(self, rpc_url: str | None) -> Chain[Blocking]:
         """The account's own transactions, through `rpc_url` or the node the exchange announces."""
@@ -76,7 +99,8 @@ class Cli:
         return self.trader.chain
 
     def address(self, given: str | None) -> str:
-        """`given` in checksummed form, or the account's own address."""
+        """`given` in checksummed form, or that of the account: the owner's, or the key's own."""
+        given = given if given is not None else self.owner
         if given is None:
             return self.signer.address
         from eth_utils.address import is_address, to_checksum_address
@@ -84,6 +108,16 @@ class Cli:
         if not is_address(given):
             raise UsageError(f"{given!r} is not an address: 0x and 40 hexadecimal digits")
         return str(to_checksum_address(given))
+
+    def ask(self, what: str) -> None:
+        """Let a person at a terminal say yes before anything is signed; programs are not asked.
+
+        Raises `DeclinedError`.
+        """
+        if self.yes or self.dry_run or self.json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return
+        if not typer.confirm(f"{what}. Go on?", err=True):
+            raise DeclinedError("nothing was signed or sent")
 
     def close(self) -> None:
         for name in ("reader", "trader"):
@@ -105,30 +139,50 @@ RpcUrl = Annotated[
     typer.Option("--rpc-url", envvar="OURO_RPC_URL", help="Your node; the one the exchange announces by default."),
 ]
 
-_COMMON = (("url", Url, None), ("json", Json, False), ("keystore", Keystore, None))
+Owner = Annotated[
+    str | None,
+    typer.Option(
+        "--owner", envvar="OURO_OWNER", help="The account, when the key is a session key of it.", show_default="the key"
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", envvar="OURO_YES", help="Do not ask before signing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be signed and sent; send nothing.")]
+
+_COMMON = (("url", Url, None), ("json", Json, False), ("keystore", Keystore, None), ("owner", Owner, None))
+_CHANGING = (("dry_run", DryRun, False), ("yes", Yes, False))
 
 
-def command(app: typer.Typer, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def command(
+    app: typer.Typer, name: str, *, changes: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register `function(cli, ...)` as a command: adds the common options, prints what it returns, maps errors to exit
-    codes.
+    codes. One that `changes` something asks first, and can be rehearsed.
 
     The function returns an `output.View` (a table or pairs, with the JSON behind it).
     """
+    shared = _COMMON + (_CHANGING if changes else ())
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def wrapper(**arguments: Any) -> None:
-            cli = Cli(*(arguments.pop(option) for option, _, _ in _COMMON))
+            cli = Cli(**{option: arguments.pop(option) for option, _, _ in shared})
+            failed = False
             try:
-                view: output.View = function(cli, **arguments)
-                output.show(view, as_json=cli.json)
+                cli.owner = cli.address(cli.owner) if cli.owner else None
+                if changes:
+                    cli.ask(_sentence(name, arguments))
+                failed = _run(cli, function, arguments)
             except (UsageError, ValueError) as error:
                 fail(str(error), ExitCode.USAGE, as_json=cli.json)
+            except DeclinedError as error:
+                fail(str(error), ExitCode.REFUSED, as_json=cli.json)
             except OuroError as error:
                 fail(str(error), _code(error), as_json=cli.json, details=error)
+            except KeyboardInterrupt:
+                raise typer.Exit(ExitCode.INTERRUPTED) from None
             finally:
                 cli.close()
-            if view.failed:
+            if failed:
                 raise typer.Exit(ExitCode.REFUSED)
 
         hints = get_type_hints(function, include_extras=True)
@@ -136,7 +190,7 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., Any]], Calla
         parameters = [parameter.replace(annotation=hints[parameter.name]) for parameter in own]
         parameters += [
             inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-            for option, annotation, default in _COMMON
+            for option, annotation, default in shared
         ]
         wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
@@ -144,6 +198,32 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., Any]], Calla
         return function
 
     return register
+
+
+def _run(cli: Cli, function: Callable[..., Any], arguments: Mapping[str, Any]) -> bool:
+    """Run the command and print what it returns, or what it would have sent. Whether it failed all the same."""
+    if not cli.dry_run:
+        view: output.View = function(cli, **arguments)
+        output.show(view, as_json=cli.json)
+        return view.failed
+    from ouro.cli.rehearsal import RehearsedError
+
+    try:
+        function(cli, **arguments)
+    except RehearsedError as rehearsed:
+        output.show_record(rehearsed.record, as_json=cli.json)
+        return False
+    raise UsageError("with these arguments there is nothing to sign or send")
+
+
+def _sentence(name: str, arguments: Mapping[str, Any]) -> str:
+    """What a person is asked to confirm: the command and all that holds, given or by default."""
+    values = ", ".join(
+        f"{argument.replace('_', ' ')} {value}"
+        for argument, value in arguments.items()
+        if value is not None and value is not False and value != ""
+    )
+    return f"{name}: {values}" if values else name
 
 
 def fail(message: str, code: ExitCode, *, as_json: bool = False, details: BaseException | None = None) -> NoReturn:

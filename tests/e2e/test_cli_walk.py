@@ -131,6 +131,42 @@ def test_resting_order_is_listed_and_cancelled(taker: Terminal, maker: OuroClien
     eventually(lambda: taker.json("orders") == [], "nothing rests")
 
 
+def test_a_dry_run_sends_nothing(taker: Terminal, maker: OuroClient) -> None:
+    index = maker.markets.get("BTC-USD").oracle_price
+    assert index is not None
+    low = str((index * Decimal("0.95")).quantize(Decimal(1)))
+    orders, money = taker.json("orders"), taker.json("balance")
+    order = taker.json("order", "place", "BTC-USD", "buy", "0.01", low, "--dry-run")
+    assert order["dryRun"]
+    assert [signed["type"] for signed in order["signs"]] == ["Order"]
+    assert order["body"]["order"]["limitPrice"]
+    assert order["body"]["signature"] == "(not shown)"
+    ladder = taker.json("order", "scaled", "BTC-USD", "buy", "0.06", low, low, "--parts", "60", "--dry-run")
+    assert len(ladder["signs"]) == 60
+    assert taker.json("cancel", "--all", "--dry-run")["method"] == "DELETE"
+    transaction = taker.json("deposit", "10", "--dry-run")["transaction"]
+    assert transaction["data"].startswith("0x")
+    assert transaction["chainId"] == maker.config().chain_id
+    assert taker.json("withdraw", "10", "--dry-run")["signs"][0]["type"] == "Withdrawal"
+    assert taker.run("withdraw", "10", "--delayed", "--dry-run").returncode == 0
+    assert (taker.json("orders"), taker.json("balance")) == (orders, money)
+
+
+def test_an_order_is_amended(taker: Terminal, maker: OuroClient) -> None:
+    index = maker.markets.get("BTC-USD").oracle_price
+    assert index is not None
+    low, lower = (str((index * Decimal(part)).quantize(Decimal(1))) for part in ("0.95", "0.94"))
+    placed = taker.json("order", "place", "BTC-USD", "buy", "0.01", low)
+    eventually(lambda: taker.run("order", "show", placed["id"]).returncode == 0, "the order is shown")
+    newer = taker.json("order", "amend", placed["id"], "--price", lower, "--size", "0.02")
+    assert newer["status"] == "OPEN"
+    assert newer["id"] != placed["id"]
+    eventually(lambda: taker.run("order", "show", newer["id"]).returncode == 0, "the amended order is shown")
+    shown = taker.json("order", "show", newer["id"])
+    assert (Decimal(shown["price"]), Decimal(shown["size"])) == (Decimal(lower), Decimal("0.02"))
+    taker.json("cancel", newer["id"])
+
+
 def test_delayed_withdrawal(taker: Terminal) -> None:
     request = taker.json("withdraw", "50", "--delayed")
     early = taker.run("withdraw", "--execute", str(request["id"]))
