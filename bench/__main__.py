@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Every bench in turn, or the named ones: each prints its figures and writes them to `bench/results`.
 
-    python -m bench [cascade] [gas] [indexing] [journal] [intake] [load] [matching] [recovery] [web]
+    python -m bench [cascade] [gas] [indexing] [journal] [intake] [load] [matching] [reads] [recovery] [web]
 
 Ratios to the reference of the same run are what counts. All of them take about half an hour on an idle machine.
 """
@@ -10,7 +10,7 @@ import argparse
 import subprocess
 import sys
 
-BENCHES = ("cascade", "gas", "indexing", "journal", "intake", "load", "matching", "recovery", "web")
+BENCHES = ("cascade", "gas", "indexing", "journal", "intake", "load", "matching", "reads", "recovery", "web")
 
 
 def main() -> int:

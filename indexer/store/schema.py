@@ -196,6 +196,7 @@ fills = _fact(
     _wide("open_notional_before"),
     _wide("realised"),
     Index(None, "owner", "subaccount", "block_number", "log_index"),
+    Index(None, "owner", "subaccount", "market", "block_number", "log_index"),
     Index(None, "order_id"),
     per_side=True,
 )

@@ -61,6 +61,11 @@ class IndexerProcess:
                 stderr=subprocess.STDOUT,
             )
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def start_refused(self) -> str:
         """Start it where it cannot run, and return what it says of that."""
         done = subprocess.run(
