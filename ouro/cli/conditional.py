@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ouro.cli.market_data import Market
-from ouro.cli.options import ClientId, Expires, MaxFee, Oco, ReduceOnly, Side, Size, Subaccount, order_options
+from ouro.cli.options import Side, Size, order_options
 from ouro.cli.output import View, short
 from ouro.cli.run import Cli, UsageError, command
 
 if TYPE_CHECKING:
-    from ouro.client import Outcome
+    from ouro.client import OrderOptions, Outcome
     from ouro.client.models import PlacedOrder
 
 TriggerPrice = Annotated[str, typer.Argument(help="Index price, in USDC, at which it becomes live.", metavar="TRIGGER")]
@@ -41,6 +41,7 @@ def register(order_app: typer.Typer) -> None:
     )
 
     @command(order_app, "bracket", changes=True)
+    @order_options("expires", "max_fee_ppm", "subaccount")
     def bracket(
         cli: Cli,
         market: Market,
@@ -60,9 +61,8 @@ def register(order_app: typer.Typer) -> None:
         exit_slippage: Annotated[
             str, typer.Option("--exit-slippage", help="Exits: worst fraction beyond their triggers.")
         ] = "0.05",
-        expires: Expires = None,
-        max_fee_ppm: MaxFee = 500,
-        subaccount: Subaccount = 0,
+        *,
+        options: OrderOptions,
     ) -> View:
         """Place an entry with a take-profit and a stop that close what it fills."""
         if not take_profit or not stop_loss:
@@ -76,13 +76,14 @@ def register(order_app: typer.Typer) -> None:
             stop_loss=stop_loss,
             max_slippage=slippage,
             exit_slippage=exit_slippage,
-            **order_options(subaccount=subaccount, expires_in_seconds=expires, max_fee_ppm=max_fee_ppm),
+            **options,
         )
         outcomes = {"entry": done.entry, "take-profit": done.take_profit, "stop-loss": done.stop_loss}
         data = {"entry": done.entry, "takeProfit": plain(done.take_profit), "stopLoss": plain(done.stop_loss)}
         return View(data, **_table(outcomes), failed=not all(_stands(each) for each in outcomes.values()))
 
     @command(order_app, "trail", changes=True)
+    @order_options("expires", "client_id", "max_fee_ppm", "subaccount")
     def trail(
         cli: Cli,
         market: Market,
@@ -94,10 +95,8 @@ def register(order_app: typer.Typer) -> None:
         ] = None,
         revisions: Annotated[int, typer.Option("--revisions", min=1, max=50, help="How often it can move.")] = 20,
         slippage: Slippage = "0.05",
-        expires: Expires = None,
-        client_id: ClientId = None,
-        max_fee_ppm: MaxFee = 500,
-        subaccount: Subaccount = 0,
+        *,
+        options: OrderOptions,
     ) -> View:
         """Place a trailing stop (reduce-only): it follows the index price in steps signed in advance."""
         done = cli.trader.orders.place_trailing_stop(
@@ -108,9 +107,7 @@ def register(order_app: typer.Typer) -> None:
             step=step,
             revisions=revisions,
             max_slippage=slippage,
-            **order_options(
-                subaccount=subaccount, expires_in_seconds=expires, client_id=client_id, max_fee_ppm=max_fee_ppm
-            ),
+            **options,
         )
         outcomes: dict[str, Outcome] = {"stop": done.stop}
         outcomes |= {f"move {number}": each for number, each in enumerate(done.revisions, 1)}
@@ -126,6 +123,7 @@ def register(order_app: typer.Typer) -> None:
         )
 
     @command(order_app, "twap", changes=True)
+    @order_options("reduce_only", "max_fee_ppm", "subaccount")
     def twap(
         cli: Cli,
         market: Market,
@@ -140,9 +138,8 @@ def register(order_app: typer.Typer) -> None:
         slippage: Annotated[
             str, typer.Option("--slippage", help="Without a price: worst fraction from the index price of now.")
         ] = "0.05",
-        reduce_only: ReduceOnly = False,
-        max_fee_ppm: MaxFee = 500,
-        subaccount: Subaccount = 0,
+        *,
+        options: OrderOptions,
     ) -> View:
         """Trade in nearly equal parts over some time."""
         outcomes = cli.trader.orders.place_twap(
@@ -153,13 +150,12 @@ def register(order_app: typer.Typer) -> None:
             duration_seconds=duration,
             price=price,
             max_slippage=slippage,
-            reduce_only=reduce_only,
-            subaccount=subaccount,
-            max_fee_ppm=max_fee_ppm,
+            **options,
         )
         return _several(outcomes)
 
     @command(order_app, "scaled", changes=True)
+    @order_options("reduce_only", "expires", "max_fee_ppm", "subaccount")
     def scaled(
         cli: Cli,
         market: Market,
@@ -169,10 +165,8 @@ def register(order_app: typer.Typer) -> None:
         last_price: Annotated[str, typer.Argument(help="Limit of the last order.", metavar="TO")],
         parts: Parts = 10,
         post_only: Annotated[bool, typer.Option("--post-only", help="Never take liquidity.")] = False,
-        reduce_only: ReduceOnly = False,
-        expires: Expires = None,
-        max_fee_ppm: MaxFee = 500,
-        subaccount: Subaccount = 0,
+        *,
+        options: OrderOptions,
     ) -> View:
         """Place limit orders evenly between two prices."""
         outcomes = cli.trader.orders.place_scaled(
@@ -183,9 +177,7 @@ def register(order_app: typer.Typer) -> None:
             last_price,
             parts=parts,
             post_only=post_only,
-            **order_options(
-                reduce_only=reduce_only, subaccount=subaccount, expires_in_seconds=expires, max_fee_ppm=max_fee_ppm
-            ),
+            **options,
         )
         return _several(outcomes)
 
@@ -193,6 +185,7 @@ def register(order_app: typer.Typer) -> None:
 def _register_trigger(order_app: typer.Typer, name: str, text: str, *, stop: bool) -> None:
     """Stop and take-profit differ in the side of the trigger only."""
 
+    @order_options("reduce_only", "oco", "expires", "client_id", "max_fee_ppm", "subaccount")
     def triggered(
         cli: Cli,
         market: Market,
@@ -201,21 +194,9 @@ def _register_trigger(order_app: typer.Typer, name: str, text: str, *, stop: boo
         trigger: TriggerPrice,
         price: LimitPrice = None,
         slippage: Slippage = "0.05",
-        reduce_only: ReduceOnly = False,
-        oco: Oco = "",
-        expires: Expires = None,
-        client_id: ClientId = None,
-        max_fee_ppm: MaxFee = 500,
-        subaccount: Subaccount = 0,
+        *,
+        options: OrderOptions,
     ) -> View:
-        options = order_options(
-            reduce_only=reduce_only,
-            oco=oco,
-            subaccount=subaccount,
-            expires_in_seconds=expires,
-            client_id=client_id,
-            max_fee_ppm=max_fee_ppm,
-        )
         orders = cli.trader.orders
         if price is None:
             at_once = orders.place_stop_market if stop else orders.place_take_profit_market

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any, TypeVar
 
 import typer
 
-if TYPE_CHECKING:
-    from ouro.client import OrderOptions
+T = TypeVar("T")
 
 
 class SideChoice(StrEnum):
@@ -38,6 +40,41 @@ Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most so
 OneMarket = Annotated[str | None, typer.Option("--market", help="Only this market.", show_default="all")]
 
 
-def order_options(**given: Any) -> OrderOptions:
-    """What was said on the command line; what was left out is left to the SDK."""
-    return cast("OrderOptions", {name: value for name, value in given.items() if value is not None})
+_OPTIONS = {
+    "reduce_only": (ReduceOnly, False),
+    "oco": (Oco, ""),
+    "expires": (Expires, None),
+    "client_id": (ClientId, None),
+    "max_fee_ppm": (MaxFee, 500),
+    "subaccount": (Subaccount, 0),
+}
+"""Options of orders by their parameter's name: how they are given, and their default."""
+
+
+def order_options(*names: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """Give a command these options of orders; its function gets them as one keyword argument `options`.
+
+    What was not said is left out of it: the SDK knows what then holds.
+    """
+
+    def decorate(function: Callable[..., T]) -> Callable[..., T]:
+        @functools.wraps(function)
+        def wrapper(*args: Any, **given: Any) -> T:
+            said = {name: given.pop(name) for name in names}
+            if "expires" in said:
+                said["expires_in_seconds"] = said.pop("expires")
+            options = {name: value for name, value in said.items() if value is not None}
+            return function(*args, options=options, **given)
+
+        signature = inspect.signature(function)
+        parameters = [each for each in signature.parameters.values() if each.name != "options"]
+        parameters += [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+            for name, (kind, default) in ((name, _OPTIONS[name]) for name in names)
+        ]
+        wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        annotations = {name: kind for name, kind in function.__annotations__.items() if name != "options"}
+        wrapper.__annotations__ = annotations | {name: _OPTIONS[name][0] for name in names}
+        return wrapper
+
+    return decorate

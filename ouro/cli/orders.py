@@ -4,30 +4,22 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ouro.cli import conditional
 from ouro.cli.conditional import view_of
 from ouro.cli.market_data import Market
-from ouro.cli.options import (
-    Address,
-    ClientId,
-    Expires,
-    Limit,
-    MaxFee,
-    Oco,
-    ReduceOnly,
-    Side,
-    Size,
-    Subaccount,
-    order_options,
-)
+from ouro.cli.options import Address, Limit, MaxFee, Side, Size, Subaccount, order_options
 from ouro.cli.output import View, short
 from ouro.cli.run import Cli, UsageError, command
 
 OrderId = Annotated[str, typer.Argument(help="The order's id (0x and 64 hexadecimal digits).", metavar="ID")]
+
+
+if TYPE_CHECKING:
+    from ouro.client import OrderOptions
 
 
 class LifeChoice(StrEnum):
@@ -44,6 +36,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(order_app, name="order")
 
     @command(order_app, "place", changes=True)
+    @order_options("reduce_only", "oco", "expires", "client_id", "max_fee_ppm", "subaccount")
     def place(
         cli: Cli,
         market: Market,
@@ -59,30 +52,18 @@ def register(app: typer.Typer) -> None:
             LifeChoice, typer.Option("--tif", help="Time in force of a limit order.", case_sensitive=False)
         ] = LifeChoice.GTT,
         post_only: Annotated[bool, typer.Option("--post-only", help="Never take liquidity.")] = False,
-        reduce_only: ReduceOnly = False,
-        expires: Expires = None,
         slippage: Annotated[
             str, typer.Option("--slippage", help="Market orders: worst fraction from the best price.")
         ] = "0.01",
-        oco: Oco = "",
-        client_id: ClientId = None,
-        max_fee_ppm: MaxFee = 500,
-        subaccount: Subaccount = 0,
+        *,
+        options: OrderOptions,
     ) -> View:
         """Place a limit order, or without a price a market order.
 
         Ends with 1 when the order neither rests nor filled anything.
         """
-        options = order_options(
-            reduce_only=reduce_only,
-            subaccount=subaccount,
-            expires_in_seconds=expires,
-            oco=oco,
-            client_id=client_id,
-            max_fee_ppm=max_fee_ppm,
-        )
         if price is None:
-            if post_only or tif is not LifeChoice.GTT or expires is not None or oco:
+            if post_only or tif is not LifeChoice.GTT or "expires_in_seconds" in options or options.get("oco"):
                 raise UsageError("--post-only, --tif, --expires and --oco belong to limit orders: give a price")
             placed = cli.trader.orders.place_market_order(market, side.value, size, slippage, **options)
         else:
