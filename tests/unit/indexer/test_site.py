@@ -42,10 +42,10 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("app")
     (folder / "assets").mkdir()
     (folder / "index.html").write_text("<!doctype html><title>Ouro</title>")
-    (folder / "index.html.gz").write_bytes(gzip.compress(b"<!doctype html><title>Ouro</title>"))
+    (folder / "index.html.gz").write_bytes(gzip.compress(b"<!doctype html><title>Ouro</title>", mtime=0))
     script = folder / SCRIPT[1:]
     script.write_text("plain()")
-    script.with_name(script.name + ".gz").write_bytes(gzip.compress(b"plain()"))
+    script.with_name(script.name + ".gz").write_bytes(gzip.compress(b"plain()", mtime=0))
     script.with_name(script.name + ".br").write_bytes(b"brotli bytes")
     (folder / "manifest.webmanifest").write_text("{}")
     (folder / ".sources").write_text("a digest")
@@ -88,7 +88,7 @@ def raw(client: httpx.Client, path: str, accept: str) -> tuple[str | None, bytes
     ("accept", "encoding", "body"),
     [
         ("gzip, deflate, br, zstd", "br", b"brotli bytes"),
-        ("br;q=0, gzip;q=0.5", "gzip", gzip.compress(b"plain()")),
+        ("br;q=0, gzip;q=0.5", "gzip", gzip.compress(b"plain()", mtime=0)),
         ("zstd", None, b"plain()"),
         ("identity", None, b"plain()"),
     ],
