@@ -7,6 +7,7 @@ maker that trades through the SDK. The documented examples run against the same 
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -165,6 +166,97 @@ def test_an_order_is_amended(taker: Terminal, maker: OuroClient) -> None:
     shown = taker.json("order", "show", newer["id"])
     assert (Decimal(shown["price"]), Decimal(shown["size"])) == (Decimal(lower), Decimal("0.02"))
     taker.json("cancel", newer["id"])
+
+
+def test_a_session_key_trades_for_its_owner(taker: Terminal, maker: OuroClient, url: str, tmp_path: Path) -> None:
+    index = maker.markets.get("BTC-USD").oracle_price
+    assert index is not None
+    low = str((index * Decimal("0.95")).quantize(Decimal(1)))
+    owner = taker.json("address")["address"]
+    bot = Terminal(url, tmp_path)
+    key = bot.json("new-key", "--out", str(bot.keystore))["address"]
+    taker.json("session-key", "add", key, "--budget", "2000", "--market", "BTC-USD", "--days", "1")
+    assert [(each["key"], each["status"]) for each in taker.json("session-key", "list")] == [(key, "ACTIVE")]
+    placed = bot.json("order", "place", "BTC-USD", "buy", "0.001", low, "--owner", owner)
+    assert placed["status"] == "OPEN"
+    refused = bot.run("order", "place", "BTC-USD", "buy", "1", low, "--owner", owner)
+    assert refused.returncode == 1
+    assert "session key" in refused.stderr
+    bot.json("cancel", "--all", "--owner", owner)
+    taker.json("session-key", "revoke", key)
+    # in force one settlement window later, until when it is shown as active
+    assert taker.json("session-key", "list")[0]["revokedAt"]
+
+
+def test_history(taker: Terminal, maker: OuroClient, tmp_path: Path) -> None:
+    quote(maker, "SELL", "0.05")
+    taker.json("order", "place", "BTC-USD", "buy", "0.001")
+    fills = eventually(lambda: taker.json("fills", "--all"), "there are fills")
+    assert taker.run("fills", "--all", "--csv", str(tmp_path / "fills.csv")).returncode == 0
+    with (tmp_path / "fills.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {fill["id"] for fill in fills} <= {row["fill"] for row in rows}
+    assert all(Decimal(row["price"]) > 0 and row["time"].endswith("Z") for row in rows)
+    assert taker.run("fills", "--csv", "-").stdout.startswith("time,market,side,price")
+    assert taker.run("fills", "--csv", str(tmp_path / "none" / "fills.csv")).returncode == 2
+    trades = eventually(lambda: taker.json("trades", "BTC-USD"), "the tape")
+    assert Decimal(trades[0]["price"]) > 0
+    assert eventually(lambda: taker.json("candles", "BTC-USD", "--resolution", "1min"), "candles")[0]["trades"] > 0
+    assert isinstance(taker.json("funding", "BTC-USD"), list)
+    assert isinstance(taker.json("payments"), list)
+    quote(maker, "BUY", "0.05")
+    assert taker.json("order", "place", "BTC-USD", "sell", "0.001", "--reduce-only")["status"] == "FILLED"
+    maker.orders.cancel_all("BTC-USD")
+
+
+def test_the_command_lines_page_runs(url: str, maker: OuroClient, tmp_path: Path) -> None:
+    """Every example of docs/cli.md, in order, as one script."""
+    maker.orders.cancel_all("BTC-USD")
+    quote(maker, "SELL", "0.5")
+    quote(maker, "BUY", "0.5")
+    page = (ROOT / "docs" / "cli.md").read_text()
+    blocks = [part.split("```")[0] for part in page.split("```sh\n")[1:]]
+    assert len(blocks) >= 5
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("OURO_")}
+    path = os.pathsep.join([str(Path(OURO).parent), clean["PATH"]])
+    done = subprocess.run(
+        ["bash", "-euxo", "pipefail", "-c", "\n".join(blocks)],
+        cwd=tmp_path,
+        env={**clean, "OURO_URL": url, "OURO_KEYSTORE_PASSWORD": PASSWORD, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "fills.csv").read_text().count("\n") >= 2
+    maker.orders.cancel_all("BTC-USD")
+
+
+def test_watch(taker: Terminal, maker: OuroClient) -> None:
+    price = quote(maker, "SELL", "0.05")
+    [level] = taker.json("watch", "book", "BTC-USD", "--depth", "1", "--count", "1")["asks"]
+    assert Decimal(level["price"]) == price
+    assert f"{price}" in taker.run("watch", "book", "BTC-USD", "--count", "1").stdout
+    assert taker.json("watch", "account", "--count", "1")["isSnapshot"] is True
+    assert taker.run("watch", "account", "--count", "1").stdout.startswith("equity ")
+    assert taker.json("watch", "trades", "BTC-USD", "--count", "1")["trades"] is not None
+    assert Decimal(taker.json("watch", "prices", "--count", "1")["price"]) > 0
+    assert taker.run("watch", "book", "DOGE-USD").returncode == 1
+    maker.orders.cancel_all("BTC-USD")
+
+
+def test_doctor_on_a_stack_in_order_and_on_a_wrong_record(taker: Terminal, maker: OuroClient, tmp_path: Path) -> None:
+    sound = {each["check"]: each for each in taker.json("doctor")}
+    names = ("exchange", "node", "contracts", "relayer", "indexer", "clock", "gas of operator")
+    assert {name: sound[name]["state"] for name in names} == dict.fromkeys(names, "ok")
+    assert all(each["mend"] for each in sound.values() if each["state"] != "ok")
+
+    wrong = tmp_path / "deployment.json"
+    wrong.write_text(json.dumps({**maker.config().record, "settleWindow": 7}))
+    done = taker.run("doctor", "--deployment", str(wrong))
+    assert done.returncode == 1
+    assert "differ in settle window" in done.stdout
+    assert "record: Name the record that the services were started with" in done.stdout
 
 
 def test_delayed_withdrawal(taker: Terminal) -> None:
