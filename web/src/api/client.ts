@@ -57,5 +57,6 @@ export async function request<T>(path: string, options: Options = {}): Promise<T
 export function failure(status: number, body: unknown): ApiError {
   const told = body as { errors?: { msg?: string }[]; errorCode?: string } | null;
   const message = told?.errors?.map((problem) => problem.msg).join("; ") || `The exchange answered ${status}.`;
-  return new ApiError(status, told?.errorCode ?? `http_${status}`, message, body);
+  const sentence = message.slice(0, 1).toUpperCase() + message.slice(1);
+  return new ApiError(status, told?.errorCode ?? `http_${status}`, sentence, body);
 }

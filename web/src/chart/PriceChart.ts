@@ -18,6 +18,7 @@ import {
   type SeriesMarker,
   type Time,
 } from "lightweight-charts";
+import { grouped } from "../money/format";
 import { dragLines } from "./drag";
 import { type Bar, bollinger, ema, macd, rsi } from "./indicators";
 
@@ -92,7 +93,11 @@ export class PriceChart {
     });
     this.candles = this.chart.addSeries(CandlestickSeries, {
       borderVisible: false,
-      priceFormat: { type: "price", precision: digits, minMove: 10 ** -digits },
+      priceFormat: {
+        type: "custom",
+        formatter: (price: number) => grouped(price.toFixed(digits)),
+        minMove: 10 ** -digits,
+      },
       autoscaleInfoProvider: (original: () => AutoscaleInfo | null) => this.fit(original()),
     });
     this.marks = createSeriesMarkers(this.candles, []);

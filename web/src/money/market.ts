@@ -77,3 +77,7 @@ export function marketLimit(m: Market, buy: boolean, reference: bigint, slippage
     ? floorToTick(m, min((reference * (PPM + slippagePpm)) / PPM, (index * (PPM + m.bandPpm)) / PPM))
     : ceilToTick(m, max(ceilDiv(reference * (PPM - slippagePpm), PPM), ceilDiv(index * (PPM - m.bandPpm), PPM)));
 }
+
+/** The farthest price on the tick that the band around the index lets fill: orders beyond it are refused. */
+export const bandLimit = (m: Market, buy: boolean, index: bigint): bigint =>
+  buy ? floorToTick(m, (index * (PPM + m.bandPpm)) / PPM) : ceilToTick(m, ceilDiv(index * (PPM - m.bandPpm), PPM));

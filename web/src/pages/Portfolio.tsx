@@ -175,7 +175,7 @@ export function Portfolio() {
         <Figure name="Leverage" small={`${ratio(all.maintenance, all.equity, 1)} of margin used`}>
           {times(all.exposure, all.equity)}
         </Figure>
-        <Figure name="Fees" small={tiers.value.length ? "published schedule" : "no schedule: the usual rates"}>
+        <Figure name="Fees" small={tiers.value.length ? "by 30-day volume" : "usual rates"}>
           {percent(String(Number(tier.value.takerPpm) / 1e6), 3)}{" "}
           <small>taker, {percent(String(Number(tier.value.makerPpm) / 1e6), 3)} maker</small>
         </Figure>

@@ -8,6 +8,7 @@ import type { Fill, Match, Order, Position, Subaccount, Transfer } from "../api/
 import { type Held, held, liquidationOf, type Worth, worth } from "../money/account";
 import { units } from "../money/decimal";
 import { type Market, priceUnits, usdc } from "../money/market";
+import { guarding } from "../orders/reading";
 import { tellFills, tellMatches, tellOrders, tellTransfer } from "./events";
 import { dropProof, proof } from "./proof";
 import { listed, marketData, stream } from "./venue";
@@ -34,6 +35,10 @@ export const openOrders = computed(() =>
     .filter((order) => LIVE.has(order.status) && !isStep(order))
     .sort((a, b) => (b.createdAt ?? "").localeCompare(a.createdAt ?? "")),
 );
+
+/** Exits that wait for the open position of a market. Those of an entry that still rests guard nothing yet. */
+export const exitsInForce = (ticker: string): Order[] =>
+  guarding(openOrders.value.filter((order) => order.ticker === ticker));
 
 export const imfPpmOf = (market: Market): bigint => {
   const told = marketData.value[market.ticker]?.effectiveInitialMarginFraction;

@@ -2,8 +2,9 @@
 /** Turns what the stream tells about the account into notices. */
 
 import type { Fill, Match, Order, Transfer } from "../api/types";
-import { signedUsd, usd } from "../money/format";
+import { grouped, signedUsd, usd } from "../money/format";
 import { baseOf, usdc } from "../money/market";
+import { summed } from "../orders/reading";
 import { notify } from "./notices";
 
 const WORDS: Record<string, string> = {
@@ -63,25 +64,24 @@ const told = new Set<string>();
 const MOST_TOLD = 2_000;
 
 export function tellMatches(matches: readonly Match[], whose: string): void {
+  const fresh: Match[] = [];
   for (const match of matches) {
     if (match.status === "rejected") {
       notify(
         "fill",
         "bad",
         "A match was undone",
-        `${match.size} ${baseOf(match.ticker)} at ${match.price}: ${match.reason || "the chain refused it"}`,
+        `${match.size} ${baseOf(match.ticker)} at ${grouped(match.price)}: ${match.reason || "the chain refused it"}`,
       );
     } else if (match.status === "matched" && !told.has(match.id)) {
       if (told.size > MOST_TOLD) told.clear();
       told.add(match.id);
-      const bought = (match.takerSide === "BUY") === (match.taker.toLowerCase() === whose.toLowerCase());
-      notify(
-        "fill",
-        "good",
-        `${bought ? "Bought" : "Sold"} ${match.size} ${baseOf(match.ticker)}`,
-        `at ${match.price}, settling on chain`,
-      );
+      fresh.push(match);
     }
+  }
+  for (const { bought, ticker, size, price, averaged } of summed(fresh, whose)) {
+    const at = `at ${grouped(price)}${averaged ? " on average" : ""}, settling on chain`;
+    notify("fill", "good", `${bought ? "Bought" : "Sold"} ${size} ${baseOf(ticker)}`, at);
   }
 }
 
@@ -90,7 +90,7 @@ export function tellFills(fills: readonly Fill[]): void {
     if (fill.type === "LIQUIDATED" || fill.type === "DELEVERAGED") {
       const loss = fill.realizedPnl ? ` Result ${signedUsd(usdc(fill.realizedPnl))}.` : "";
       const what = fill.type === "LIQUIDATED" ? "Liquidated" : "Deleveraged";
-      notify("liquidation", "bad", `${what}: ${fill.size} ${baseOf(fill.market)}`, `at ${fill.price}.${loss}`);
+      notify("liquidation", "bad", `${what}: ${fill.size} ${baseOf(fill.market)}`, `at ${grouped(fill.price)}.${loss}`);
     }
   }
 }

@@ -9,8 +9,9 @@ import type { Held } from "../../money/account";
 import { fixed } from "../../money/decimal";
 import { signedUsd, size } from "../../money/format";
 import type { Market } from "../../money/market";
+import { guarding } from "../../orders/reading";
 import { happened, liquidationIn } from "../../state/account";
-import { amendable, describe } from "../../state/events";
+import { amendable, describe, kindOf } from "../../state/events";
 import { address } from "../../state/wallet";
 
 const number = (m: Market, price: bigint): number => Number(fixed(price, m.priceDecimals, m.priceDecimals));
@@ -30,12 +31,13 @@ export function chartLines(m: Market, positions: readonly Held[], orders: readon
     if (liquidation !== null)
       lines.push({ key: "liquidation", kind: "liquidation", price: number(m, liquidation), text: "Liquidation" });
   }
+  const guards = new Set(held ? guarding(orders) : []);
   for (const order of orders) {
     if (order.ticker !== m.ticker) continue;
     // The limit of what trades at once is a bound, not a place where it rests.
     if (order.immediate && !order.triggerPrice) continue;
     const waits = order.status === "UNTRIGGERED" && order.triggerPrice;
-    if (waits && held && order.reduceOnly) {
+    if (guards.has(order)) {
       const profit = order.type.startsWith("TAKE_PROFIT");
       lines.push({
         key: order.id,
@@ -48,7 +50,7 @@ export function chartLines(m: Market, positions: readonly Held[], orders: readon
         key: order.id,
         kind: order.side === "BUY" ? "buy" : "sell",
         price: Number(waits ? order.triggerPrice : order.price),
-        text: describe(order),
+        text: waits ? `${kindOf(order)}: ${describe(order)}` : describe(order),
         movable: amendable(order),
       });
     }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 import { useState } from "preact/hooks";
-import { abs } from "../../money/decimal";
+import { abs, max } from "../../money/decimal";
 import { finePrice, signedUsd, size, usd } from "../../money/format";
 import { fee } from "../../money/formulas";
 import { baseOf, priceText, sizeText, typedLots, typedPrice } from "../../money/market";
 import { positionIn } from "../../state/account";
+import { best } from "../../state/feed";
 import { tier } from "../../state/fees";
 import { notify } from "../../state/notices";
+import { ticker } from "../../state/venue";
 import { closeAtMarket } from "../actions";
 import { Facts, tone } from "../bits";
 import { Segmented } from "../Choice";
@@ -34,6 +36,12 @@ export function ClosePosition({ market }: { market: string }) {
   const problem = lots === null || lots === 0n ? "That is not a size." : lots > held ? "More than the position." : null;
   const wrongPrice = way === "limit" && (!limit || limit % m.tick !== 0n) ? "That is not a price on the tick." : null;
   const at = limit ?? one.index;
+  const sells = one.size > 0n;
+  // A limit that does not reach the other side of the book rests and pays the maker's fee.
+  const touch = market === ticker.value ? (sells ? best.value.bid : best.value.ask) : undefined;
+  const facing = touch === undefined ? one.index : BigInt(touch);
+  const takes = way === "market" || (sells ? at <= facing : at >= facing);
+  const feePpm = takes ? tier.value.takerPpm : max(0n, tier.value.makerPpm);
   const cost = lots ? (one.cost * lots) / held : 0n;
   const profit = lots ? (one.size > 0n ? lots * at - cost : -cost - lots * at) : 0n;
 
@@ -111,7 +119,7 @@ export function ClosePosition({ market }: { market: string }) {
             ["Left of the position", lots !== null && lots <= held ? `${size(m, held - lots)} ${baseOf(market)}` : "–"],
             ["Entry", finePrice(m, one.entry)],
             ["Estimated result", <span class={tone(profit)}>{signedUsd(profit)}</span>],
-            ["Fee, estimated", lots ? usd(fee(lots * at, tier.value.takerPpm), 4) : "–"],
+            ["Fee, estimated", lots ? usd(fee(lots * at, feePpm), 4) : "–"],
           ]}
         />
         <button

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 import { useState } from "preact/hooks";
 import { abs } from "../../money/decimal";
-import { finePrice, signedUsd } from "../../money/format";
+import { finePrice, grouped, signedUsd } from "../../money/format";
 import { type Market, typedPrice } from "../../money/market";
 import { exits } from "../../orders/composed";
-import { liquidationIn, openOrders, positionIn } from "../../state/account";
+import { exitsInForce, liquidationIn, positionIn } from "../../state/account";
 import { notify } from "../../state/notices";
 import { cancelOne } from "../actions";
 import { Facts, tone } from "../bits";
@@ -46,9 +46,7 @@ export function ExitOrders({ market }: { market: string }) {
     const value = one.size * price - one.cost;
     return <span class={tone(value)}>{signedUsd(value)}</span>;
   };
-  const existing = openOrders.value.filter(
-    (order) => order.ticker === market && order.status === "UNTRIGGERED" && order.reduceOnly,
-  );
+  const existing = exitsInForce(market);
 
   async function run() {
     setBusy(true);
@@ -137,7 +135,7 @@ export function ExitOrders({ market }: { market: string }) {
             <div key={order.id} class="row between">
               <span>
                 {order.type.startsWith("TAKE_PROFIT") ? "Take profit" : "Stop"}{" "}
-                <span class="num">{order.triggerPrice}</span>
+                <span class="num">{grouped(order.triggerPrice ?? "")}</span>
               </span>
               <button type="button" class="button small" onClick={() => void cancelOne(order.id)}>
                 Cancel

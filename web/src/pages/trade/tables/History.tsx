@@ -3,6 +3,7 @@ import * as reads from "../../../api/reads";
 import type { Fill, FundingPayment, Order, Position, Transfer } from "../../../api/types";
 import { grouped, moment, percent, short, signedUsd, usd } from "../../../money/format";
 import { baseOf, usdc } from "../../../money/market";
+import { statusOf } from "../../../orders/reading";
 import { reason } from "../../../state/events";
 import { useHistory } from "../../../state/history";
 import { proof } from "../../../state/proof";
@@ -226,7 +227,7 @@ const PAST: readonly Column<Order>[] = [
     value: (order) => order.status,
     cell: (order) => (
       <span class="badge" title={reason(order.removalReason)}>
-        {order.status.toLowerCase().replaceAll("_", " ")}
+        {statusOf(order)}
       </span>
     ),
   },

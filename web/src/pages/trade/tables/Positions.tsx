@@ -3,7 +3,7 @@ import type { Held } from "../../../money/account";
 import { abs, fixed } from "../../../money/decimal";
 import { finePrice, grouped, ratio, signedUsd, size, usd } from "../../../money/format";
 import { baseOf } from "../../../money/market";
-import { liquidationIn, loading, openOrders, positions, standing } from "../../../state/account";
+import { exitsInForce, liquidationIn, loading, positions, standing } from "../../../state/account";
 import { proof } from "../../../state/proof";
 import { dialog } from "../../../state/view";
 import { closeEverything } from "../../../ui/actions";
@@ -13,9 +13,7 @@ import { MarketIcon } from "../../../ui/MarketIcon";
 
 /** Take-profit and stop that wait for this position. */
 function exitsOf(one: Held): string {
-  const waiting = openOrders.value.filter(
-    (order) => order.ticker === one.market.ticker && order.status === "UNTRIGGERED" && order.reduceOnly,
-  );
+  const waiting = exitsInForce(one.market.ticker);
   const price = (kind: string) => waiting.find((order) => order.type.startsWith(kind))?.triggerPrice;
   const show = (text: string | null | undefined) => (text ? grouped(text) : "–");
   return `${show(price("TAKE_PROFIT"))} / ${show(price("STOP"))}`;

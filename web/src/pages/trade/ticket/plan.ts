@@ -4,16 +4,38 @@
 import { computed } from "@preact/signals";
 import { largest, type Preview, preview } from "../../../money/account";
 import { abs, ceilDiv, max, min, parse } from "../../../money/decimal";
+import { price as priceOf } from "../../../money/format";
 import { PPM } from "../../../money/formulas";
-import { baseOf, type Market, marketLimit, sizeText, typedLots, typedPrice, worstLimit } from "../../../money/market";
+import {
+  bandLimit,
+  baseOf,
+  type Market,
+  marketLimit,
+  sizeText,
+  typedLots,
+  typedPrice,
+  worstLimit,
+} from "../../../money/market";
 import type { Ask } from "../../../orders/build";
-import { EXIT_SLIPPAGE_PPM, exits, ladder, profitTrigger, stopTrigger, trailing, twap } from "../../../orders/composed";
+import {
+  EXIT_SLIPPAGE_PPM,
+  exits,
+  ladder,
+  profitTrigger,
+  split,
+  stopTrigger,
+  trailing,
+  twap,
+} from "../../../orders/composed";
 import { imfPpmOf, indexOf, positionIn, standing } from "../../../state/account";
 import { book } from "../../../state/feed";
 import { tier } from "../../../state/fees";
 import { settings } from "../../../state/settings";
 import { market } from "../../../state/venue";
 import * as ticket from "./state";
+
+/** What an order is worth at least, micro-USDC. */
+const LEAST = 1_000_000n;
 
 export type Where =
   | "price"
@@ -124,7 +146,7 @@ export const plan = computed<Plan | null>(() => {
   const expected =
     kind === "MARKET" ? (walked?.average ?? touch) : walked?.average && walked.left === 0n ? walked.average : reference;
   const reduceOnly = ticket.reduceOnly.value || kind === "TRAILING";
-  const takes = crossing && !ticket.postOnly.value;
+  const takes = crossing && !(ticket.postOnly.value && kind === "LIMIT" && resting());
   const feePpm =
     takes || kind === "TWAP" || kind.endsWith("_MARKET") || kind === "TRAILING"
       ? tier.value.takerPpm
@@ -158,6 +180,12 @@ export const plan = computed<Plan | null>(() => {
     limit?.problem ??
     last?.problem ??
     trigger?.problem ??
+    (kind === "LIMIT" || kind === "SCALE"
+      ? (bandProblem(m, buy, index, limit?.value, "price") ?? bandProblem(m, buy, index, last?.value, "lastPrice"))
+      : null) ??
+    (crossing && kind === "LIMIT" && resting() && ticket.postOnly.value && side.length
+      ? { at: "price", text: `Post-only: ${buy ? "below" : "above"} ${priceOf(m, touch)}, or it would trade at once.` }
+      : null) ??
     sizeProblem(m, lots, expected, reduceOnly, most, shown, kind) ??
     exitProblems(m, buy, expected);
   if (problem || !worst) return { ...base, asks: [], problem: problem ?? { at: "", text: "There is no price yet." } };
@@ -174,6 +202,22 @@ export const plan = computed<Plan | null>(() => {
   });
   return "problem" in made ? { ...base, asks: [], problem: made.problem } : { ...base, asks: made.asks, problem: null };
 });
+
+const resting = () => ticket.tif.value === "GTT";
+
+function bandProblem(
+  m: Market,
+  buy: boolean,
+  index: bigint,
+  price: bigint | null | undefined,
+  at: Where,
+): Problem | null {
+  if (!price || index === 0n) return null;
+  const most = bandLimit(m, buy, index);
+  if (buy ? price <= most : price >= most) return null;
+  const share = Number(m.bandPpm) / 10_000;
+  return { at, text: `At ${buy ? "most" : "least"} ${priceOf(m, most)}: ${share}% from the index price.` };
+}
 
 interface Prices {
   limit: bigint | null;
@@ -205,8 +249,7 @@ function sizeProblem(
   if (lots === 0n) return { at: "size", text: `The smallest size is ${sizeText(m, 1n)} ${baseOf(m.ticker)}.` };
   if (reduceOnly && most === 0n && !ticket.triggered(kind))
     return { at: "size", text: "There is no position that this side reduces." };
-  if (price && lots * price < 1_000_000n && !reduceOnly)
-    return { at: "size", text: "An order is worth at least 1 USDC." };
+  if (price && lots * price < LEAST && !reduceOnly) return { at: "size", text: "An order is worth at least 1 USDC." };
   if (shown && !shown.enough && !ticket.triggered(kind) && !reduceOnly)
     return { at: "size", text: "Not enough free collateral." };
   return null;
@@ -291,7 +334,10 @@ function orders({
     case "SCALE": {
       const parts = count(ticket.parts.value, 50);
       if (parts === null) return { problem: { at: "parts", text: "Between 2 and 50 orders." } };
-      if (lots < BigInt(parts)) return { problem: { at: "size", text: "Too small for so many orders." } };
+      const least = split(lots, parts).at(-1)! * min(worst, last!);
+      if (least < LEAST && !reduceOnly)
+        return { problem: { at: "size", text: "Each order is worth at least 1 USDC." } };
+      if (least === 0n) return { problem: { at: "size", text: "Too small for so many orders." } };
       return {
         asks: ladder({ ...common, timeInForce: "GTT", postOnly: ticket.postOnly.value }, lots, worst, last!, parts),
       };
@@ -301,7 +347,9 @@ function orders({
       const minutes = Number(ticket.minutes.value);
       if (parts === null) return { problem: { at: "parts", text: "Between 2 and 100 parts." } };
       if (!(minutes > 0 && minutes <= 1440)) return { problem: { at: "minutes", text: "Between 1 and 1440 minutes." } };
-      if (lots < BigInt(parts)) return { problem: { at: "size", text: "Too small for so many parts." } };
+      const least = split(lots, parts).at(-1)! * worst;
+      if (least < LEAST && !reduceOnly) return { problem: { at: "size", text: "Each part is worth at least 1 USDC." } };
+      if (least === 0n) return { problem: { at: "size", text: "Too small for so many parts." } };
       return { asks: twap({ ...common, price: worst, timeInForce: "GTT" }, lots, parts, minutes * 60, Date.now()) };
     }
     case "TRAILING": {

@@ -33,7 +33,18 @@ export function ask(plan: Plan): void {
     title: `${plan.buy ? "Buy" : "Sell"} ${sizeText(plan.market, plan.lots)} ${baseOf(plan.market.ticker)}?`,
     lines: [
       ["Orders to sign", String(plan.asks.length)],
-      [first.timeInForce === "GTT" ? "Price" : "Worst price", priceOf(plan.market, first.price)],
+      ...(first.triggerPrice
+        ? ([
+            [
+              "Trigger",
+              `Index ${first.trigger === "AT_OR_ABOVE" ? "≥" : "≤"} ${priceOf(plan.market, first.triggerPrice)}`,
+            ],
+          ] as [string, string][])
+        : []),
+      [
+        first.timeInForce === "GTT" && !first.extras?.immediate ? "Price" : "Worst price",
+        priceOf(plan.market, first.price),
+      ],
       ...(plan.preview
         ? ([
             ["Value", usd(plan.preview.notional)],
