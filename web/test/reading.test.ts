@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Match, Order } from "../src/api/types";
 import { bandLimit, market } from "../src/money/market";
-import { guarding, statusOf, summed } from "../src/orders/reading";
+import { guarding, statusOf, steps, summed } from "../src/orders/reading";
 
 const order = (id: string, rest: Partial<Order>): Order => ({ id, ticker: "BTC-USD", ...rest }) as Order;
 const match = (id: string, size: string, price: string, taker = "0xAB"): Match =>
@@ -23,6 +23,31 @@ describe("exits", () => {
   it("are those that reduce and wait", () => {
     expect(guarding([order("open", { status: "UNTRIGGERED", reduceOnly: false, parent: "" })])).toEqual([]);
     expect(guarding([order("rests", { status: "OPEN", reduceOnly: true, parent: "" })])).toEqual([]);
+  });
+});
+
+describe("a trailing stop", () => {
+  const revision = (at: number, rest: Partial<Order> = {}): Order =>
+    order(`r${at}`, {
+      status: "UNTRIGGERED",
+      generation: 7,
+      slot: 3,
+      revision: at,
+      armPrice: at ? "22250" : null,
+      ...rest,
+    });
+
+  it("stands for the steps behind it", () => {
+    expect([...steps([revision(0), revision(1), revision(2)])]).toEqual(["r1", "r2"]);
+  });
+
+  it("is still shown when it has moved: the step that was carried out is the stop", () => {
+    expect([...steps([revision(2), revision(1)])]).toEqual(["r2"]);
+    expect([...steps([revision(20)])]).toEqual([]);
+  });
+
+  it("has nothing to do with orders of other slots", () => {
+    expect([...steps([revision(0), revision(4, { slot: 9 })])]).toEqual([]);
   });
 });
 

@@ -45,3 +45,18 @@ export function summed(matches: readonly Match[], whose: string) {
     averaged: prices.size > 1,
   }));
 }
+
+/**
+ * Ids of amends that wait for the price, behind an earlier revision that stands: the steps of a trailing stop. One that was
+ * carried out is the stop itself, though it keeps its `armPrice`.
+ */
+export function steps(live: Iterable<Order>): Set<string> {
+  const chain = (order: Order) => `${order.ticker}/${order.generation}/${order.slot}`;
+  const first = new Map<string, number>();
+  const armed: Order[] = [];
+  for (const order of live) {
+    first.set(chain(order), Math.min(order.revision, first.get(chain(order)) ?? Infinity));
+    if (order.status === "UNTRIGGERED" && order.armPrice != null) armed.push(order);
+  }
+  return new Set(armed.filter((order) => order.revision > first.get(chain(order))!).map((order) => order.id));
+}

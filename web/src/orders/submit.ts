@@ -90,7 +90,9 @@ function body(ask: Ask, order: Message, signed: Signed, parent?: string, replace
   };
 }
 
-/** No answer is no refusal. */
+/** No answer is no refusal: neither from the front door nor from what stands behind it. */
+const unheard = (error: ApiError): boolean => error.status === 0 || error.code === "relayer_unavailable";
+
 const UNHEARD = new ApiError(
   0,
   "unreachable",
@@ -104,7 +106,7 @@ async function send(bodies: readonly object[]): Promise<Answer[]> {
     try {
       return [{ placed: await request<Placed>("/v4/orders", { method: "POST", body: bodies[0] }), error: null }];
     } catch (error) {
-      if (error instanceof ApiError) return [{ placed: null, error: error.status === 0 ? UNHEARD : error }];
+      if (error instanceof ApiError) return [{ placed: null, error: unheard(error) ? UNHEARD : error }];
       throw error;
     }
   }

@@ -8,7 +8,7 @@ import type { Fill, Match, Order, Position, Subaccount, Transfer } from "../api/
 import { type Held, held, liquidationOf, type Worth, worth } from "../money/account";
 import { units } from "../money/decimal";
 import { type Market, priceUnits, usdc } from "../money/market";
-import { guarding } from "../orders/reading";
+import { guarding, steps } from "../orders/reading";
 import { tellFills, tellMatches, tellOrders, tellTransfer } from "./events";
 import { dropProof, proof } from "./proof";
 import { listed, marketData, stream } from "./venue";
@@ -27,14 +27,13 @@ export const happened = signal(0);
 
 const LIVE = new Set(["OPEN", "BEST_EFFORT_OPENED", "UNTRIGGERED"]);
 
-/** A step of a trailing stop: an amend that waits for the price. The stop itself stands for all of them. */
-const isStep = (order: Order): boolean => order.status === "UNTRIGGERED" && order.armPrice != null;
-
-export const openOrders = computed(() =>
-  [...orderMap.value.values()]
-    .filter((order) => LIVE.has(order.status) && !isStep(order))
-    .sort((a, b) => (b.createdAt ?? "").localeCompare(a.createdAt ?? "")),
-);
+export const openOrders = computed(() => {
+  const live = [...orderMap.value.values()].filter((order) => LIVE.has(order.status));
+  const behind = steps(live);
+  return live
+    .filter((order) => !behind.has(order.id))
+    .sort((a, b) => (b.createdAt ?? "").localeCompare(a.createdAt ?? ""));
+});
 
 /** Exits that wait for the open position of a market. Those of an entry that still rests guard nothing yet. */
 export const exitsInForce = (ticker: string): Order[] =>

@@ -4,7 +4,7 @@
 import type { Fill, Match, Order, Transfer } from "../api/types";
 import { grouped, signedUsd, usd } from "../money/format";
 import { baseOf, usdc } from "../money/market";
-import { summed } from "../orders/reading";
+import { steps, summed } from "../orders/reading";
 import { notify } from "./notices";
 
 const WORDS: Record<string, string> = {
@@ -44,9 +44,12 @@ export function expectEnd(ids: readonly string[]): void {
 }
 
 export function tellOrders(orders: readonly Order[], before: ReadonlyMap<string, Order>): void {
+  const behind = steps(before.values());
   for (const order of orders) {
     const known = before.get(order.id);
-    if (order.status === "CANCELED" && known && !quiet.has(order.id)) {
+    // What an amend took the place of goes on under another id, and a step ends with its stop.
+    const goesOn = order.removalReason === "replaced" || behind.has(order.id);
+    if (order.status === "CANCELED" && known && !goesOn && !quiet.has(order.id)) {
       notify(
         "order",
         "plain",

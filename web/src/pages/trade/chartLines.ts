@@ -43,7 +43,7 @@ export function chartLines(m: Market, positions: readonly Held[], orders: readon
         key: order.id,
         kind: profit ? "profit" : "stop",
         price: Number(order.triggerPrice),
-        text: profit ? "Take profit" : "Stop",
+        text: profit ? "Take profit" : order.type === "TRAILING_STOP" ? "Trailing stop" : "Stop",
       });
     } else {
       lines.push({

@@ -5,6 +5,7 @@ import { finePrice, grouped, signedUsd } from "../../money/format";
 import { type Market, typedPrice } from "../../money/market";
 import { exits } from "../../orders/composed";
 import { exitsInForce, liquidationIn, positionIn } from "../../state/account";
+import { kindOf } from "../../state/events";
 import { notify } from "../../state/notices";
 import { cancelOne } from "../actions";
 import { Facts, tone } from "../bits";
@@ -134,8 +135,7 @@ export function ExitOrders({ market }: { market: string }) {
           {existing.map((order) => (
             <div key={order.id} class="row between">
               <span>
-                {order.type.startsWith("TAKE_PROFIT") ? "Take profit" : "Stop"}{" "}
-                <span class="num">{grouped(order.triggerPrice ?? "")}</span>
+                {kindOf(order)} <span class="num">{grouped(order.triggerPrice ?? "")}</span>
               </span>
               <button type="button" class="button small" onClick={() => void cancelOne(order.id)}>
                 Cancel

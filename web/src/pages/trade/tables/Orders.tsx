@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import type { Order } from "../../../api/types";
 import { units } from "../../../money/decimal";
-import { grouped, moment } from "../../../money/format";
+import { clock, grouped, moment } from "../../../money/format";
 import { baseOf } from "../../../money/market";
 import { loading, openOrders } from "../../../state/account";
 import { amendable, kindOf } from "../../../state/events";
@@ -59,7 +59,11 @@ export const orderColumns: readonly Column<Order>[] = [
     label: "Trigger",
     value: (order) => order.triggerPrice ?? "",
     cell: (order) =>
-      order.triggerPrice ? `${order.trigger === "AT_OR_ABOVE" ? "≥" : "≤"} ${grouped(order.triggerPrice)}` : "–",
+      order.triggerPrice
+        ? `${order.trigger === "AT_OR_ABOVE" ? "≥" : "≤"} ${grouped(order.triggerPrice)}`
+        : order.notBefore
+          ? `at ${clock(order.notBefore)}`
+          : "–",
   },
   {
     key: "options",

@@ -14,9 +14,9 @@ import { MarketIcon } from "../../../ui/MarketIcon";
 /** Take-profit and stop that wait for this position. */
 function exitsOf(one: Held): string {
   const waiting = exitsInForce(one.market.ticker);
-  const price = (kind: string) => waiting.find((order) => order.type.startsWith(kind))?.triggerPrice;
+  const price = (kind: RegExp) => waiting.find((order) => kind.test(order.type))?.triggerPrice;
   const show = (text: string | null | undefined) => (text ? grouped(text) : "–");
-  return `${show(price("TAKE_PROFIT"))} / ${show(price("STOP"))}`;
+  return `${show(price(/^TAKE_PROFIT/))} / ${show(price(/^(STOP|TRAILING)/))}`;
 }
 
 const money = (micro: bigint) => fixed(micro, 6, 6);

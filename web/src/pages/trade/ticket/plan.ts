@@ -184,7 +184,7 @@ export const plan = computed<Plan | null>(() => {
       ? (bandProblem(m, buy, index, limit?.value, "price") ?? bandProblem(m, buy, index, last?.value, "lastPrice"))
       : null) ??
     (crossing && kind === "LIMIT" && resting() && ticket.postOnly.value && side.length
-      ? { at: "price", text: `Post-only: ${buy ? "below" : "above"} ${priceOf(m, touch)}, or it would trade at once.` }
+      ? { at: "price", text: `Post-only: stay ${buy ? "below" : "above"} ${priceOf(m, touch)}.` }
       : null) ??
     sizeProblem(m, lots, expected, reduceOnly, most, shown, kind) ??
     exitProblems(m, buy, expected);
@@ -216,7 +216,7 @@ function bandProblem(
   const most = bandLimit(m, buy, index);
   if (buy ? price <= most : price >= most) return null;
   const share = Number(m.bandPpm) / 10_000;
-  return { at, text: `At ${buy ? "most" : "least"} ${priceOf(m, most)}: ${share}% from the index price.` };
+  return { at, text: `At ${buy ? "most" : "least"} ${priceOf(m, most)}: index ${buy ? "+" : "−"} ${share}%.` };
 }
 
 interface Prices {

@@ -2,6 +2,7 @@
 /** Signs and sends what the ticket means, and says what came of it. */
 
 import { effect, signal } from "@preact/signals";
+import { ApiError } from "../../../api/client";
 import { price as priceOf, usd } from "../../../money/format";
 import { baseOf, sizeText } from "../../../money/market";
 import type { Outcome } from "../../../orders/submit";
@@ -74,7 +75,8 @@ async function send(plan: Plan): Promise<void> {
     refresh();
   } catch (error) {
     refusal.value = (error as Error).message;
-    notify("order", "bad", "Order not placed", (error as Error).message);
+    const unknown = error instanceof ApiError && error.code === "unreachable";
+    notify("order", "bad", unknown ? "No answer" : "Order not placed", (error as Error).message);
   } finally {
     busy.value = null;
   }
@@ -89,7 +91,8 @@ function tell(plan: Plan, outcomes: readonly Outcome[]): void {
   }
   const { placed } = outcomes[0]!;
   const filled = BigInt(placed!.filled);
-  if (outcomes.length > 1) notify("order", "good", `${outcomes.length} orders placed`, what);
+  if (ticket.kind.value === "TRAILING") notify("order", "good", "Trailing stop is waiting", what);
+  else if (outcomes.length > 1) notify("order", "good", `${outcomes.length} orders placed`, what);
   else if (placed!.status === "UNTRIGGERED") notify("order", "good", "Waiting for its trigger", what);
   else if (filled > 0n)
     notify("order", "good", filled === plan.lots ? "Filled" : `Filled ${sizeText(plan.market, filled)}`, what);
