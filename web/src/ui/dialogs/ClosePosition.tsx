@@ -32,14 +32,15 @@ export function ClosePosition({ market }: { market: string }) {
   const m = one.market;
   const held = abs(one.size);
   const lots = typedLots(m, text);
-  const limit = way === "limit" ? typedPrice(m, price) : one.index;
-  const problem = lots === null || lots === 0n ? "That is not a size." : lots > held ? "More than the position." : null;
-  const wrongPrice = way === "limit" && (!limit || limit % m.tick !== 0n) ? "That is not a price on the tick." : null;
-  const at = limit ?? one.index;
   const sells = one.size > 0n;
-  // A limit that does not reach the other side of the book rests and pays the maker's fee.
+  // The price that would be met at once: of the book that is shown, else the index price.
   const touch = market === ticker.value ? (sells ? best.value.bid : best.value.ask) : undefined;
   const facing = touch === undefined ? one.index : BigInt(touch);
+  const limit = way === "limit" ? typedPrice(m, price) : facing;
+  const problem = lots === null || lots === 0n ? "That is not a size." : lots > held ? "More than the position." : null;
+  const wrongPrice = way === "limit" && (!limit || limit % m.tick !== 0n) ? "That is not a price on the tick." : null;
+  const at = limit ?? facing;
+  // A limit that does not reach the other side of the book rests and pays the maker's fee.
   const takes = way === "market" || (sells ? at <= facing : at >= facing);
   const feePpm = takes ? tier.value.takerPpm : max(0n, tier.value.makerPpm);
   const cost = lots ? (one.cost * lots) / held : 0n;
