@@ -33,7 +33,9 @@ export function cancelEverything(market = ""): void {
       expectEnd(known);
       const ids = await (await submit()).cancelAll(market, known);
       forgetOrders([...ids]);
-      notify("order", "plain", `${ids.length} ${ids.length === 1 ? "order" : "orders"} cancelled`);
+      // The steps of a trailing stop end with it and are no orders to their owner.
+      const shown = known.filter((id) => ids.includes(id)).length || ids.length;
+      notify("order", "plain", `${shown} ${shown === 1 ? "order" : "orders"} cancelled`);
     } catch (error) {
       notify("order", "bad", "Not cancelled", (error as Error).message);
     }
