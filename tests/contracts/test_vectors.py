@@ -34,6 +34,7 @@ TYPES = {
     "SessionKey": SESSION_KEY_TYPE,
     "Withdrawal": WITHDRAWAL_TYPE,
     "Price": PRICE_TYPE,
+    "ReadAccount": "ReadAccount(address account,uint32 expiry)",
 }
 
 
