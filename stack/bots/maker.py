@@ -81,15 +81,20 @@ class Maker:
         self.live = {place: live for place, live in self.live.items() if live.id in resting}
         position = self.bot.position(self.market.ticker)
         wanted = {(q.side, q.level): q for q in ladder(self.market, index, position, shape_at(index))}
-        astray = [
-            place for place, live in self.live.items() if place not in wanted or not live.good_enough(wanted[place])
-        ]
-        self._take_back(astray)
+        moved = 0
+        for half in (0, 1):  # every other level at a time, so that the book is never empty
+            moved += self._requote({place: quote for place, quote in wanted.items() if quote.level % 2 == half})
+        self._take_back([place for place in self.live if place not in wanted])
+        if moved:
+            size, price = self.market.size(position), self.market.price(index)
+            log.info("index %s, position %s: %d of %d quotes moved", price, size, moved, len(wanted))
+
+    def _requote(self, wanted: dict[tuple[Side, int], Quote]) -> int:
+        """Put these quotes where they belong; how many were not."""
+        self._take_back([p for p, quote in wanted.items() if p in self.live and not self.live[p].good_enough(quote)])
         missing = [quote for place, quote in wanted.items() if place not in self.live]
         self._place(missing)
-        if missing:
-            size, price = self.market.size(position), self.market.price(index)
-            log.info("index %s, position %s: %d of %d quotes moved", price, size, len(missing), len(wanted))
+        return len(missing)
 
     def _take_back(self, places: list[tuple[Side, int]]) -> None:
         for outcome in self.bot.client.orders.cancel_batch([self.live.pop(place).id for place in places]):
