@@ -19,20 +19,21 @@ SHOTS = ROOT / ".cache" / "browser"
 PATIENCE_MS = 45_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     with exchange(tmp_path_factory.mktemp("exchange")) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+# Of the package: its event loop runs in this thread until it is stopped, and other tests start their own.
+@pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as started:
         expect.set_options(timeout=PATIENCE_MS)
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     """The system's Chromium, the browser that users of Debian have."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
