@@ -39,11 +39,7 @@ def run(
 ) -> None:
     """Index the chain and the relayer's log and serve the API until stopped."""
     settings = _settings(rpc_url, relayer_url, database_url, deployment, indexer_host=host, indexer_port=port)
-    logs.configure(settings.log_level)
-    try:
-        service.run(_options(settings))
-    except OuroError as error:
-        _fail(error)
+    _run(settings)
 
 
 @app.command()
@@ -60,11 +56,7 @@ def follow(
     Its port answers /health, /ready and /metrics.
     """
     settings = _settings(rpc_url, relayer_url, database_url, deployment, indexer_host=host, indexer_port=port)
-    logs.configure(settings.log_level)
-    try:
-        service.run(_options(settings), serves=False)
-    except OuroError as error:
-        _fail(error)
+    _run(settings, serves=False)
 
 
 @app.command()
@@ -77,11 +69,7 @@ def serve(
 ) -> None:
     """Only serve: a front door over a database that `follow` (or `run`) writes. As many as you like."""
     settings = _settings(None, relayer_url, database_url, deployment, indexer_host=host, indexer_port=port)
-    logs.configure(settings.log_level)
-    try:
-        service.run(_options(settings), follows=False)
-    except OuroError as error:
-        _fail(error)
+    _run(settings, follows=False)
 
 
 @app.command("new-epoch")
@@ -130,6 +118,15 @@ def reconcile(
         typer.echo(str(difference))
     typer.echo(f"{len(result.differences)} of {result.compared} values differ at block {result.block}")
     raise typer.Exit(1 if result.differences else 0)
+
+
+def _run(settings: Settings, *, follows: bool = True, serves: bool = True) -> None:
+    """Until stopped."""
+    logs.configure(settings.log_level)
+    try:
+        service.run(_options(settings), follows=follows, serves=serves)
+    except OuroError as error:
+        _fail(error)
 
 
 def _settings(
