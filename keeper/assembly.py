@@ -24,9 +24,11 @@ from keeper.metrics import Metrics
 from keeper.outcome import Outcome
 from keeper.ports import ChainError, Clock, SystemClock
 from keeper.pusher import OraclePusher, PushSettings, UrlSource
+from keeper.pyth import Hermes, PythPusher
 from keeper.records import RecordFile
 from keeper.rpc_chain import RpcChain
 from keeper.sender import FeePolicy
+from keeper.silence import SilentExchange
 from keeper.tools import Tools
 from keeper.triggers import TriggerWatcher
 from keeper.unwinder import Unwinder, UnwindSettings
@@ -193,6 +195,9 @@ def _bot(name: str, section: settings.BotSection, assembly: Assembly, config: se
         case settings.OracleSection():
             push = PushSettings(section.after_age_percent, section.deviation_percent)
             return OraclePusher(surveyor, executor, UrlSource(section.source), push)
+        case settings.PythSection():
+            push = PushSettings(section.after_age_percent, section.deviation_percent)
+            return PythPusher(surveyor, executor, Hermes(section.hermes), push, max_fee_wei=section.max_fee_eth)
         case settings.TriggersSection():
             return TriggerWatcher(
                 surveyor, assembly.deployment, assembly.board, section.orders, patience_s=section.patience_s
@@ -203,6 +208,9 @@ def _bot(name: str, section: settings.BotSection, assembly: Assembly, config: se
             return RequestedCloses(surveyor, executor, clock, subaccount=section.subaccount)
         case settings.EndingsSection():
             return EndedMarkets(surveyor, executor)
+        case settings.SilenceSection():
+            after_s = section.after_h * 3_600
+            return SilentExchange(surveyor, executor, clock, after_s=after_s, markets=section.markets)
         case settings.WatchdogSection():
             return _watchdog(section, assembly)
     raise AssertionError(f"no bot is made for {name}")
@@ -233,6 +241,7 @@ def _watchdog(section: settings.WatchdogSection, assembly: Assembly) -> Watchdog
         liquidatable_s=section.liquidatable_s,
         unsettled_s=section.unsettled_s,
         silence_s=None if section.silence_h is None else section.silence_h * 3_600,
+        sources=section.sources,
     )
     relayer = None if section.relayer_url is None else RelayerState(section.relayer_url)
     tools = assembly.tools

@@ -172,6 +172,14 @@ class OracleSection(BotSection):
     deviation_percent: Percent = 2_000
 
 
+class PythSection(BotSection):
+    hermes: str = "https://hermes.pyth.network"
+    every_s: Seconds = 5.0
+    after_age_percent: Percent = 500_000
+    deviation_percent: Percent = 5_000
+    max_fee_eth: Eth = 10**16
+
+
 class TriggersSection(BotSection):
     orders: Path
     every_s: Seconds = 5.0
@@ -192,6 +200,14 @@ class EndingsSection(BotSection):
     every_s: Seconds = 10.0
 
 
+class SilenceSection(BotSection):
+    # What it does is for ever, so that its name alone does not switch it on.
+    enabled: bool = False
+    every_s: Seconds = 60.0
+    after_h: Annotated[int, Field(ge=72)] = 72
+    markets: tuple[str, ...] | None = None
+
+
 class WatchdogSection(BotSection):
     every_s: Seconds = 5.0
     relayer_url: str | None = None
@@ -202,6 +218,7 @@ class WatchdogSection(BotSection):
     liquidatable_s: Annotated[int, Field(ge=1)] | None = 60
     unsettled_s: Annotated[int, Field(ge=1)] | None = 30
     silence_h: Annotated[int, Field(ge=1)] | None = 48
+    sources: bool = True
 
 
 class BotsSection(_Section):
@@ -211,10 +228,12 @@ class BotsSection(_Section):
     unwind: UnwindSection | None = None
     funding: FundingSection | None = None
     oracle: OracleSection | None = None
+    pyth: PythSection | None = None
     triggers: TriggersSection | None = None
     deleveraging: DeleveragingSection | None = None
     closes: ClosesSection | None = None
     endings: EndingsSection | None = None
+    silence: SilenceSection | None = None
     watchdog: WatchdogSection | None = None
 
     @model_validator(mode="before")

@@ -31,7 +31,8 @@ def _nobody(_event: events.Event) -> str:
 class Action:
     """An attempt and its call. `gained` reads lots and gain off the events of a success, None when nothing came of it;
     `rival` names who did the same thing first if an event says so, "" otherwise. `headroom` is gas that the call may
-    need beyond its simulation, when others are in the block before it.
+    need beyond its simulation, when others are in the block before it. `sign` is the first topic (0x hex) of a foreign
+    contract's log without which nothing came of it.
     """
 
     attempt: Attempt
@@ -39,6 +40,7 @@ class Action:
     gained: Callable[[list[events.Event]], tuple[int, int] | None] = _done
     rival: Callable[[events.Event], str] = _nobody
     headroom: int = 0
+    sign: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ class Executor:
         name, cost = result.transaction_hash, result.cost_wei
         if result.succeeded:
             gained = action.gained(_decoded(result.logs))
-            if gained is None:
+            if gained is None or not _shows(result.logs, action.sign):
                 return Outcome(attempt, Result.OUTCOMPETED, "nothing was left to do", name, gas_wei=cost)
             return Outcome(attempt, Result.WON, "", name, *gained, gas_wei=cost)
         rival = self._rival(action, since, result.block_number)
@@ -158,6 +160,10 @@ class Executor:
 
 def _simulated(action: Action, answer: int | RefusedError) -> Simulated | RefusedError:
     return answer if isinstance(answer, RefusedError) else Simulated(action, answer)
+
+
+def _shows(logs: Iterable[dict[str, Any]], sign: str) -> bool:
+    return not sign or any(log["topics"][:1] == [sign] for log in logs)
 
 
 def _decoded(logs: Iterable[dict[str, Any]]) -> list[events.Event]:

@@ -35,11 +35,12 @@ class Head:
 
 @dataclass(frozen=True)
 class Call:
-    """A call to a contract: address, calldata, and who would make it."""
+    """A call to a contract: address, calldata, who would make it, and the wei that go with it."""
 
     to: str
     data: bytes
     sender: str | None = None
+    value: int = 0
 
 
 @dataclass(frozen=True)

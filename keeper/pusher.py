@@ -10,14 +10,13 @@ from typing import Any, Protocol
 import httpx
 
 from keeper.executor import Action, Executor
-from keeper.functions import ORACLE, PUSH
+from keeper.feeds import Feed, Feeds, Kind, of_kind
+from keeper.functions import PUSH
 from keeper.outcome import Attempt, Outcome
 from keeper.ports import Call, ChainError
-from keeper.reading import ask
 from keeper.survey import Survey, Surveyor
-from ouro import addresses, events
-from ouro.markets import MarketState
-from ouro.units import MAX_AHEAD_MS, PPM
+from ouro import events
+from ouro.units import MAX_AHEAD_MS, MAX_PRICE, PPM
 
 NAME = "oracle"
 TIMEOUT_S = 10.0
@@ -91,8 +90,19 @@ class PushSettings:
     deviation_ppm: int = 2_000
 
 
+def is_due(settings: PushSettings, survey: Survey, feed: Feed, price: int, published_at: int) -> bool:
+    """Whether a price (micro-USDC per lot) is newer than the source's on chain, not ahead of it, and needed there."""
+    now = survey.head.time_s
+    if not 0 < price <= MAX_PRICE or not feed.published_at < published_at <= now + MAX_AHEAD_MS // 1000:
+        return False
+    is_old = (now - feed.published_at) * PPM >= settings.after_age_ppm * feed.max_age_s
+    return is_old or abs(price - feed.price) * PPM >= settings.deviation_ppm * feed.price
+
+
 class OraclePusher:
-    """Pushes what a source has signed; anyone may, and racing does no harm."""
+    """Pushes what a source has signed to the PushedOracle that prices the exchange, or is one of its router's sources.
+    Anyone may, and racing does no harm.
+    """
 
     name = NAME
 
@@ -103,26 +113,21 @@ class OraclePusher:
         self.executor = executor
         self.source = source
         self.settings = settings or PushSettings()
+        self._feeds = Feeds(surveyor.chain, surveyor.exchange)
 
-    def due(self, survey: Survey) -> list[SignedPrice]:
-        """Prices that are newer than the chain's, not ahead of it, and needed there. Raises `SourceError`."""
-        youngest = survey.head.time_s + MAX_AHEAD_MS // 1000
-        newest: dict[int, SignedPrice] = {}
+    def due(self, survey: Survey) -> list[tuple[Feed, SignedPrice]]:
+        """Prices to push, and whose they are. Raises `SourceError`, `ChainError`."""
+        newest: dict[tuple[str, bytes], tuple[Feed, SignedPrice]] = {}
+        feeds = of_kind(self._feeds.read(survey), Kind.PUSHED)
         for price in self.source.prices():
-            view = survey.markets.get(price.market)
-            if (
-                view is None
-                or view.state == MarketState.SETTLED
-                or not view.published_at < price.published_at <= youngest
-            ):
-                continue
-            age_ppm = (survey.head.time_s - view.published_at) * PPM // view.max_price_age_s
-            moved = abs(price.price - view.price) * PPM >= self.settings.deviation_ppm * view.price
-            known = newest.get(price.market)
-            is_newer = known is None or known.published_at < price.published_at
-            if is_newer and (moved or age_ppm >= self.settings.after_age_ppm):
-                newest[price.market] = price
-        return list(newest.values())[:MOST]
+            for feed in feeds:
+                if int.from_bytes(feed.id, "big") != price.market:
+                    continue
+                name = (feed.account, feed.id)
+                is_newer = name not in newest or newest[name][1].published_at < price.published_at
+                if is_newer and is_due(self.settings, survey, feed, price.price, price.published_at):
+                    newest[name] = feed, price
+        return list(newest.values())
 
     def round(self) -> list[Outcome]:
         """Push what is due. Raises `ChainError`, also for a source that cannot be read."""
@@ -131,14 +136,15 @@ class OraclePusher:
             due = self.due(survey)
         except SourceError as error:
             raise ChainError(str(error)) from error
-        if not due:
-            return []
-        [[oracle]] = ask(self.surveyor.chain, [(self.surveyor.exchange, ORACLE, ())], survey.head)
-        entries = [(each.market, each.price, each.published_at, each.r, each.vs) for each in due]
+        by_oracle: dict[str, list[tuple[Feed, SignedPrice]]] = {}
+        for feed, price in due:
+            by_oracle.setdefault(feed.account, []).append((feed, price))
+        return self.executor.run([self._action(survey, oracle, each[:MOST]) for oracle, each in by_oracle.items()])
 
+    def _action(self, survey: Survey, oracle: str, due: list[tuple[Feed, SignedPrice]]) -> Action:
         def gained(found: list[events.Event]) -> tuple[int, int] | None:
             return (0, 0) if any(isinstance(event, events.PricePushed) for event in found) else None
 
-        subject = ", ".join(f"{survey.markets[each.market].ticker} at {each.price}" for each in due)
-        call = Call(addresses.parse(str(oracle)), PUSH.encode(entries), self.executor.address)
-        return self.executor.run([Action(Attempt(NAME, subject), call, gained)])
+        entries = [(each.market, each.price, each.published_at, each.r, each.vs) for _, each in due]
+        subject = ", ".join(f"{survey.markets[feed.market].ticker} at {each.price}" for feed, each in due)
+        return Action(Attempt(NAME, subject), Call(oracle, PUSH.encode(entries), self.executor.address), gained)

@@ -13,10 +13,15 @@ from keeper.ports import Call, ChainError, Head, Receipt, RefusedError
 
 TIMEOUT_S = 30.0
 REQUESTS_AT_ONCE = 100
+NO_REASON = "no reason given"
 _ERROR_SELECTOR = bytes.fromhex("08c379a0")
 
 Request = tuple[str, tuple[Any, ...]]
 """Method and parameters."""
+
+
+class _TooMuchGasError(Exception):
+    """So many calls in one need more gas than the node grants."""
 
 
 class RpcChain:
@@ -26,6 +31,8 @@ class RpcChain:
         self.url = url
         self.multicalls = True
         """Off once the node turned out not to hand reverted data back; then every read is a request."""
+        self.calls_at_once = multicall.CALLS_AT_ONCE
+        """Halved whenever a node's gas for an `eth_call` turns out not to carry so many."""
         self._http = httpx.Client(timeout=TIMEOUT_S)
 
     def close(self) -> None:
@@ -47,15 +54,40 @@ class RpcChain:
     def call_many(self, calls: Sequence[Call], block_hash: str) -> list[bytes | RefusedError]:
         if self.multicalls and len(calls) > 1 and all(call.sender is None for call in calls):
             answers: list[bytes | RefusedError] = []
-            for start in range(0, len(calls), multicall.CALLS_AT_ONCE):
-                part = self._multicall(calls[start : start + multicall.CALLS_AT_ONCE], block_hash)
+            while len(answers) < len(calls):
+                asked = calls[len(answers) : len(answers) + self.calls_at_once]
+                try:
+                    part = self._multicall(asked, block_hash)
+                except _TooMuchGasError:
+                    self.calls_at_once = max(1, len(asked) // 2)
+                    continue
                 if part is None:
                     self.multicalls = False
                     return self.call_many(calls, block_hash)
-                answers += part
+                answers += self._asked_again(asked, part, block_hash)
             return answers
+        return self._one_by_one(calls, block_hash)
+
+    def _one_by_one(self, calls: Sequence[Call], block_hash: str) -> list[bytes | RefusedError]:
         requests: list[Request] = [("eth_call", (_query(call), {"blockHash": block_hash})) for call in calls]
         return [self._bytes_or_refusal(answer) for answer in self._request(requests)]
+
+    def _asked_again(
+        self, calls: Sequence[Call], answers: list[bytes | RefusedError], block_hash: str
+    ) -> list[bytes | RefusedError]:
+        """A call that failed without a word may have had too little gas left beside the others: alone it has it all."""
+        silent = [
+            place
+            for place, answer in enumerate(answers)
+            if isinstance(answer, RefusedError) and answer.reason == NO_REASON
+        ]
+        if not silent:
+            return answers
+        again = self._one_by_one([calls[place] for place in silent], block_hash)
+        if len(calls) > 1 and not all(isinstance(answer, RefusedError) for answer in again):
+            self.calls_at_once = max(1, min(self.calls_at_once, len(calls)) // 2)
+        found = dict(zip(silent, again, strict=True))
+        return [found.get(place, answer) for place, answer in enumerate(answers)]
 
     def simulate_many(self, calls: Sequence[Call]) -> list[int | RefusedError]:
         requests: list[Request] = [("eth_estimateGas", (_query(call),)) for call in calls]
@@ -97,6 +129,8 @@ class RpcChain:
         data = answer.get("error", {}).get("data")
         if not isinstance(data, str):
             if "error" in answer and not _is_revert(answer["error"]):
+                if len(calls) > 1 and "gas" in str(answer["error"].get("message", "")).lower():
+                    raise _TooMuchGasError
                 self._result(answer, "eth_call")  # raises: the node lacks the block, or is in trouble
             return None
         try:
@@ -142,6 +176,8 @@ class RpcChain:
 
 def _query(call: Call) -> dict[str, str]:
     query = {"to": call.to, "data": "0x" + call.data.hex()}
+    if call.value:
+        query["value"] = hex(call.value)
     return query if call.sender is None else {**query, "from": call.sender}
 
 
@@ -184,4 +220,4 @@ def _reason(raw: bytes) -> str:
             return str(decode(["string"], raw[4:])[0])
         except DecodingError:
             return "a reason that is no text"
-    return "no reason given"
+    return NO_REASON

@@ -79,7 +79,7 @@ class Sender:
 
     def _send_together(self, calls: Sequence[tuple[Call, int]]) -> list[Receipt | RefusedError | UnminedError]:
         tip, fee = self._first_fees()
-        if not self._affords(sum(gas for _, gas in calls) * fee):
+        if not self._affords(sum(gas * fee + call.value for call, gas in calls)):
             return [RefusedError("the hour's gas money is spent")] * len(calls)
         first = self.chain.nonce(self.account.address)
         pending = [
@@ -89,7 +89,9 @@ class Sender:
         for attempt in range(self.fees.bumps + 1):
             if attempt:
                 dearer = min(self.fees.max_fee, fee * BUMP_PERCENT // 100)
-                if not self._affords(sum(each.gas for each in pending if each.result is None) * dearer):
+                if not self._affords(
+                    sum(each.gas * dearer + each.call.value for each in pending if each.result is None)
+                ):
                     break
                 tip, fee = tip * BUMP_PERCENT // 100, dearer
             self._offer([each for each in pending if each.result is None], tip, fee)
@@ -145,7 +147,7 @@ class Sender:
             "nonce": nonce,
             "to": call.to,
             "data": "0x" + call.data.hex(),
-            "value": 0,
+            "value": call.value,
             "gas": gas,
             "maxPriorityFeePerGas": min(tip, fee),
             "maxFeePerGas": fee,
@@ -172,4 +174,4 @@ class Sender:
         for (each, _), receipt in zip(asked, self.chain.receipts([name for _, name in asked]), strict=True):
             if receipt is not None:
                 each.result = receipt
-                self._spent.append((self.clock.now(), receipt.cost_wei))
+                self._spent.append((self.clock.now(), receipt.cost_wei + each.call.value * receipt.succeeded))

@@ -8,18 +8,18 @@ from typing import Any
 import httpx
 
 from keeper.alarms import Alarm, AlarmBoard
+from keeper.feeds import Feeds
 from keeper.functions import LAST_BATCH
 from keeper.outcome import Outcome
 from keeper.ports import Clock
 from keeper.reading import ask
+from keeper.silence import SILENCE_S
 from keeper.survey import Survey, Surveyor
 from keeper.watch import Account
 from ouro.markets import MarketState
 from ouro.units import PPM
 
 NAME = "watchdog"
-SILENCE_S = 72 * 3_600
-"""After so long without a batch anybody may end a market."""
 TIMEOUT_S = 5.0
 
 
@@ -29,7 +29,7 @@ class Limits:
 
     Prices: at `price_age_ppm` of their largest age. Insurance in micro-USDC. Gas money in wei, of operators and of the
     keeper itself. An account below maintenance for `liquidatable_s`. `unsettled_s` without a batch while the relayer
-    says that fills wait; `silence_s` without a batch at all.
+    says that fills wait; `silence_s` without a batch at all. `sources`: whether those of a router are looked at.
     """
 
     price_age_ppm: int | None = 800_000
@@ -39,6 +39,7 @@ class Limits:
     liquidatable_s: int | None = 60
     unsettled_s: int | None = 30
     silence_s: int | None = SILENCE_S * 2 // 3
+    sources: bool = True
 
 
 class RelayerState:
@@ -77,6 +78,7 @@ class Watchdog:
         self.relayer = relayer
         self._liquidatable_since: dict[Account, int] = {}
         self._unsettled_since: tuple[int, float] | None = None
+        self._feeds = Feeds(surveyor.chain, surveyor.exchange)
 
     def round(self) -> list[Outcome]:
         """Look, and report. Raises `ChainError`."""
@@ -84,6 +86,7 @@ class Watchdog:
         [[last_batch]] = ask(self.surveyor.chain, [(self.surveyor.exchange, LAST_BATCH, ())], survey.head)
         alarms = [
             *self._prices(survey),
+            *self._sources(survey),
             *self._insurance(survey),
             *self._gas(),
             *self._unhealthy(survey),
@@ -103,6 +106,20 @@ class Watchdog:
                 yield Alarm(f"price {view.ticker}", "the oracle has no price")
             elif age * PPM >= limit * view.max_price_age_s:
                 yield Alarm(f"price {view.ticker}", f"the price is {age} s old, of at most {view.max_price_age_s}")
+
+    def _sources(self, survey: Survey) -> Iterator[Alarm]:
+        """Of a router: which of its sources say nothing that counts, long before too few are left for a price."""
+        if not self.limits.sources:
+            return
+        for feed in self._feeds.read(survey):
+            if feed.is_own or not feed.is_enabled:
+                continue
+            ticker, age = survey.markets[feed.market].ticker, survey.head.time_s - feed.published_at
+            name = f"source {ticker} {feed.adapter}"
+            if feed.price == 0:
+                yield Alarm(name, f"the router's source of kind {feed.kind} has no price")
+            elif age > feed.max_age_s:
+                yield Alarm(name, f"the router's source of kind {feed.kind} is silent: {age} s, of {feed.max_age_s}")
 
     def _insurance(self, survey: Survey) -> Iterator[Alarm]:
         limit = self.limits.min_insurance

@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import IntEnum
 
 from ouro.maths.margin import scaled_imf
-from ouro.units import scaled
+from ouro.units import MAX_AHEAD_MS, MAX_PRICE, scaled
 
 
 class MarketState(IntEnum):
@@ -20,6 +20,15 @@ class MarketState(IntEnum):
     """Trading has ended for ever; the price of the end is awaited."""
     SETTLED = 5
     """Counts at a fixed price for ever."""
+
+
+def readable_price(price: int, published_at: int, time_s: int) -> tuple[int, int]:
+    """What an oracle says (micro-USDC per lot, second of publication) as the Exchange takes it in a block of that time:
+    what is beyond its bounds is no price, (0, 0).
+    """
+    if not 0 < price <= MAX_PRICE or published_at > time_s + MAX_AHEAD_MS // 1000:
+        return 0, 0
+    return price, published_at
 
 
 @dataclass(frozen=True, slots=True)

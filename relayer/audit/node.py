@@ -12,8 +12,8 @@ import msgspec
 import tenacity
 
 from ouro.eip712 import keccak
+from ouro.markets import readable_price
 from relayer.audit.errors import AuditError
-from relayer.chain_watch.oracle import readable
 from relayer.core.inputs import Log, logs_from_rpc
 
 Header: TypeAlias = dict[str, Any]
@@ -83,7 +83,7 @@ class Node:
         for market, answer in zip(markets, self.batch(asked), strict=True):
             raw = bytes.fromhex(answer[2:])
             price, published_at = (int.from_bytes(raw[:32]), int.from_bytes(raw[32:])) if len(raw) == 64 else (0, 0)
-            found.append((market, *readable(price, published_at, time_s)))
+            found.append((market, *readable_price(price, published_at, time_s)))
         return found
 
     def logs_since(self, first: int, last: int, address: str) -> Iterator[dict[str, Any]]:

@@ -14,7 +14,7 @@ from typing import Any
 from eth_utils.address import to_checksum_address
 
 from ouro.eip712 import keccak
-from ouro.units import MAX_AHEAD_MS, MAX_PRICE
+from ouro.markets import readable_price
 from relayer.chain_watch import answers
 from relayer.chain_watch.answers import Header
 from relayer.chain_watch.rpc import Rpc, RpcError, RpcUnreachableError
@@ -35,13 +35,6 @@ def oracle_after(oracle: str, logs: Iterable[Log], exchange: str) -> str:
         if log.address == exchange and log.topics[:1] == (_ORACLE_SET,):
             oracle = to_checksum_address(log.topics[1][12:])
     return oracle
-
-
-def readable(price: int, published_at: int, time_s: int) -> tuple[int, int]:
-    """A price as the Exchange takes it in a block of that time: what is beyond its bounds is none."""
-    if not 0 < price <= MAX_PRICE or published_at > time_s + MAX_AHEAD_MS // 1000:
-        return 0, 0
-    return price, published_at
 
 
 class PriceReader:
@@ -77,7 +70,7 @@ class PriceReader:
         raw = await self._agreed(*call)
         if len(raw) != 64:
             return market, 0, 0
-        return market, *readable(int.from_bytes(raw[:32]), int.from_bytes(raw[32:]), block.time_s)
+        return market, *readable_price(int.from_bytes(raw[:32]), int.from_bytes(raw[32:]), block.time_s)
 
     async def _agreed(self, *call: Any) -> bytes:
         """What one node answers, or most of several do; a call that reverts is an answer like others, without data."""

@@ -14,6 +14,8 @@ from keeper.endings import EndedMarkets
 from keeper.outcome import Outcome, Result
 from keeper.ports import ChainError
 from keeper.pusher import OraclePusher, PushSettings, UrlSource
+from keeper.silence import SilentExchange
+from ouro.markets import MarketState
 from tests.integration.keeper.conftest import (
     BTC,
     ETH,
@@ -170,6 +172,45 @@ def test_a_debt_is_covered_once_the_fund_has_money(venue: Venue) -> None:
     venue.system.donate(RIVAL.address, 100_000_000)
     assert told(bot.round()) == [(Result.WON, "")]
     assert venue.system.exchange.call.cash(LONG.address, 0) == THIN_MARGIN - LOTS * PRICE // 2 + 100_000_000
+
+
+def silence(venue: Venue, account: Any = STRANGER, **options: Any) -> SilentExchange:
+    tools = venue.tools(account)
+    return SilentExchange(tools.surveyor, tools.executor, tools.clock, **options)
+
+
+def test_markets_are_ended_after_three_days_of_silence_and_not_before(venue: Venue) -> None:
+    """By somebody whom nobody gave leave; then the market goes its way to the end."""
+    bot = silence(venue)
+    venue.node.rpc.warp(72 * HOUR - 60)
+    assert bot.round() == []
+    venue.node.rpc.warp(60)
+    assert [each.attempt.subject for each in bot.round()] == ["the end of BTC-USD", "the end of ETH-USD"]
+    survey = bot.surveyor.survey()
+    assert {view.state for view in survey.markets.values()} == {MarketState.SETTLING}
+    assert silence(venue).round() == []
+    venue.node.rpc.warp(HOUR)
+    venue.push(PRICE)
+    assert told(endings(venue).round()) == [(Result.WON, "")] * 2
+
+
+def test_only_the_markets_that_are_named_are_ended_and_only_as_late_as_said(venue: Venue) -> None:
+    bot = silence(venue, after_s=100 * HOUR, markets=("ETH-USD",))
+    venue.node.rpc.warp(99 * HOUR)
+    assert bot.round() == []
+    venue.node.rpc.warp(HOUR)
+    assert told(bot.round()) == [(Result.WON, "")]
+    states = {view.ticker: view.state for view in bot.surveyor.survey().markets.values()}
+    assert states == {"BTC-USD": MarketState.ACTIVE, "ETH-USD": MarketState.SETTLING}
+
+
+def test_a_batch_begins_the_silence_anew(venue: Venue) -> None:
+    bot = silence(venue)
+    venue.node.rpc.warp(71 * HOUR)
+    venue.push(PRICE)
+    venue.trade(SHORT, LONG, 1, PRICE)
+    venue.node.rpc.warp(2 * HOUR)
+    assert bot.round() == []
 
 
 def signed(venue: Venue, price: int, published_at: int, market: int = BTC) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from tests.integration.keeper.conftest import BTC, LIQUIDATOR, LONG, PRICE, SHOR
 from tests.support.wire import Fill, sign_order
 from tests.support.wire import Order as WireOrder
 
-NOTHING = Limits(None, None, None, None, None, None, None)
+NOTHING = Limits(None, None, None, None, None, None, None, sources=False)
 
 
 class _Clock(SystemClock):

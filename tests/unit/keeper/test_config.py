@@ -59,6 +59,13 @@ def test_a_bot_without_settings_has_its_defaults(tmp_path: Path) -> None:
     assert [name for name, _ in config.bots.enabled()] == ["funding"]
 
 
+def test_ending_markets_takes_more_than_a_name(tmp_path: Path) -> None:
+    named = parse(tmp_path, "bots:\n  silence:\n  funding:\n")
+    assert [name for name, _ in named.bots.enabled()] == ["funding"]
+    meant = parse(tmp_path, "bots:\n  silence: {enabled: true, markets: [BTC-USD]}\n")
+    assert [name for name, _ in meant.bots.enabled()] == ["silence"]
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -77,6 +84,8 @@ def test_a_bot_without_settings_has_its_defaults(tmp_path: Path) -> None:
         ("bots:\n  liquidation: {min_profit_usdc: 0.0000001}", "at most 6 decimals"),
         ("bots:\n  liquidation: {rescue: maybe}", "rescue: Input should be 'none', 'bankrupt' or 'all'"),
         ("bots:\n  liquidation: {subaccount: 70000}", "subaccount: Input should be less than or equal to 65535"),
+        ("bots:\n  silence: {after_h: 71}", "after_h: Input should be greater than or equal to 72"),
+        ("bots:\n  pyth: {max_fee_eth: lots}", "max_fee_eth: 'lots' is no amount of ETH"),
         ("bots:\n  unwind:", "unwind sells what liquidation takes over, which is not named"),
         ("bots:\n  oracle:", "bots.oracle.source is missing"),
         ("chain: {exchange: 0x5FbDB2315678afecb367f032d93F642f64180aa3}\nbots:\n  funding:", "needs quotes"),
