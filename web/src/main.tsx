@@ -28,10 +28,12 @@ const stop = effect(() => {
   queueMicrotask(() => stop());
   setTimeout(() => void reconnect().catch(() => {}), 50);
 });
-// What the page shows until here is only its head.
-const root = document.getElementById("app")!;
-root.textContent = "";
-render(<App />, root);
+// What the page shows until here is only its head. A task of its own: the first paint need not wait for the rest.
+setTimeout(() => {
+  const root = document.getElementById("app")!;
+  root.textContent = "";
+  render(<App />, root);
+});
 
 if ("serviceWorker" in navigator && import.meta.env.PROD) {
   addEventListener("load", () => void navigator.serviceWorker.register("/sw.js").catch(() => {}));

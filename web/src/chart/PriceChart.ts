@@ -16,6 +16,7 @@ import {
   LineSeries,
   LineStyle,
   type SeriesMarker,
+  TickMarkType,
   type Time,
 } from "lightweight-charts";
 import { grouped } from "../money/format";
@@ -64,6 +65,10 @@ const NEAR_OLDEST = 20;
 
 const color = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
+/** Hours and minutes (UTC, as the bars), for which the library makes a formatter each time; days as it shows them. */
+const tickText = (time: Time, kind: TickMarkType): string | null =>
+  kind === TickMarkType.Time ? new Date((time as number) * 1000).toISOString().slice(11, 16) : null;
+
 export class PriceChart {
   private readonly chart: IChartApi;
   private readonly candles: ISeriesApi<"Candlestick">;
@@ -88,7 +93,14 @@ export class PriceChart {
       layout: { attributionLogo: false, fontSize: 11, fontFamily: getComputedStyle(document.body).fontFamily },
       crosshair: { mode: CrosshairMode.Normal },
       rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.08, bottom: 0.22 } },
-      timeScale: { borderVisible: false, timeVisible: true, secondsVisible: false, rightOffset: 6, barSpacing: 8 },
+      timeScale: {
+        borderVisible: false,
+        timeVisible: true,
+        secondsVisible: false,
+        rightOffset: 6,
+        barSpacing: 8,
+        tickMarkFormatter: tickText,
+      },
       localization: { locale: navigator.language },
     });
     this.candles = this.chart.addSeries(CandlestickSeries, {

@@ -29,6 +29,13 @@ export const bar = (candle: Candle): Bar => ({
   volume: Number(candle.baseTokenVolume),
 });
 
+/** `newest` and what of `rest` is older, both newest first; where both have a candle, the one of `newest` holds. */
+export function joined(newest: readonly Candle[], rest: readonly Candle[]): readonly Candle[] {
+  const oldest = newest.at(-1)?.startedAt;
+  if (oldest === undefined) return rest;
+  return [...newest, ...rest.filter((candle) => Date.parse(candle.startedAt) < Date.parse(oldest))];
+}
+
 /** `candles` newest first, as the API gives them. */
 export function bars(candles: readonly Candle[], resolution: Resolution): Bar[] {
   const seconds = secondsOf(resolution);

@@ -69,16 +69,18 @@ export function ratio(part: bigint, whole: bigint, digits = 2, signed = false): 
 export const times = (part: bigint, whole: bigint): string =>
   whole <= 0n ? "–" : `${fixed((part * 100n) / whole, 2, part * 100n >= whole * 1000n ? 1 : 2)}×`;
 
-const CLOCK = new Intl.DateTimeFormat(undefined, {
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
-  hour12: false,
-});
-const DAY = new Intl.DateTimeFormat(undefined, { month: "short", day: "2-digit" });
+/** Made when it is first used: it takes as long as a good part of the page, which a phone notices. */
+function formatter(options: Intl.DateTimeFormatOptions): (at: string | number) => string {
+  let made: Intl.DateTimeFormat | undefined;
+  return (at) => {
+    made ??= new Intl.DateTimeFormat(undefined, options);
+    return made.format(new Date(at));
+  };
+}
 
-export const clock = (at: string | number): string => CLOCK.format(new Date(at));
-export const moment = (at: string | number): string => `${DAY.format(new Date(at))} ${CLOCK.format(new Date(at))}`;
+const day = formatter({ month: "short", day: "2-digit" });
+export const clock = formatter({ hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+export const moment = (at: string | number): string => `${day(at)} ${clock(at)}`;
 
 /** Time that is left, such as 00:42:10. */
 export function countdown(milliseconds: number): string {

@@ -3,9 +3,9 @@ import { effect, signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import * as reads from "../../api/reads";
 import type { Candle } from "../../api/types";
-import { bar, bars, RESOLUTIONS, type Resolution, secondsOf } from "../../chart/bars";
+import { bar, bars, joined, RESOLUTIONS, type Resolution, secondsOf } from "../../chart/bars";
 import { type Hover, type Indicator, PriceChart } from "../../chart/PriceChart";
-import { floorToTick, priceText, priceUnits } from "../../money/market";
+import { floorToTick, type Market, priceText, priceUnits } from "../../money/market";
 import { openOrders, positions } from "../../state/account";
 import { kept, settings, shownTheme } from "../../state/settings";
 import { market, stream } from "../../state/venue";
@@ -54,12 +54,13 @@ function Candles({ resolution, indicators, fit }: CandlesProps) {
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<PriceChart | null>(null);
   const older = useRef(() => {});
+  const stops = useRef<(() => void)[]>([]);
   const [state, setState] = useState<"loading" | "empty" | "error" | "ready">("loading");
   const m = market.value;
 
-  useEffect(() => {
-    if (!box.current || !m) return;
-    const made = new PriceChart(box.current, m.tickDigits, {
+  // Made when there is something to draw: an empty chart takes a phone as long as a full one.
+  function build(m: Market): PriceChart {
+    const made = new PriceChart(box.current!, m.tickDigits, {
       hover: (at) => (hover.value = at),
       pick: (price) => pick(price.toFixed(m.tickDigits)),
       oldest: () => older.current(),
@@ -68,9 +69,9 @@ function Candles({ resolution, indicators, fit }: CandlesProps) {
         dialog.value = { kind: "amend", order, price: priceText(m, floorToTick(m, units + m.tick / 2n)) };
       },
     });
-    chart.current = made;
-    made.show(indicators);
-    const stops = [
+    made.show(chosen.peek().indicators);
+    made.fitLines(chosen.peek().fit);
+    stops.current = [
       effect(() => made.setLines(chartLines(m, positions.value, openOrders.value))),
       effect(() => {
         shownTheme.value;
@@ -78,15 +79,20 @@ function Candles({ resolution, indicators, fit }: CandlesProps) {
         made.paint();
       }),
     ];
-    return () => {
-      stops.forEach((stop) => stop());
-      made.destroy();
+    return made;
+  }
+
+  useEffect(
+    () => () => {
+      stops.current.forEach((stop) => stop());
+      chart.current?.destroy();
       chart.current = null;
       hover.value = null;
-    };
-  }, [m]);
+    },
+    [m],
+  );
 
-  useEffect(() => chart.current?.fitLines(fit), [m, fit]);
+  useEffect(() => chart.current?.fitLines(fit), [fit]);
 
   useEffect(() => {
     chart.current?.show(indicators);
@@ -94,23 +100,25 @@ function Candles({ resolution, indicators, fit }: CandlesProps) {
 
   useEffect(() => {
     if (!m) return;
-    const made = chart.current!;
     setState("loading");
+    let over = false;
     let live = false;
     let stopMarks = () => {};
     let asking = false;
     let whole = false;
+    const read = () => reads.candles(m.ticker, resolution).catch(() => []);
+    let early: Promise<Candle[]> | null = read();
     older.current = () => {
-      const before = made.oldest;
+      const before = chart.current?.oldest;
       if (!live || asking || whole || before === undefined) return;
       asking = true;
       const until = new Date((before - 1) * 1000).toISOString();
       reads
         .candles(m.ticker, resolution, until)
         .then((more) => {
-          if (chart.current !== made) return;
+          if (over) return;
           whole = more.length === 0;
-          made.prepend(bars(more, resolution));
+          chart.current?.prepend(bars(more, resolution));
         })
         .catch(() => {})
         .finally(() => (asking = false));
@@ -123,22 +131,25 @@ function Candles({ resolution, indicators, fit }: CandlesProps) {
       },
       update(candle: Candle) {
         if (!live) return void take([candle]);
-        made.update(bar(candle));
+        chart.current?.update(bar(candle));
       },
     });
-    async function take(first: Candle[]) {
-      // The snapshot of the stream is short; the rest of the screen is read once.
-      const more = first.length < 300 ? await reads.candles(m!.ticker, resolution).catch(() => first) : first;
-      if (chart.current !== made) return;
-      const shown = bars(more, resolution);
-      made.setBars(shown, !live);
+    async function take(newest: Candle[]) {
+      // The snapshot of the stream is short; the rest of the screen is read once, at the same time.
+      const rest = newest.length < 300 ? await (early ?? read()) : [];
+      early = null;
+      if (over) return;
+      const shown = bars(joined(newest, rest), resolution);
+      if (shown.length) chart.current ??= build(m!);
+      chart.current?.setBars(shown, !live);
       if (shown.length) live = true;
       setState(shown.length ? "ready" : "empty");
       if (shown.length) performance.mark("chart-ready");
       stopMarks();
-      stopMarks = chartMarks(m!, secondsOf(resolution), (marks) => chart.current === made && made.setMarks(marks));
+      stopMarks = chartMarks(m!, secondsOf(resolution), (marks) => over || chart.current?.setMarks(marks));
     }
     return () => {
+      over = true;
       older.current = () => {};
       leave();
       stopMarks();

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { positions } from "../../state/account";
 import { path } from "../../state/router";
+import { narrow } from "../../state/screen";
 import { settings } from "../../state/settings";
 import { configError, listed, market, ticker } from "../../state/venue";
 import { askSide, ticketOpen } from "../../state/view";
 import { Empty, Link } from "../../ui/bits";
 import { Tabs } from "../../ui/Choice";
+import { Later } from "../../ui/Later";
 import { lazily } from "../../ui/lazy";
 import { Onboarding } from "../../ui/Onboarding";
 import { AccountCard } from "./AccountCard";
@@ -28,6 +30,10 @@ const ChartPanel = lazily(
 export function Trade() {
   const [side, setSide] = useState<"book" | "trades">("book");
   const [phone, setPhone] = useState<"chart" | "book" | "trades">("chart");
+  // A phone shows one panel at a time, and the ticket when it is asked for: what is hidden is not drawn.
+  const asked = useRef(false);
+  asked.current ||= !narrow.value || ticketOpen.value;
+  const bookShown = !narrow.value || phone !== "chart";
   if (listed.value.size > 0 && !market.value) {
     const [first = "BTC-USD"] = listed.value.keys();
     return (
@@ -75,7 +81,7 @@ export function Trade() {
           />
         </div>
         <div class="book-panel" id="book-panel" role="tabpanel" aria-label={side === "book" ? "Order book" : "Trades"}>
-          {(phone === "chart" ? side : phone) === "book" ? <Book /> : <Tape />}
+          {bookShown && <Later>{(phone === "chart" ? side : phone) === "book" ? <Book /> : <Tape />}</Later>}
         </div>
       </section>
       <div
@@ -86,9 +92,13 @@ export function Trade() {
       >
         <div class="sheet-shade" onClick={() => (ticketOpen.value = false)} />
         <div class="panel ticket-panel">
-          <Ticket />
-          <Onboarding />
-          <AccountCard />
+          {asked.current && (
+            <Later>
+              <Ticket />
+              <Onboarding />
+              <AccountCard />
+            </Later>
+          )}
         </div>
       </div>
       <section class="panel tables-area" aria-label="Your account">
