@@ -14,6 +14,8 @@ REORGS ?= 500
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$(PATH):$(CURDIR)/.tools/uv/bin
 export PORT ANVIL_PORT
+# The exchange and its tests start many processes. Where byte code is not kept, each compiles every library anew.
+export PYTHONDONTWRITEBYTECODE :=
 # mamushi cannot parse an `initializes` over several lines, which three files need
 VYPER := $(filter-out contracts/Exchange.vy contracts/ExchangeDesk.vy contracts/ExchangeExit.vy,$(wildcard contracts/*.vy contracts/*/*.vy contracts/*/*.vyi))
 BIOME := .tools/biome/node_modules/.bin/biome

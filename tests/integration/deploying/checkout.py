@@ -4,13 +4,15 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.anvil import ACCOUNTS, Node, binary
+from tests.integration.deploying.started_ape import Ape, started_ape
+from tests.support.anvil import ACCOUNTS, Node, anvil, binary
 from tests.support.build import ROOT
 
 DEPLOYER, NEWCOMER, GUARDIAN = (ACCOUNTS[number].address for number in (0, 1, 3))
@@ -43,19 +45,18 @@ class Scripts:
     folder: Path
     node: Node
     record: Path
+    ape: Ape
 
     def run(self, name: str, *arguments: str, account: int | None = None, fails: bool = False) -> str:
         """What it printed. The test fails unless the script ends as it should."""
         script, *command = name.split()
-        line = [str(Path(sys.executable).with_name("ape")), "run", script, *command, "--network", self.node.rpc_url]
+        line = ["run", script, *command, "--network", self.node.rpc_url]
         line += [] if account is None else ["--account", f"TEST::{account}"]
         line += [] if script == "deploy" else ["--deployment", str(self.record)]
-        done = subprocess.run(
-            [*line, *arguments], cwd=self.folder, env=environment(), capture_output=True, text=True, timeout=280
-        )
-        printed = done.stdout + done.stderr
+        done = self.ape(*line, *arguments)
+        printed = done.printed
         assert "Traceback" not in printed, printed
-        assert (done.returncode != 0) is fails, printed
+        assert (done.code != 0) is fails, printed
         return printed
 
     def deploy(self, parameters: Path = LOCAL, *arguments: str, fails: bool = False) -> str:
@@ -82,3 +83,11 @@ class Scripts:
             place = place[key]
         place[path[-1]] = value
         self.record.write_text(json.dumps(data))
+
+
+@contextmanager
+def scripts_at(folder: Path, name: str) -> Iterator[Scripts]:
+    """A checkout in a new folder and an empty chain, for a deployment of that name."""
+    copy_to(folder)
+    with anvil() as node, started_ape(folder, environment()) as ape:
+        yield Scripts(folder, node, folder / "deployments" / "local" / f"{name}.json", ape)

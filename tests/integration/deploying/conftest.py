@@ -6,18 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.deploying.checkout import DELAY, LOCAL, Scripts, copy_to
-from tests.support.anvil import anvil
+from tests.integration.deploying.checkout import DELAY, LOCAL, Scripts, scripts_at
 
 
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scripts]:
-    folder = copy_to(tmp_path_factory.mktemp("checkout"))
-    with anvil() as node:
-        scripts = Scripts(folder, node, folder / "deployments" / "local" / "tried.json")
-        parameters = folder / "patient.toml"
+    with scripts_at(tmp_path_factory.mktemp("checkout"), "tried") as scripts:
+        parameters = scripts.folder / "patient.toml"
         # longer than a script runs
-        parameters.write_text((folder / LOCAL).read_text().replace("\ndelay = 10\n", f"\ndelay = {DELAY}\n"))
+        parameters.write_text((scripts.folder / LOCAL).read_text().replace("\ndelay = 10\n", f"\ndelay = {DELAY}\n"))
         scripts.deploy(parameters)
         yield scripts
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.deploying.checkout import DELAY, DEPLOYER, LOCAL, Scripts, copy_to
+from tests.integration.deploying.checkout import DELAY, DEPLOYER, LOCAL, Scripts, scripts_at
 from tests.support.abi import abi_of
-from tests.support.anvil import anvil
 from tests.support.chain import Contract
 from tests.support.oracles import BTC_ID, Feed, Pyth, Sources
 
@@ -73,9 +72,7 @@ class Market:
 
 @pytest.fixture(scope="module")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
-    folder = copy_to(tmp_path_factory.mktemp("checkout"))
-    with anvil() as node:
-        scripts = Scripts(folder, node, folder / "deployments" / "local" / "router.json")
+    with scripts_at(tmp_path_factory.mktemp("checkout"), "router") as scripts:
         yield Market(scripts)
 
 
