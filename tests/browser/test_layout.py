@@ -65,6 +65,23 @@ def test_it_can_be_installed(pages: Pages, venue: Exchange) -> None:
     assert app.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
 
 
+def test_once_visited_it_starts_without_a_network(pages: Pages) -> None:
+    app = pages().open()
+    app.expected += [re.compile("net::ERR_(FAILED|INTERNET_DISCONNECTED)")]
+    app.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    # The worker sees the files of visits after its own installation.
+    app.open()
+    network = app.page.context
+    network.set_offline(True)
+    reached = "fetch('/assets/none.js', {cache: 'no-store'}).then(() => true, () => false)"
+    assert not app.page.evaluate(reached), "the worker has no network either"
+    app.open("/help")
+    expect(app.page.get_by_role("alert")).to_contain_text("The exchange does not answer")
+    network.set_offline(False)
+    app.open()
+    expect(app.page.get_by_text("Live", exact=True)).to_be_visible()
+
+
 def test_an_order_is_made_by_keyboard_alone(pages: Pages, venue: Exchange, trader: Wallet) -> None:
     app = pages(trader).open().connect()
     press = app.page.keyboard.press

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -192,3 +193,38 @@ def test_a_position_is_closed_by_a_part_and_whole(app: App, venue: Exchange, tra
             expect(app.rows("Positions", "BTC-USD")).to_contain_text(f"{left:.4f} BTC")
     expect(app.rows("Positions", "BTC-USD")).to_have_count(0)
     expect(app.rows("Closed positions", "BTC-USD").first).to_contain_text("closed")
+
+
+def test_a_twap_trades_part_by_part(app: App, venue: Exchange, trader: Wallet) -> None:
+    Ticket(app).fill("buy", "TWAP", "0.009", parts="3", minutes="5").submit()
+    expect(app.said("3 orders placed")).to_be_visible()
+
+    def begun() -> list[dict[str, Any]]:
+        parts = newest(app, venue, trader, 3, side="BUY", size="0.003", type="TWAP_SUBORDER")
+        parts.sort(key=lambda order: str(order["notBefore"]))
+        return parts if parts[0]["status"] == "FILLED" else []
+
+    parts = app.until(begun, "the first part")
+    assert [order["status"] for order in parts] == ["FILLED", "UNTRIGGERED", "UNTRIGGERED"]
+    first, second, last = (datetime.fromisoformat(order["notBefore"]) for order in parts)
+    assert last - second == second - first == timedelta(minutes=2.5)
+
+
+def test_a_trailing_stop_waits_with_the_steps_that_move_it(app: App, venue: Exchange, trader: Wallet) -> None:
+    Ticket(app).fill("buy", "Market", "0.011").check().submit()
+    newest(app, venue, trader, size="0.011", status="FILLED")
+    trader.asked.clear()
+    index = venue.index()
+    Ticket(app).fill("sell", "Trailing stop", "0.011", distance="500").submit()
+    expect(app.said("Trailing stop is waiting")).to_be_visible()
+    [stop, *moves] = newest(app, venue, trader, 21, side="SELL", type="TRAILING_STOP", status="UNTRIGGERED")[::-1]
+    assert len([data for data in trader.signed() if data["primaryType"] == "Order"]) == 21
+    assert stop["armPrice"] is None
+    assert abs(Decimal(stop["triggerPrice"]) - (index - 500)) < index / 100
+    # Each step waits for the index price to rise by a tenth of the distance, and moves the stop by as much.
+    moves.sort(key=lambda order: int(order["revision"]))
+    for number, move in enumerate(moves, 1):
+        assert (move["slot"], move["revision"]) == (stop["slot"], number)
+        assert Decimal(move["triggerPrice"]) - Decimal(stop["triggerPrice"]) == 50 * number
+        assert Decimal(move["armPrice"]) - Decimal(move["triggerPrice"]) == 500
+        assert move["reduceOnly"]
