@@ -5,6 +5,10 @@ came, status and body as they come back.
 
 from __future__ import annotations
 
+import asyncio
+import math
+import time
+
 import httpx
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,6 +18,8 @@ from indexer.api.errors import ApiError
 _UP = ("content-type", "accept", "idempotency-key")
 _DOWN = ("content-type", "retry-after", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset")
 _MAX_BODY = 1 << 20
+_ASKED_EVERY_S = 2.0
+_ANSWERS_WITHIN_S = 5.0
 
 
 class Forwarder:
@@ -28,6 +34,29 @@ class Forwarder:
         self._client = httpx.AsyncClient(
             base_url=url, timeout=30.0, limits=httpx.Limits(max_connections=200, max_keepalive_connections=100)
         )
+
+        self._asking = asyncio.Lock()
+        self._asked_s = -math.inf
+        self._refusal = ""
+
+    async def refusal(self) -> str:
+        """Why the service takes nothing now; empty when it does. Asked once for all who want to know in two seconds."""
+        async with self._asking:
+            if time.monotonic() - self._asked_s > _ASKED_EVERY_S:
+                self._refusal = await self._ask()
+                self._asked_s = time.monotonic()
+        return self._refusal
+
+    async def _ask(self) -> str:
+        try:
+            answer = await self._client.get("/ready", timeout=_ANSWERS_WITHIN_S)
+            told = answer.json() if answer.status_code != httpx.codes.OK else {}
+        except (httpx.HTTPError, ValueError):
+            return f"the {self._name} does not answer"
+        if answer.status_code == httpx.codes.OK:
+            return ""
+        reason = told.get("reason") if isinstance(told, dict) else None
+        return str(reason or f"the {self._name} is not ready")
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -28,6 +28,7 @@ _HEAVY = 5
 _WEIGHTS = (
     ("/v4/time", 1),
     ("/v4/height", 1),
+    ("/v4/status", 1),
     ("/v4/candles/", 1),
     ("/v4/query/", 100),
     ("/v4/leaderboard", 50),

@@ -9,11 +9,13 @@ from sqlalchemy import Connection, select
 
 from indexer.reads.catalog import Catalog, Listing
 from indexer.reads.text import iso, iso_ms
+from indexer.store import schema
 from indexer.store.order_schema import matches as match_table
 from indexer.store.order_schema import orders as order_table
 from indexer.store.query import first_row, rows
 
 SHORT_TERM, CONDITIONAL, LONG_TERM, TWAP = "0", "32", "64", "128"
+_IDS = 500
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,9 @@ def _flags(row: Mapping[str, Any]) -> str:
 
 
 def orders(connection: Connection, catalog: Catalog, wanted: OrderFilter) -> list[dict[str, Any]]:
-    """Orders of an account, newest first. Those that were never live are for their owner alone."""
+    """Orders of an account, newest first, with what they settled at. Those that were never live are for their owner
+    alone.
+    """
     table = order_table
     conditions = [
         table.c.owner == wanted.owner,
@@ -114,7 +118,32 @@ def orders(connection: Connection, catalog: Catalog, wanted: OrderFilter) -> lis
     if wanted.expiry_after_s is not None:
         conditions.append(table.c.expiry > wanted.expiry_after_s)
     query = select(table).where(*conditions).order_by(table.c.created_seq.desc()).limit(wanted.limit)
-    return [order(row, catalog.by_ticker[row["market"]]) for row in rows(connection, query)]
+    found = rows(connection, query)
+    settled = _settled(connection, [row["id"] for row in found if row["filled"]])
+    return [shown(row, catalog.by_ticker[row["market"]], settled.get(row["id"])) for row in found]
+
+
+def one(connection: Connection, row: Mapping[str, Any], listing: Listing) -> dict[str, Any]:
+    """An order with what it settled at."""
+    return shown(row, listing, _settled(connection, [row["id"]]).get(row["id"]))
+
+
+def shown(row: Mapping[str, Any], listing: Listing, settled: tuple[int, int] | None) -> dict[str, Any]:
+    """An order; `settled` are the value and lots of its fills on the chain."""
+    average = {"averageFillPrice": listing.average(*settled) if settled else None}
+    return order(row, listing) | average
+
+
+def _settled(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Value and lots of the settled fills of orders. Summed here: a database's integers may be too small for values."""
+    found: dict[str, tuple[int, int]] = {}
+    fills = schema.fills.c
+    for start in range(0, len(ids), _IDS):
+        part = ids[start : start + _IDS]
+        for fill in rows(connection, select(fills.order_id, fills.size, fills.price).where(fills.order_id.in_(part))):
+            value, size = found.get(fill["order_id"], (0, 0))
+            found[fill["order_id"]] = (value + fill["size"] * fill["price"], size + fill["size"])
+    return found
 
 
 def order_row(connection: Connection, id_: str) -> Mapping[str, Any] | None:

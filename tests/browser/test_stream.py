@@ -7,42 +7,12 @@ import re
 from decimal import Decimal
 
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import expect
 
 from tests.browser.app import App
 from tests.browser.conftest import Pages
 from tests.browser.exchange import Exchange
-
-
-class Line:
-    """Stands between the page and the stream; can cut it or swallow a message."""
-
-    def __init__(self, page: Page) -> None:
-        self.connections = 0
-        self.swallow = 0
-        self.closed = False
-        self._now: WebSocketRoute | None = None
-        page.route_web_socket(re.compile("/v4/ws"), self._open)
-
-    def _open(self, here: WebSocketRoute) -> None:
-        if self.closed:
-            here.close(code=1012)
-            return
-        self.connections += 1
-        self._now = here
-        server = here.connect_to_server()
-
-        def pass_on(message: str | bytes) -> None:
-            if self.swallow and b"channel_data" in (message if isinstance(message, bytes) else message.encode()):
-                self.swallow -= 1
-                return
-            here.send(message)
-
-        server.on_message(pass_on)
-
-    def cut(self) -> None:
-        assert self._now is not None
-        self._now.close(code=1012, reason="cut")
+from tests.browser.line import Line
 
 
 def shown_book(app: App) -> dict[str, Decimal]:

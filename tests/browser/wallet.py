@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ class Wallet:
         self.chain_id = CHAIN_ID
         self.asked: list[tuple[str, Any]] = []
         self.reject: set[str] = set()
+        #: Whether its person says no to one request of that method.
+        self.refuses: Callable[[str], bool] = lambda _method: False
         self._knows_chain = True
         self._http = httpx.Client(base_url=rpc_url, timeout=30)
         self._page: Page | None = None
@@ -84,7 +87,7 @@ class Wallet:
     def _answer(self, method: str, parameters: str) -> dict[str, Any]:
         wanted = json.loads(parameters)
         self.asked.append((method, wanted))
-        if method in self.reject:
+        if method in self.reject or self.refuses(method):
             return {"error": _REJECTED}
         try:
             return {"result": self._do(method, wanted)}

@@ -15,6 +15,7 @@ import "./styles/pages.css";
 import { effect } from "@preact/signals";
 import { render } from "preact";
 import "./state/alerts";
+import { watch } from "./state/health";
 import { config, start } from "./state/venue";
 import { reconnect } from "./state/wallet";
 import { App } from "./ui/App";
@@ -22,6 +23,7 @@ import { discover } from "./wallet/discovery";
 
 discover();
 void start();
+watch();
 // Wallets announce themselves within a moment of the page's start; the exchange's chain must be known first.
 const stop = effect(() => {
   if (!config.value) return;

@@ -161,7 +161,7 @@ describe("the book", () => {
         seq: "6",
       }),
     ).toBe(true);
-    expect(book.sides()).toEqual({
+    expect(book.sides()).toMatchObject({
       bids: [
         { price: 10_000, size: 30_000 },
         { price: 9_800, size: 20_000 },
@@ -175,6 +175,23 @@ describe("the book", () => {
     book.reset({ bids: [], asks: [], seq: "5" });
     expect(book.apply({ bids: [["1", "1"]], prevSeq: "6", seq: "7" })).toBe(false);
     expect(book.sides().bids).toEqual([]);
+  });
+
+  it("leaves out what the snapshot has already", () => {
+    const book = made();
+    book.reset({ bids: [{ price: "99", size: "1" }], asks: [], seq: "9" });
+    expect(book.apply({ bids: [["99", "0"]], prevSeq: "7", seq: "8" })).toBe(true);
+    expect(book.sides().bids.length).toBe(1);
+  });
+
+  it("knows by the checksum when it is not the exchange's", () => {
+    const book = made();
+    book.reset({ bids: [{ price: "99.5", size: "2" }], asks: [], seq: "5" });
+    expect(book.agrees(book.sides())).toBe(true);
+    book.apply({ bids: [["100", "1"]], prevSeq: "5", seq: "6", checksum: 1829186253 });
+    expect(book.agrees(book.sides())).toBe(true);
+    book.apply({ bids: [["98", "1"]], prevSeq: "6", seq: "7", checksum: 1829186253 });
+    expect(book.agrees(book.sides())).toBe(false);
   });
 
   it("groups without making a price better than it is", () => {
@@ -191,5 +208,79 @@ describe("the book", () => {
       { price: 105, size: 4 },
       { price: 100, size: 3 },
     ]);
+  });
+});
+
+describe("going on where it was", () => {
+  const account = (contents: unknown, type = "channel_data") => ({
+    type,
+    channel: "v4_subaccounts",
+    id: "0x1/0",
+    contents,
+  });
+
+  function owner() {
+    const told: unknown[] = [];
+    stream.follow({
+      channel: "v4_subaccounts",
+      id: "0x1/0",
+      snapshot: (contents) => told.push({ snapshot: contents }),
+      update: (contents) => told.push((contents as { seq: number }).seq),
+    });
+    return told;
+  }
+
+  function drop() {
+    last().onclose?.({});
+    vi.advanceTimersByTime(1_000);
+    last().say({ type: "connected" });
+  }
+
+  it("asks for what came after the last that it heard, and takes nothing twice", () => {
+    const told = owner();
+    last().say({ type: "connected" });
+    last().say(account({ epoch: "a", seq: 5 }, "subscribed"));
+    last().say(account({ epoch: "a", seq: 9 }));
+    drop();
+    expect(last().sent).toEqual([
+      { type: "subscribe", channel: "v4_subaccounts", id: "0x1/0", epoch: "a", fromSeq: 9 },
+    ]);
+    last().say(account({ resumed: true, epoch: "a", seq: 9 }, "subscribed"));
+    last().say(account({ epoch: "a", seq: 9 }));
+    last().say(account({ epoch: "a", seq: 12 }));
+    expect(told).toEqual([{ snapshot: { epoch: "a", seq: 5 } }, 9, 12]);
+  });
+
+  it("takes a snapshot where the server begins a new epoch, and counts from there", () => {
+    const told = owner();
+    last().say({ type: "connected" });
+    last().say(account({ epoch: "a", seq: 50 }, "subscribed"));
+    drop();
+    last().say(account({ epoch: "b", seq: 2 }, "subscribed"));
+    last().say(account({ epoch: "b", seq: 3 }));
+    expect(told).toEqual([{ snapshot: { epoch: "a", seq: 50 } }, { snapshot: { epoch: "b", seq: 2 } }, 3]);
+  });
+});
+
+describe("one channel anew", () => {
+  it("keeps the connection, and shows nothing until the snapshot", () => {
+    const told: unknown[] = [];
+    const feed = {
+      channel: "v4_orderbook",
+      id: "BTC-USD",
+      snapshot: (contents: unknown) => told.push({ snapshot: contents }),
+      update: (contents: unknown) => told.push(contents),
+    };
+    stream.follow(feed);
+    last().say({ type: "connected" });
+    const book = { channel: "v4_orderbook", id: "BTC-USD" };
+    last().say({ type: "subscribed", ...book, contents: 1 });
+    stream.renew(feed);
+    stream.renew(feed);
+    last().say({ type: "channel_data", ...book, contents: 2 });
+    last().say({ type: "subscribed", ...book, contents: 3 });
+    expect(told).toEqual([{ snapshot: 1 }, { snapshot: 3 }]);
+    expect(sockets.length).toBe(1);
+    expect(last().sent.map((sent) => sent.type)).toEqual(["subscribe", "unsubscribe", "subscribe"]);
   });
 });

@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
 from indexer.api.answer import NEVER, Json
-from indexer.api.context import Ctx
+from indexer.api.context import Context, Ctx
 
 router = APIRouter(tags=["service"])
 
@@ -26,6 +26,19 @@ def health() -> Response:
 @router.get("/ready")
 def ready(context: Ctx) -> Response:
     """200 when caught up with the chain and in touch with node and relayer, else 503 with what is missing."""
+    problems = problems_of(context)
+    body = {"status": "not ready" if problems else "ready", "problems": problems, **position(context)}
+    return Json(body, 503 if problems else 200, cache=NEVER)
+
+
+@router.get("/metrics")
+def metrics() -> Response:
+    """For Prometheus."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def problems_of(context: Context) -> list[str]:
+    """What keeps the tables from being up to date."""
     progress = context.progress
     now = time.monotonic()
     problems = []
@@ -37,17 +50,10 @@ def ready(context: Ctx) -> Response:
         problems.append(f"{progress.lag()} blocks behind the chain")
     if now - progress.relayer_seen_s > READY_SILENCE_S:
         problems.append("the relayer's log does not answer")
-    body = {"status": "not ready" if problems else "ready", "problems": problems, **position(context)}
-    return Json(body, 503 if problems else 200, cache=NEVER)
+    return problems
 
 
-@router.get("/metrics")
-def metrics() -> Response:
-    """For Prometheus."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-
-def position(context: Ctx) -> dict[str, Any]:
+def position(context: Context) -> dict[str, Any]:
     """How far the tables are, and behind what."""
     progress = context.progress
     return {

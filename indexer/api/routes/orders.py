@@ -58,10 +58,11 @@ def order(context: Ctx, order_id: str, proof: Proof = None) -> Response:
         row = reads.order_row(reading.connection, order_id.lower())
         listing = reading.catalog.by_ticker.get(row["market"]) if row else None
         hidden = row is not None and row["private"] and not _owns(reading, context.domain, row["owner"], proof)
-    if row is None or listing is None or hidden:
+        found = reads.one(reading.connection, row, listing) if row and listing else None
+    if found is None or hidden:
         hint = ", or it waits and the proof is not its owner's" if proof else ""
         raise ApiError(404, "unknown_order", f"no order has the id {order_id}{hint}", "orderId", "params")
-    return _shown(reads.order(row, listing), proof)
+    return _shown(found, proof)
 
 
 @router.post("/orders")

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from indexer.api.answer import HOT, NEVER, Json
 from indexer.api.context import Ctx
 from indexer.api.errors import ApiError
-from indexer.api.routes.operations import position
+from indexer.api.routes.operations import position, problems_of
 from indexer.reads.text import iso, iso_ms
 from ouro import eip712
 
@@ -28,6 +28,16 @@ def height(context: Ctx) -> Response:
     """The newest applied block, the newest final one, the node's head, and the relayer's record."""
     return Json(
         {"height": str(context.progress.height), "time": iso(context.progress.time_s), **position(context)}, cache=HOT
+    )
+
+
+@router.get("/v4/status")
+async def status(request: Request, context: Ctx) -> Response:
+    """Whether orders are taken, and whether what is read is up to date. Always 200: the answer is the news."""
+    refusal = await request.app.state.forward.refusal()
+    problems = problems_of(context)
+    return Json(
+        {"orders": {"taken": not refusal, "reason": refusal}, "problems": problems, **position(context)}, cache=NEVER
     )
 
 

@@ -78,6 +78,13 @@ def test_ready_means_caught_up_with_sources_that_answer(engine: Engine) -> None:
     assert problems(context_over(engine)) == ["the node does not answer", "the relayer's log does not answer"]
 
 
+def test_the_status_says_whether_orders_are_taken(engine: Engine) -> None:
+    told = ask(followed(engine, head=20, height=8, block_s=1), "/v4/status")
+    assert told.status_code == 200
+    assert told.json()["orders"] == {"taken": False, "reason": "the relayer does not answer"}
+    assert told.json()["problems"] == ["12 blocks behind the chain"]
+
+
 def test_a_node_that_stands_still_is_not_relied_on(engine: Engine) -> None:
     context = followed(engine, head=8, height=8, block_s=10_000)
     assert problems(context) == [], "its head has only just been heard of"

@@ -12,6 +12,7 @@ import type {
   PnlTick,
   Position,
   SessionKeyRecord,
+  Status,
   Subaccount,
   Trade,
   Transfer,
@@ -39,23 +40,25 @@ export const trades = async (ticker: string) =>
 
 export interface Who {
   address: string;
+  /** 0 unless given. */
+  number?: number | undefined;
   proof?: string | undefined;
   seq?: number | undefined;
 }
 
 const headers = (who: Who) => (who.proof ? { headers: { "Ouro-Read": who.proof } } : {});
 const account = (who: Who, more: Record<string, string | number | undefined> = {}) => ({
-  query: { address: who.address, subaccountNumber: 0, atSeq: who.seq, ...more },
+  query: { address: who.address, subaccountNumber: who.number ?? 0, atSeq: who.seq, ...more },
   ...headers(who),
 });
 
-export const subaccount = async (who: Who) =>
+export const subaccounts = async (who: Who) =>
   (
-    await request<{ subaccount: Subaccount }>(`/v4/addresses/${who.address}/subaccountNumber/0`, {
+    await request<{ subaccounts: Subaccount[] }>(`/v4/addresses/${who.address}`, {
       query: { atSeq: who.seq },
       ...headers(who),
     })
-  ).subaccount;
+  ).subaccounts;
 
 export const orders = (who: Who, more: Record<string, string | number> = {}) =>
   request<Order[]>("/v4/orders", account(who, { limit: 200, ...more }));
@@ -94,7 +97,9 @@ export const sessionKeys = async (address: string) =>
 export const withdrawals = async (address: string) =>
   (await request<{ withdrawals: WithdrawalRecord[] }>("/v4/withdrawals", { query: { address } })).withdrawals;
 
-export const ready = () => request<{ status: string; problems: string[] }>("/ready");
+const STATUS_WITHIN_MS = 8_000;
+
+export const status = () => request<Status>("/v4/status", { signal: AbortSignal.timeout(STATUS_WITHIN_MS) });
 
 export const faucet = (address: string) =>
   request<Record<string, unknown>>("/v4/faucet", { method: "POST", body: { address } });

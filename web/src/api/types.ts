@@ -115,6 +115,7 @@ export interface Order {
   goodTilBlockTime: string | null;
   createdAt: string | null;
   triggerPrice: string | null;
+  averageFillPrice?: string | null;
   updatedAt: string | null;
   ticker: string;
   removalReason?: string | null;
@@ -124,6 +125,8 @@ export interface Order {
   parent: string;
   oco: string;
   armPrice: string | null;
+  selfTrade: string;
+  subaccountNumber: number;
   slot: number;
   generation: number;
   revision: number;
@@ -210,4 +213,9 @@ export interface Placed {
   filled: string | number;
   seq: number | string;
   reason?: string;
+}
+
+export interface Status {
+  orders: { taken: boolean; reason: string };
+  problems: string[];
 }

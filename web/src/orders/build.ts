@@ -7,6 +7,8 @@ import type { Message } from "../sign/messages";
 export const MAX_FEE_PPM = 500;
 export const RESTING_LIFETIME_S = 28 * 86_400;
 export const ONE_SHOT_LIFETIME_S = 30;
+/** What client ids of market orders begin with. */
+export const MARKET_LABEL = "market-";
 const MAX_SLOT = 65_535;
 
 export type TimeInForce = "GTT" | "IOC" | "FOK";
@@ -24,7 +26,9 @@ export interface Ask {
   trigger?: Trigger;
   triggerPrice?: bigint;
   lifetimeS?: number;
-  selfTrade?: "CANCEL_TAKER" | "CANCEL_MAKER";
+  /** The price is a bound and not a wish. */
+  atMarket?: boolean;
+  selfTrade?: string;
   extras?: Extras;
 }
 
@@ -61,7 +65,7 @@ export interface Stamp {
 }
 
 /** The message of an order. The signed expiry is the shown one plus the settlement window. */
-export function message(ask: Ask, account: string, settleWindow: number, stamp: Stamp): Message {
+export function message(ask: Ask, account: string, settleWindow: number, stamp: Stamp, subaccount = 0): Message {
   const oneShot = ask.timeInForce !== "GTT";
   const lifetime = ask.lifetimeS ?? (oneShot ? ONE_SHOT_LIFETIME_S : RESTING_LIFETIME_S);
   return {
@@ -77,7 +81,7 @@ export function message(ask: Ask, account: string, settleWindow: number, stamp: 
     maxFeePpm: MAX_FEE_PPM,
     expiry: Math.floor(stamp.generation / 1000) + lifetime + settleWindow,
     account,
-    subaccount: 0,
+    subaccount,
     selfTrade: ask.selfTrade ?? "CANCEL_TAKER",
     slot: stamp.slot,
     generation: stamp.generation,

@@ -6,9 +6,10 @@ import type { Order, Placed } from "../api/types";
 import type { Message } from "../sign/messages";
 import { covers, sessionKey } from "../state/session-key";
 import { type Signed, sign, wire } from "../state/signer";
+import { number } from "../state/subaccounts";
 import { config } from "../state/venue";
 import { address } from "../state/wallet";
-import { type Ask, message, nextMs, RESTING_LIFETIME_S, type Stamp, stampFor } from "./build";
+import { type Ask, MARKET_LABEL, message, nextMs, RESTING_LIFETIME_S, type Stamp, stampFor } from "./build";
 
 const ATTEMPTS = 4;
 
@@ -47,11 +48,13 @@ async function prepare(asks: readonly Ask[], offered: readonly number[], progres
   const ready: Ready[] = [];
   const stamps: Stamp[] = [];
   const bodies: object[] = [];
+  // Whoever chooses another subaccount while the wallet asks does not mean the rest of these orders.
+  const subaccount = number.value;
   for (const [at, ask] of asks.entries()) {
     const { replacesAt, parentAt } = ask.extras ?? {};
     const before = replacesAt === undefined ? undefined : stamps[replacesAt];
     const stamp = before ? { ...before, revision: before.revision + 1 } : stampFor(ask, offered);
-    const order = message(lasting(ask), address.value!, config.value!.settleWindow, stamp);
+    const order = message(lasting(ask), address.value!, config.value!.settleWindow, stamp, subaccount);
     // A chain of revisions shares the expiry of its first order.
     if (before) order.expiry = ready[replacesAt!]!.message.expiry!;
     progress(at, asks.length);
@@ -84,10 +87,16 @@ function body(ask: Ask, order: Message, signed: Signed, parent?: string, replace
   return {
     order: wire(order),
     signature: signed.signature,
-    ...(replaced ? { replaces: replaced } : { clientId: String(crypto.getRandomValues(new Uint32Array(1))[0]) }),
+    ...(replaced ? { replaces: replaced } : { clientId: clientId(ask) }),
     ...(extras.immediate ? { immediate: true } : {}),
     ...(Object.keys(conditions).length ? { conditions } : {}),
   };
+}
+
+/** Both are immediate-or-cancel on the wire: the label says which of them a person meant. */
+function clientId(ask: Ask): string {
+  const drawn = String(crypto.getRandomValues(new Uint32Array(1))[0]);
+  return ask.atMarket ? MARKET_LABEL + drawn : drawn;
 }
 
 /** No answer is no refusal: neither from the front door nor from what stands behind it. */
@@ -125,7 +134,7 @@ async function send(bodies: readonly object[]): Promise<Answer[]> {
 }
 
 /** Where an order that rests stands in its chain of revisions. */
-export type Chain = Pick<Order, "id" | "slot" | "generation" | "revision">;
+export type Chain = Pick<Order, "id" | "slot" | "generation" | "revision" | "subaccountNumber">;
 
 /**
  * Signs a resting order anew; `ask.size` is the total, what is filled included. The old one stays when this is refused.
@@ -134,7 +143,7 @@ export type Chain = Pick<Order, "id" | "slot" | "generation" | "revision">;
 export async function amend(chain: Chain, ask: Ask): Promise<Placed> {
   const attempt = async (owner: boolean) => {
     const stamp = { generation: chain.generation, slot: chain.slot, revision: chain.revision + 1 };
-    const order = message(lasting(ask), address.value!, config.value!.settleWindow, stamp);
+    const order = message(lasting(ask), address.value!, config.value!.settleWindow, stamp, chain.subaccountNumber);
     const signed = await sign("Order", order, { owner });
     const answer = request<Placed>("/v4/orders", {
       method: "POST",
@@ -160,7 +169,7 @@ interface Cancelled {
 /** Cancels one order. A key can only cancel what it signed: for what the wallet signed the wallet is asked. */
 export async function cancel(orderId: string): Promise<Cancelled> {
   const attempt = async (owner: boolean) => {
-    const order = { account: address.value!, subaccount: 0, orderId, nonce: nextMs() };
+    const order = { account: address.value!, subaccount: number.value, orderId, nonce: nextMs() };
     const signed = await sign("CancelOrder", order, { owner });
     const answer = request<Cancelled>(`/v4/orders/${orderId}`, {
       method: "DELETE",
@@ -181,7 +190,7 @@ export async function cancel(orderId: string): Promise<Cancelled> {
 /** Cancels everything, or everything of a market; `known` are the orders that are expected to end. */
 export async function cancelAll(market: string, known: readonly string[]): Promise<string[]> {
   const attempt = async (owner: boolean) => {
-    const all = { account: address.value!, subaccount: 0, market, nonce: nextMs() };
+    const all = { account: address.value!, subaccount: number.value, market, nonce: nextMs() };
     const signed = await sign("CancelAll", all, { owner });
     const answer = await request<Cancelled>("/v4/orders", {
       method: "DELETE",

@@ -68,7 +68,7 @@ function Create({ done }: { done: () => void }) {
       <h2>{sessionKey.value ? "Replace the key of this browser" : "Turn on one-click trading"}</h2>
       <p class="muted">
         A key is made in this browser and registered on chain by your wallet, once. It signs orders and cancels without
-        asking; it cannot move money.
+        asking, for all of your subaccounts; it cannot move money.
       </p>
       <div class="field">
         <label class="label" for="key-name">

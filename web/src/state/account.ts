@@ -11,6 +11,7 @@ import { type Market, priceUnits, usdc } from "../money/market";
 import { guarding, steps } from "../orders/reading";
 import { tellFills, tellMatches, tellOrders, tellTransfer } from "./events";
 import { dropProof, proof } from "./proof";
+import { number, subaccounts } from "./subaccounts";
 import { listed, marketData, stream } from "./venue";
 import { address } from "./wallet";
 
@@ -81,16 +82,16 @@ export function refresh(seq?: number): void {
 async function read(seq?: number): Promise<void> {
   const whose = address.value;
   if (!whose) return;
-  try {
-    const told = await reads.subaccount({ address: whose, seq });
-    if (address.value !== whose) return;
-    batch(() => {
-      subaccount.value = told;
-      unknown.value = false;
-    });
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404 && address.value === whose) unknown.value = true;
-  }
+  const told = await reads.subaccounts({ address: whose, seq }).catch((error) => {
+    return error instanceof ApiError && error.status === 404 ? [] : null;
+  });
+  if (!told || address.value !== whose) return;
+  batch(() => {
+    subaccounts.value = [...told].sort((a, b) => a.subaccountNumber - b.subaccountNumber);
+    const own = told.find((one) => one.subaccountNumber === number.value);
+    if (own) subaccount.value = own;
+    unknown.value = !own;
+  });
 }
 
 /** Takes an order as the exchange just answered it, before the stream tells it. */
@@ -137,10 +138,12 @@ let leave = () => {};
 
 effect(() => {
   const whose = address.value;
+  const which = number.value;
   const auth = proof.value;
   leave();
   leave = () => {};
   batch(() => {
+    if (subaccounts.peek()?.[0]?.address !== whose) subaccounts.value = null;
     subaccount.value = null;
     unknown.value = false;
     orderMap.value = new Map();
@@ -148,7 +151,7 @@ effect(() => {
   if (!whose) return;
   leave = stream.follow({
     channel: "v4_subaccounts",
-    id: `${whose}/0`,
+    id: `${whose}/${which}`,
     auth: () => auth,
     snapshot(contents: { subaccount?: Subaccount; orders?: Order[] }) {
       batch(() => {
@@ -157,7 +160,8 @@ effect(() => {
         orderMap.value = new Map((contents.orders ?? []).map((order) => [order.id, order]));
         happened.value += 1;
       });
-      if (auth) void waiting(whose, auth);
+      refresh();
+      if (auth) void waiting(whose, which, auth);
     },
     update,
     error(reason) {
@@ -167,9 +171,10 @@ effect(() => {
 });
 
 /** Orders that wait for their trigger; nobody else is told of them. */
-async function waiting(whose: string, auth: string): Promise<void> {
-  const found = await reads.orders({ address: whose, proof: auth }, { status: "UNTRIGGERED" }).catch(() => []);
-  if (address.value === whose) takeOrders(found);
+async function waiting(whose: string, which: number, auth: string): Promise<void> {
+  const who = { address: whose, number: which, proof: auth };
+  const found = await reads.orders(who, { status: "UNTRIGGERED" }).catch(() => []);
+  if (address.value === whose && number.value === which) takeOrders(found);
 }
 
 setInterval(() => {

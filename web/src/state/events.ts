@@ -4,6 +4,7 @@
 import type { Fill, Match, Order, Transfer } from "../api/types";
 import { grouped, signedUsd, usd } from "../money/format";
 import { baseOf, usdc } from "../money/market";
+import { MARKET_LABEL } from "../orders/build";
 import { steps, summed } from "../orders/reading";
 import { notify } from "./notices";
 
@@ -18,7 +19,13 @@ const WORDS: Record<string, string> = {
   TWAP_SUBORDER: "TWAP part",
 };
 
-export const kindOf = (order: Order): string => WORDS[order.type] ?? order.type;
+/** By what it does: a market order is signed as an IOC order with a worst price, which its label tells apart. */
+export function kindOf(order: Pick<Order, "type" | "timeInForce" | "clientId">): string {
+  if (order.type === "LIMIT" && order.timeInForce !== "GTT") {
+    return order.clientId.startsWith(MARKET_LABEL) ? "Market" : `Limit ${order.timeInForce}`;
+  }
+  return WORDS[order.type] ?? order.type;
+}
 
 export const describe = (order: Pick<Order, "side" | "size" | "ticker">): string =>
   `${order.side === "BUY" ? "Buy" : "Sell"} ${order.size} ${baseOf(order.ticker)}`;
@@ -98,11 +105,26 @@ export function tellFills(fills: readonly Fill[]): void {
   }
 }
 
+const ownTransactions = new Set<string>();
+
+/** A transaction whose outcome a dialog tells itself. */
+export function expectTransfer(hash: string): void {
+  ownTransactions.add(hash);
+}
+
 export function tellTransfer(transfer: Transfer): void {
+  if (ownTransactions.has(transfer.transactionHash)) return;
   const out = transfer.type === "WITHDRAWAL" || transfer.type === "TRANSFER_OUT";
   notify("transfer", "good", out ? "Withdrawal paid" : "Deposit credited", usd(usdc(transfer.size)));
 }
 
-/** What rests with a price alone. Others are cancelled and placed anew. */
-export const amendable = (order: Order): boolean =>
-  order.status === "OPEN" && order.timeInForce === "GTT" && order.trigger === "NONE" && !order.immediate;
+/** Why an order cannot be amended; empty when it can. */
+export function notAmendable(order: Order): string {
+  if (order.type === "TRAILING_STOP") return "Its steps are signed in advance: cancel it and place another one.";
+  if (order.type === "TWAP_SUBORDER") return "Each part has its own time: cancel it, or the rest of them.";
+  const rests = order.status === "OPEN" && !order.immediate;
+  const waits = order.status === "UNTRIGGERED" && order.triggerPrice !== null;
+  return order.timeInForce === "GTT" && (rests || waits) ? "" : "It trades at once or ends.";
+}
+
+export const amendable = (order: Order): boolean => notAmendable(order) === "";

@@ -44,10 +44,7 @@ effect(() => {
     (text) => Number(priceUnits(shown, text)),
     (text) => Number(lots(shown, text)),
   );
-  const show = conflated(() => {
-    if (followed === shown.ticker) book.value = held.sides();
-  });
-  const leaveBook = stream.follow({
+  const feed = {
     channel: "v4_orderbook",
     id: shown.ticker,
     snapshot(contents: BookContents) {
@@ -56,9 +53,16 @@ effect(() => {
     },
     update(contents: BookContents) {
       if (held.apply(contents)) show();
-      else stream.resync();
+      else stream.renew(feed);
     },
+  };
+  const show = conflated(() => {
+    if (followed !== shown.ticker) return;
+    const sides = held.sides();
+    if (held.agrees(sides)) book.value = sides;
+    else stream.renew(feed);
   });
+  const leaveBook = stream.follow(feed);
   let rows: Trade[] = [];
   const showTape = conflated(() => {
     if (followed === shown.ticker) tape.value = rows;

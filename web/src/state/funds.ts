@@ -6,7 +6,9 @@ import { asker, send, view } from "../chain/calls";
 import { nextMs } from "../orders/build";
 import type { Hex } from "../sign/local";
 import { explain, type Wallet, WalletError } from "../wallet/types";
+import { expectTransfer } from "./events";
 import { sign, wire } from "./signer";
+import { number } from "./subaccounts";
 import { config } from "./venue";
 import { address, wallet, wrongChain } from "./wallet";
 
@@ -46,10 +48,11 @@ export async function room(): Promise<{ queued: bigint; instant: bigint }> {
   return { queued, instant };
 }
 
-async function act(to: string, name: string, args: readonly unknown[]): Promise<string> {
+/** `told`: by whoever asked for it, so that the stream's word is no news. */
+async function act(to: string, name: string, args: readonly unknown[], told = false): Promise<string> {
   const { wallet: with_, ask, from } = parts();
   try {
-    return await send(with_, ask, from, to, name, args);
+    return await send(with_, ask, from, to, name, args, told ? expectTransfer : undefined);
   } catch (error) {
     throw new WalletError(explain(error));
   }
@@ -57,22 +60,26 @@ async function act(to: string, name: string, args: readonly unknown[]): Promise<
 
 export const approve = (amount: bigint): Promise<string> =>
   act(parts().contracts.usdc, "approve", [parts().contracts.vault, amount]);
-export const deposit = (amount: bigint): Promise<string> =>
-  act(parts().contracts.vault, "deposit", [parts().from, 0n, amount]);
+export const deposit = (amount: bigint, into: number, told = false): Promise<string> =>
+  act(parts().contracts.vault, "deposit", [parts().from, BigInt(into), amount], told);
 export const requestWithdrawal = (amount: bigint): Promise<string> =>
-  act(parts().contracts.vault, "request_withdrawal", [0n, amount, parts().from]);
+  act(parts().contracts.vault, "request_withdrawal", [BigInt(number.value), amount, parts().from]);
 export const executeWithdrawal = (id: string): Promise<string> =>
-  act(parts().contracts.vault, "execute_withdrawal", [BigInt(id)]);
+  act(parts().contracts.vault, "execute_withdrawal", [BigInt(id)], true);
 export const cancelWithdrawal = (id: string): Promise<string> =>
   act(parts().contracts.vault, "cancel_withdrawal", [BigInt(id)]);
 
-/** Paid at once: signed here, co-signed by the operator, executed by the wallet. */
-export async function withdrawNow(amount: bigint, step: (at: "sign" | "cosign" | "send") => void): Promise<string> {
+/** Paid at once to the owner: signed here, co-signed by the operator, executed by the wallet. */
+export async function withdrawNow(
+  amount: bigint,
+  step: (at: "sign" | "cosign" | "send") => void,
+  source = number.value,
+): Promise<string> {
   const { from, contracts } = parts();
   const ms = nextMs();
   const withdrawal = {
     account: from,
-    subaccount: 0,
+    subaccount: source,
     amount,
     to: from,
     nonce: BigInt(ms) * 1000n + BigInt(crypto.getRandomValues(new Uint32Array(1))[0]! % 1000),
@@ -86,8 +93,8 @@ export async function withdrawNow(amount: bigint, step: (at: "sign" | "cosign" |
     body: { withdrawal: wire(withdrawal), signature },
   });
   step("send");
-  const packed = { ...withdrawal, subaccount: 0n, deadline: BigInt(withdrawal.deadline) };
-  return act(contracts.vault, "withdraw_signed", [packed, signature, cosignature]);
+  const packed = { ...withdrawal, subaccount: BigInt(source), deadline: BigInt(withdrawal.deadline) };
+  return act(contracts.vault, "withdraw_signed", [packed, signature, cosignature], true);
 }
 
 export const registerKey = (key: string, markets: readonly bigint[], budget: bigint, expiry: bigint): Promise<string> =>

@@ -4,6 +4,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Who } from "../api/reads";
 import { happened } from "./account";
+import { number } from "./subaccounts";
 import { address } from "./wallet";
 
 const WAIT_MS = 800;
@@ -16,13 +17,15 @@ export interface History<Row> {
 export function useHistory<Row>(load: (who: Who) => Promise<Row[]>): History<Row> {
   const [state, setState] = useState<History<Row>>({ rows: null, error: null });
   const whose = address.value;
+  const which = number.value;
   const event = happened.value;
+  useEffect(() => setState({ rows: null, error: null }), [whose, which]);
   useEffect(() => {
     if (!whose) return;
     let left = false;
     const wait = setTimeout(
       () => {
-        load({ address: whose }).then(
+        load({ address: whose, number: which }).then(
           (rows) => !left && setState({ rows, error: null }),
           (error: Error & { status?: number }) =>
             !left &&
@@ -37,6 +40,6 @@ export function useHistory<Row>(load: (who: Who) => Promise<Row[]>): History<Row
       left = true;
       clearTimeout(wait);
     };
-  }, [whose, event]);
+  }, [whose, which, event]);
   return state;
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-/** The exchange itself: its configuration, its markets, the stream, and how it feels. */
+/** The exchange itself: its configuration, its markets, the stream. */
 
 import { computed, signal } from "@preact/signals";
-import { limitedUntil } from "../api/client";
 import * as reads from "../api/reads";
 import type { Config, MarketData } from "../api/types";
 import { type Market, market as marketOf } from "../money/market";
@@ -17,15 +16,11 @@ export const listed = computed<Map<string, Market>>(
 export const marketData = signal<Record<string, MarketData>>({});
 export const sparklines = signal<Record<string, string[]>>({});
 export const streamState = signal<StreamState>("connecting");
-export const problems = signal<string[]>([]);
 export const now = signal(Date.now());
 
 export const stream = new Stream(
   () => new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v4/ws`) as unknown as Socket,
-  (state) => {
-    streamState.value = state;
-    if (state === "live" && problems.peek().length) void health();
-  },
+  (state) => (streamState.value = state),
 );
 
 /** The market that the trade page shows. */
@@ -33,9 +28,6 @@ export const ticker = signal("BTC-USD");
 export const market = computed(() => listed.value.get(ticker.value) ?? null);
 export const current = computed(() => marketData.value[ticker.value] ?? null);
 
-/** This computer's clock and the chain's may differ by so much without a false alarm. */
-const CLOCKS_APART_S = 20;
-const READY_EVERY_MS = 15_000;
 const SPARKLINES_EVERY_MS = 300_000;
 
 export async function start(): Promise<void> {
@@ -51,8 +43,6 @@ export async function start(): Promise<void> {
     );
   void refresh();
   setInterval(refresh, SPARKLINES_EVERY_MS);
-  void health();
-  setInterval(() => document.hidden || void health(), READY_EVERY_MS);
 }
 
 async function load(): Promise<void> {
@@ -62,15 +52,6 @@ async function load(): Promise<void> {
   } catch (error) {
     configError.value = (error as Error).message;
     setTimeout(() => void load(), 3_000);
-  }
-}
-
-async function health(): Promise<void> {
-  try {
-    problems.value = (await reads.ready()).problems ?? [];
-  } catch (error) {
-    const body = (error as { body?: { problems?: string[] } }).body;
-    problems.value = body?.problems ?? [(error as Error).message];
   }
 }
 
@@ -100,34 +81,3 @@ function follow(): void {
     },
   });
 }
-
-export interface Banner {
-  level: "info" | "warn" | "bad";
-  text: string;
-}
-
-/** The one thing that a person should know about the service now. */
-export const banner = computed<Banner | null>(() => {
-  if (configError.value) return { level: "bad", text: configError.value };
-  if (streamState.value === "down") {
-    return { level: "bad", text: "Live data is interrupted. Figures may be old; reconnecting." };
-  }
-  if (limitedUntil.value > now.value) {
-    const seconds = Math.ceil((limitedUntil.value - now.value) / 1000);
-    return { level: "warn", text: `Too many requests. The exchange takes the next one in ${seconds} s.` };
-  }
-  if (problems.value.length)
-    return { level: "warn", text: `The service is degraded: ${problems.value.join("; ").replace(/\.$/, "")}.` };
-  const published = Date.parse(current.value?.oraclePublishedAt ?? "");
-  if (market.value && now.value - published > (market.value.maxPriceAge + CLOCKS_APART_S) * 1000) {
-    return {
-      level: "warn",
-      text: `The index price of ${ticker.value} is old. Nothing fills until there is a new one.`,
-    };
-  }
-  const status = current.value?.status;
-  if (status === "CANCEL_ONLY") return { level: "warn", text: `${ticker.value} is reduce-only.` };
-  if (status === "PAUSED") return { level: "warn", text: `Trading in ${ticker.value} is halted.` };
-  if (status === "FINAL_SETTLEMENT") return { level: "warn", text: `Trading in ${ticker.value} has ended.` };
-  return null;
-});

@@ -5,7 +5,8 @@ import { signal } from "@preact/signals";
 
 export type Dialog =
   | { kind: "connect" }
-  | { kind: "deposit" }
+  | { kind: "deposit"; into?: number }
+  | { kind: "transfer" }
   | { kind: "withdraw" }
   | { kind: "palette" }
   | { kind: "alerts" }

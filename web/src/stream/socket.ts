@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 /**
  * One WebSocket for everything. Every server message of a connection is numbered: a gap, or an error that says that a
- * channel is broken, and the connection is thrown away; a new one begins with snapshots, so nothing is ever patched up.
+ * channel is broken, and the connection is thrown away. On a new one, channels whose messages are numbered for good go on
+ * after the last one that was heard; all others, and those that the server cannot take up again, begin with snapshots.
  */
 
 export interface Feed {
   channel: string;
   id?: string;
   auth?: () => string | undefined;
-  /** The whole state, at the start and after every interruption. */
+  /** The whole state: at the start, and after an interruption over which it cannot go on. */
   snapshot(contents: unknown): void;
   update(contents: unknown): void;
   error?: (message: string) => void;
+}
+
+/** Where a channel is that can go on where it was: numbers of different epochs have nothing to do with one another. */
+interface Place {
+  epoch: string;
+  seq: number;
 }
 
 export type StreamState = "connecting" | "live" | "down";
@@ -39,6 +46,11 @@ const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 15_000;
 const REFUSED_WAIT_MS = 1_500;
 
+function placeOf(contents: unknown): Place | undefined {
+  const { epoch, seq } = (contents ?? {}) as { epoch?: unknown; seq?: unknown };
+  return typeof epoch === "string" && typeof seq === "number" ? { epoch, seq } : undefined;
+}
+
 const key = (channel: string, id?: string) => (id ? `${channel} ${id}` : channel);
 
 export class Stream {
@@ -46,6 +58,7 @@ export class Stream {
   private feeds = new Map<string, Feed>();
   /** Feeds that have their snapshot; what comes for others is left over from an earlier subscription. */
   private begun = new Set<Feed>();
+  private places = new Map<Feed, Place>();
   private expected = 0;
   private failures = 0;
   private lastHeard = 0;
@@ -79,18 +92,28 @@ export class Stream {
     const name = key(feed.channel, feed.id);
     const before = this.feeds.get(name);
     this.feeds.set(name, feed);
+    if (before) this.places.delete(before);
     if (before && this.expected > 0) this.send({ type: "unsubscribe", channel: feed.channel, id: feed.id });
     if (this.expected > 0) this.subscribe(feed);
     return () => {
       if (this.feeds.get(name) !== feed) return;
       this.feeds.delete(name);
       this.begun.delete(feed);
+      this.places.delete(feed);
       if (this.expected > 0) this.send({ type: "unsubscribe", channel: feed.channel, id: feed.id });
     };
   }
 
-  /** Throws the connection away and begins with snapshots: what came last did not follow what came before. */
-  resync(): void {
+  /** Asks for one channel's snapshot anew: what came last did not follow what came before. */
+  renew(feed: Feed): void {
+    if (!this.begun.delete(feed)) return;
+    this.resyncs += 1;
+    this.send({ type: "unsubscribe", channel: feed.channel, id: feed.id });
+    this.subscribe(feed);
+  }
+
+  /** Throws the connection away: a message of it is missing. */
+  private resync(): void {
     this.resyncs += 1;
     this.drop();
     this.again(0);
@@ -143,12 +166,25 @@ export class Stream {
     if (!feed) return;
     if (message.type === "subscribed") {
       this.begun.add(feed);
-      feed.snapshot(message.contents);
+      const place = placeOf(message.contents);
+      if (place) this.places.set(feed, place);
+      else this.places.delete(feed);
+      if (!(message.contents as { resumed?: boolean } | null)?.resumed) feed.snapshot(message.contents);
     } else if (message.type === "channel_data") {
-      if (this.begun.has(feed)) feed.update(message.contents);
+      if (this.begun.has(feed) && this.follows(feed, message.contents)) feed.update(message.contents);
     } else if (message.type === "error") {
       this.refused(feed, message.message ?? "");
     }
+  }
+
+  /** False for what was heard already. */
+  private follows(feed: Feed, contents: unknown): boolean {
+    const before = this.places.get(feed);
+    const place = before && placeOf(contents);
+    if (!place) return true;
+    if (place.epoch === before.epoch && place.seq <= before.seq) return false;
+    this.places.set(feed, place);
+    return true;
   }
 
   /** A subscription that came too fast is asked for again; any other refusal is the feed's to tell. */
@@ -162,7 +198,14 @@ export class Stream {
 
   private subscribe(feed: Feed): void {
     const auth = feed.auth?.();
-    this.send({ type: "subscribe", channel: feed.channel, id: feed.id, ...(auth ? { auth } : {}) });
+    const place = this.places.get(feed);
+    this.send({
+      type: "subscribe",
+      channel: feed.channel,
+      id: feed.id,
+      ...(auth ? { auth } : {}),
+      ...(place ? { epoch: place.epoch, fromSeq: place.seq } : {}),
+    });
   }
 
   private send(message: object): void {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 import { useEffect } from "preact/hooks";
 import { Trade } from "../pages/trade/Trade";
+import { banner } from "../state/health";
 import { go, path } from "../state/router";
-import { banner, ticker } from "../state/venue";
+import { ticker } from "../state/venue";
 import { Dialogs } from "./Dialogs";
 import { listenForKeys } from "./keys";
 import { lazily } from "./lazy";
@@ -52,7 +53,7 @@ export function App() {
       <TopBar />
       {banner.value && (
         <div class={`banner ${banner.value.level}`} role="alert">
-          {banner.value.text}
+          <strong>{banner.value.text}</strong> {banner.value.still}
         </div>
       )}
       <main id="main" class="grow" tabIndex={-1}>

@@ -6,6 +6,7 @@ import { lazily } from "./lazy";
 const Connect = lazily(() => import("./dialogs/Connect").then((module) => module.Connect));
 const Deposit = lazily(() => import("./dialogs/Deposit").then((module) => module.Deposit));
 const Withdraw = lazily(() => import("./dialogs/Withdraw").then((module) => module.Withdraw));
+const Transfer = lazily(() => import("./dialogs/Transfer").then((module) => module.Transfer));
 const Alerts = lazily(() => import("./dialogs/Alerts").then((module) => module.Alerts));
 const Palette = lazily(() => import("./dialogs/Palette").then((module) => module.Palette));
 const ClosePosition = lazily(() => import("./dialogs/ClosePosition").then((module) => module.ClosePosition));
@@ -18,9 +19,11 @@ export function Dialogs() {
     case "connect":
       return <Connect />;
     case "deposit":
-      return <Deposit />;
+      return <Deposit into={open.into} />;
     case "withdraw":
       return <Withdraw />;
+    case "transfer":
+      return <Transfer />;
     case "alerts":
       return <Alerts />;
     case "palette":

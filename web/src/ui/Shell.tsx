@@ -6,11 +6,13 @@ import { markRead, notices, notify, unread } from "../state/notices";
 import { path } from "../state/router";
 import { oneClick } from "../state/session-key";
 import { change, shownTheme } from "../state/settings";
+import { nameOf, number } from "../state/subaccounts";
 import { config, streamState, ticker } from "../state/venue";
 import { dialog } from "../state/view";
 import { address, disconnect, switchChain, wallet, wrongChain } from "../state/wallet";
 import { Link } from "./bits";
 import { Icon, Logo } from "./Icon";
+import { SubaccountList } from "./Subaccounts";
 
 const LIVE = { live: "Live", connecting: "Connecting", down: "Offline" } as const;
 
@@ -112,6 +114,10 @@ function AccountMenu() {
             {wallet.value?.development && <span class="warn">Local chain only: its key lies in this browser. </span>}
             <span class="muted mono break">{who}</span>
           </div>
+          <div class="narrow-only">
+            <SubaccountList done={() => setOpen(false)} />
+            <hr />
+          </div>
           <button
             type="button"
             class="item"
@@ -137,6 +143,35 @@ function AccountMenu() {
           <button type="button" class="item" onClick={close(disconnect)}>
             <Icon name="close" /> Disconnect
           </button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** Which subaccount trades, and its equity. On phones it is in the account's menu. */
+function SubaccountMenu() {
+  const { open, setOpen, anchor } = useMenu();
+  if (!subaccount.value && number.value === 0) return null;
+  return (
+    <div class="menu-anchor wide-only" ref={anchor}>
+      <button
+        type="button"
+        class="button ghost subaccount-chip"
+        aria-expanded={open}
+        aria-label={`Subaccount: ${nameOf(number.value)}`}
+        title="Subaccount and its equity"
+        onClick={() => setOpen(!open)}
+      >
+        <span class="muted">{nameOf(number.value)}</span>
+        <span class="num">{subaccount.value ? usd(standing.value.equity) : "–"}</span>
+        <Icon name="down" size={12} />
+      </button>
+      {open && (
+        <div class="menu popover">
+          <h2>Subaccounts</h2>
+          <SubaccountList done={() => setOpen(false)} />
+          <p class="notice muted">Each has its own margin: what one loses, the others keep.</p>
         </div>
       )}
     </div>
@@ -213,11 +248,7 @@ export function TopBar() {
                 <Icon name="warn" /> Switch chain
               </button>
             )}
-            {subaccount.value && (
-              <span class="num wide-only muted" title="Equity of the account">
-                {usd(standing.value.equity)}
-              </span>
-            )}
+            <SubaccountMenu />
             <button type="button" class="button wide-only" onClick={() => (dialog.value = { kind: "deposit" })}>
               Deposit
             </button>

@@ -67,7 +67,16 @@ export async function closeAtMarket(one: Held, lots = abs(one.size)): Promise<bo
   );
   try {
     const outcomes = await (await submit()).place([
-      { market: one.market, buy, size: lots, price, timeInForce: "IOC", reduceOnly: true, selfTrade: "CANCEL_MAKER" },
+      {
+        market: one.market,
+        buy,
+        size: lots,
+        price,
+        timeInForce: "IOC",
+        atMarket: true,
+        reduceOnly: true,
+        selfTrade: "CANCEL_MAKER",
+      },
     ]);
     const filled = BigInt(outcomes[0]!.placed!.filled);
     if (filled === 0n) notify("order", "bad", "Nothing was closed", "No order in the book within the slippage cap.");

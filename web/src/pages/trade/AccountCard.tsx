@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 import { ratio, signedUsd, times, usd } from "../../money/format";
 import { loading, standing, subaccount, unknown } from "../../state/account";
+import { nameOf, number, numbers } from "../../state/subaccounts";
 import { dialog } from "../../state/view";
 import { address } from "../../state/wallet";
 import { Facts, Skeleton, tone } from "../../ui/bits";
@@ -13,7 +14,7 @@ export function AccountCard() {
   return (
     <section class="account-card" aria-label="Account">
       <div class="row between">
-        <h2>Account</h2>
+        <h2>{numbers.value.length > 1 || number.value ? nameOf(number.value) : "Account"}</h2>
         <div class="row">
           <button type="button" class="button small" onClick={() => (dialog.value = { kind: "deposit" })}>
             Deposit

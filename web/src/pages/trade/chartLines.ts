@@ -44,6 +44,7 @@ export function chartLines(m: Market, positions: readonly Held[], orders: readon
         kind: profit ? "profit" : "stop",
         price: Number(order.triggerPrice),
         text: profit ? "Take profit" : order.type === "TRAILING_STOP" ? "Trailing stop" : "Stop",
+        movable: amendable(order),
       });
     } else {
       lines.push({

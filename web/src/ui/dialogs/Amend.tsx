@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 import { useState } from "preact/hooks";
 import { finePrice, size, usd } from "../../money/format";
-import { baseOf, lots, priceText, priceUnits, sizeText, typedLots, typedPrice } from "../../money/market";
+import { baseOf, lots, priceText, priceUnits, sizeText, typedLots, typedPrice, worstLimit } from "../../money/market";
+import type { Trigger } from "../../orders/build";
+import { EXIT_SLIPPAGE_PPM } from "../../orders/composed";
 import { openOrders, refresh } from "../../state/account";
 import { expectEnd } from "../../state/events";
 import { notify } from "../../state/notices";
@@ -10,36 +12,53 @@ import { Facts } from "../bits";
 import { Amount } from "../Field";
 import { closeDialog, Modal } from "../Modal";
 
-/** Another price or size for an order that rests, in one step: the old one stays until the new one is taken. */
+/**
+ * Another price, trigger or size for an order that rests or waits, in one step: the old one stays until the new one is
+ * taken. `at` is where its line was dragged to: the trigger of one that waits, else the price.
+ */
 export function Amend({ order: id, at }: { order: string; at?: string | undefined }) {
   // As it was when the dialog opened: a fill meanwhile is the exchange's to weigh.
   const [order] = useState(() => openOrders.peek().find((one) => one.id === id));
   const m = order && listed.value.get(order.ticker);
-  const [price, setPrice] = useState(() => at ?? (order && m ? priceText(m, priceUnits(m, order.price)) : ""));
+  const waits = order?.status === "UNTRIGGERED";
+  const typed = (text: string | null | undefined) => (m && text ? priceText(m, priceUnits(m, text)) : "");
+  const [price, setPrice] = useState(() => (at && !waits ? at : typed(order?.price)));
+  const [trigger, setTrigger] = useState(() => (at && waits ? at : typed(order?.triggerPrice)));
   const [text, setText] = useState(() => (order && m ? sizeText(m, lots(m, order.size)) : ""));
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState("");
   if (!order || !m) {
     return (
       <Modal title="Amend">
-        <p class="muted">This order does not rest any more.</p>
+        <p class="muted">This order has ended.</p>
       </Modal>
     );
   }
   const filled = lots(m, order.totalFilled);
   const total = typedLots(m, text);
-  const limit = typedPrice(m, price);
+  const fires = waits ? typedPrice(m, trigger) : null;
+  const buy = order.side === "BUY";
+  const wrongTrigger = waits && (!fires || fires % m.tick !== 0n) ? "That is not a price on the tick." : null;
+  // What trades at once has no price of its own, but a worst one that goes with its trigger.
+  const atMarket = order.immediate;
+  const limit = atMarket ? fires && worstLimit(m, buy, fires, EXIT_SLIPPAGE_PPM) : typedPrice(m, price);
+  const before = {
+    price: priceUnits(m, order.price),
+    trigger: order.triggerPrice && priceUnits(m, order.triggerPrice),
+  };
   const wrongSize = !total
     ? "That is not a size."
     : total <= filled
       ? "Less than what is filled; cancel it instead."
       : null;
-  const wrongPrice = !limit || limit % m.tick !== 0n ? "That is not a price on the tick." : null;
-  const same = total === lots(m, order.size) && limit === priceUnits(m, order.price);
-  const keeps = limit === priceUnits(m, order.price) && total !== null && total <= lots(m, order.size);
+  const wrongPrice = !atMarket && (!limit || limit % m.tick !== 0n) ? "That is not a price on the tick." : null;
+  const wrong = Boolean(wrongSize || wrongPrice || wrongTrigger);
+  const sameTrigger = !waits || fires === before.trigger;
+  const same = total === lots(m, order.size) && sameTrigger && (atMarket || limit === before.price);
+  const keeps = limit === before.price && total !== null && total <= lots(m, order.size);
 
   async function run() {
-    if (!order || !m || !total || !limit || wrongSize || wrongPrice || same) return;
+    if (!order || !m || !total || !limit || wrong || same) return;
     setBusy(true);
     setProblem("");
     try {
@@ -47,14 +66,19 @@ export function Amend({ order: id, at }: { order: string; at?: string | undefine
       const { amend } = await import("../../orders/submit");
       await amend(order, {
         market: m,
-        buy: order.side === "BUY",
+        buy,
         size: total,
         price: limit,
         timeInForce: "GTT",
         postOnly: order.postOnly,
         reduceOnly: order.reduceOnly,
+        selfTrade: order.selfTrade,
+        ...(order.trigger === "NONE"
+          ? {}
+          : { trigger: order.trigger as Trigger, triggerPrice: fires ?? (before.trigger || 0n) }),
       });
-      notify("order", "good", "Order amended", `${sizeText(m, total)} ${baseOf(m.ticker)} at ${priceText(m, limit)}`);
+      const now = waits ? `when the index is at ${priceText(m, fires!)}` : `at ${priceText(m, limit)}`;
+      notify("order", "good", "Order amended", `${sizeText(m, total)} ${baseOf(m.ticker)} ${now}`);
       refresh();
       closeDialog();
     } catch (error) {
@@ -72,17 +96,32 @@ export function Amend({ order: id, at }: { order: string; at?: string | undefine
           void run();
         }}
       >
-        <Amount
-          label="Price"
-          value={price}
-          onValue={setPrice}
-          decimals={m.priceDecimals}
-          digits={m.tickDigits}
-          step={m.tick}
-          problem={wrongPrice}
-          suffix="USD"
-          autofocus
-        />
+        {waits && (
+          <Amount
+            label="Trigger (index price)"
+            value={trigger}
+            onValue={setTrigger}
+            decimals={m.priceDecimals}
+            digits={m.tickDigits}
+            step={m.tick}
+            problem={wrongTrigger}
+            suffix="USD"
+            autofocus
+          />
+        )}
+        {!atMarket && (
+          <Amount
+            label="Price"
+            value={price}
+            onValue={setPrice}
+            decimals={m.priceDecimals}
+            digits={m.tickDigits}
+            step={m.tick}
+            problem={wrongPrice}
+            suffix="USD"
+            autofocus={!waits}
+          />
+        )}
         <Amount
           label="Size"
           value={text}
@@ -94,10 +133,20 @@ export function Amend({ order: id, at }: { order: string; at?: string | undefine
         />
         <Facts
           rows={[
-            ["Now", `${size(m, lots(m, order.size))} at ${finePrice(m, priceUnits(m, order.price))}`],
+            [
+              "Now",
+              `${size(m, lots(m, order.size))} at ${waits && atMarket ? `trigger ${finePrice(m, before.trigger || 0n)}` : finePrice(m, before.price)}`,
+            ],
+            ...(atMarket && limit
+              ? ([["Worst price", finePrice(m, limit), "Signed: nobody can fill it at a worse one"]] as const)
+              : []),
             ["Filled", size(m, filled)],
             ["Value", total && limit ? usd(total * limit) : "–"],
-            ["Place in the queue", keeps ? "Kept" : "New", "Kept at the same price and no larger a size"],
+            ...(waits
+              ? []
+              : ([
+                  ["Place in the queue", keeps ? "Kept" : "New", "Kept at the same price and no larger a size"],
+                ] as const)),
           ]}
         />
         {problem && (
@@ -105,7 +154,7 @@ export function Amend({ order: id, at }: { order: string; at?: string | undefine
             {problem}
           </p>
         )}
-        <button type="submit" class="button primary large" disabled={busy || same || Boolean(wrongSize || wrongPrice)}>
+        <button type="submit" class="button primary large" disabled={busy || same || wrong}>
           {busy && <span class="spinner" aria-hidden="true" />} Amend
         </button>
       </form>

@@ -3,12 +3,13 @@ import { useEffect, useState } from "preact/hooks";
 import { faucet } from "../../api/reads";
 import { parse, plain } from "../../money/decimal";
 import { usd } from "../../money/format";
-import { happened, refresh, subaccount, unknown } from "../../state/account";
+import { refresh, unknown } from "../../state/account";
 import { approve, deposit, type Funds, funds } from "../../state/funds";
 import { notify } from "../../state/notices";
+import { choose, nameOf, nextNumber, number, numbers, subaccountOf } from "../../state/subaccounts";
 import { config } from "../../state/venue";
 import { address, wrongChain } from "../../state/wallet";
-import { Amount } from "../Field";
+import { Amount, Select } from "../Field";
 import { closeDialog, Modal } from "../Modal";
 import { type StepState, Steps } from "../Steps";
 import { Connect } from "./Connect";
@@ -17,14 +18,15 @@ type Stage = "form" | "approve" | "deposit" | "credit" | "done" | "failed";
 
 const ORDER: readonly Stage[] = ["approve", "deposit", "credit", "done"];
 
-export function Deposit() {
+export function Deposit({ into: asked }: { into?: number | undefined }) {
+  const [into, setInto] = useState(asked ?? number.peek());
   const [held, setHeld] = useState<Funds | null>(null);
   const [text, setText] = useState("");
   const [stage, setStage] = useState<Stage>("form");
   const [failedAt, setFailedAt] = useState<Stage>("approve");
   const [problem, setProblem] = useState("");
   const [asking, setAsking] = useState(false);
-  const [before] = useState(() => ({ count: happened.peek(), cash: subaccount.peek()?.cash ?? "0" }));
+  const [before, setBefore] = useState<string | undefined>(undefined);
   const whose = address.value;
 
   const look = () => funds().then(setHeld, (error: Error) => setProblem(error.message));
@@ -32,16 +34,18 @@ export function Deposit() {
     if (whose) void look();
   }, [whose, wrongChain.value]);
 
+  const credited = subaccountOf(into);
   // The exchange counts the money when its indexer has seen the block.
   useEffect(() => {
     if (stage !== "credit") return;
-    if (subaccount.value && subaccount.value.cash !== before.cash) {
+    if (credited && credited.cash !== before) {
       setStage("done");
+      choose(into);
       return;
     }
     const wait = setInterval(() => refresh(), 1_000);
     return () => clearInterval(wait);
-  }, [stage, subaccount.value]);
+  }, [stage, credited?.cash]);
 
   if (!whose) return <Connect />;
   const amount = parse(text, 6);
@@ -78,7 +82,8 @@ export function Deposit() {
       }
       at = "deposit";
       setStage(at);
-      await deposit(amount);
+      setBefore(subaccountOf(into)?.cash);
+      await deposit(amount, into);
       setStage("credit");
       refresh();
     } catch (error) {
@@ -124,6 +129,16 @@ export function Deposit() {
                 {asking && <span class="spinner" aria-hidden="true" />} Get test USDC
               </button>
             </div>
+          )}
+          {(numbers.value.length > 1 || into !== 0) && (
+            <Select
+              label="Into"
+              value={String(into)}
+              options={[...new Set([...numbers.value, nextNumber.value, into])]
+                .sort((a, b) => a - b)
+                .map((one) => [String(one), subaccountOf(one) ? nameOf(one) : `${nameOf(one)} (new)`] as const)}
+              onValue={(value) => setInto(Number(value))}
+            />
           )}
           <Amount
             label="Amount"

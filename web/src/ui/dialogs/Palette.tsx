@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { openOrders, positions } from "../../state/account";
 import { go } from "../../state/router";
 import { change, shownTheme } from "../../state/settings";
+import { choose, nameOf, number, numbers, subaccounts } from "../../state/subaccounts";
 import { listed, ticker } from "../../state/venue";
 import { askSide, type Dialog, dialog } from "../../state/view";
 import { address, disconnect } from "../../state/wallet";
@@ -40,6 +41,12 @@ function commands(): Command[] {
       ? [
           { text: "Deposit", run: open({ kind: "deposit" }) },
           { text: "Withdraw", run: open({ kind: "withdraw" }) },
+          ...numbers.value
+            .filter((one) => one !== number.value)
+            .map((one) => ({ text: `Switch to ${nameOf(one)}`, hint: "Subaccount", run: () => choose(one) })),
+          ...(subaccounts.value?.length
+            ? [{ text: "Transfer between subaccounts", run: open({ kind: "transfer" }) }]
+            : []),
           ...(openOrders.value.length
             ? [
                 { text: "Cancel all orders", run: () => cancelEverything() },

@@ -8,6 +8,7 @@ import { usdc } from "../../money/market";
 import { refresh, subaccount } from "../../state/account";
 import { cancelWithdrawal, executeWithdrawal, requestWithdrawal, room, withdrawNow } from "../../state/funds";
 import { notify } from "../../state/notices";
+import { nameOf, number, numbers } from "../../state/subaccounts";
 import { config, now } from "../../state/venue";
 import { address } from "../../state/wallet";
 import { Facts } from "../bits";
@@ -135,6 +136,7 @@ export function Withdraw() {
           />
           <Facts
             rows={[
+              ...(numbers.value.length > 1 ? ([["From", nameOf(number.value)]] as [string, string][]) : []),
               ["Withdrawable", usd(free), "Cash that open positions do not need"],
               ["May leave the Vault now", limits ? usd(cap!) : "–", "The Vault's caps per hour and day"],
               [

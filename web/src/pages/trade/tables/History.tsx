@@ -211,6 +211,14 @@ export function Closed() {
   );
 }
 
+const AVERAGE: Column<Order> = {
+  key: "average",
+  label: "Average",
+  title: "Average price of its fills on the chain",
+  value: (order) => order.averageFillPrice ?? "",
+  cell: (order) => (order.averageFillPrice ? grouped(cut(order.averageFillPrice)) : "–"),
+};
+
 const PAST: readonly Column<Order>[] = [
   {
     key: "time",
@@ -219,16 +227,17 @@ const PAST: readonly Column<Order>[] = [
     value: (order) => order.updatedAt ?? "",
     cell: (order) => (order.updatedAt ? moment(order.updatedAt) : "–"),
   },
-  ...orderColumns,
+  ...orderColumns.flatMap((column) => (column.key === "price" ? [AVERAGE, column] : [column])),
   {
     key: "status",
     label: "Status",
     text: true,
-    value: (order) => order.status,
+    value: (order) => [statusOf(order), reason(order.removalReason)].filter(Boolean).join(": "),
     cell: (order) => (
-      <span class="badge" title={reason(order.removalReason)}>
-        {statusOf(order)}
-      </span>
+      <>
+        <span class="badge">{statusOf(order)}</span>{" "}
+        {order.removalReason && <span class="muted">{reason(order.removalReason)}</span>}
+      </>
     ),
   },
 ];

@@ -5,7 +5,7 @@ import { units } from "../../../money/decimal";
 import { clock, grouped, moment } from "../../../money/format";
 import { baseOf } from "../../../money/market";
 import { loading, openOrders } from "../../../state/account";
-import { amendable, kindOf } from "../../../state/events";
+import { amendable, kindOf, notAmendable } from "../../../state/events";
 import { notify } from "../../../state/notices";
 import { proof, prove } from "../../../state/proof";
 import { dialog } from "../../../state/view";
@@ -52,7 +52,14 @@ export const orderColumns: readonly Column<Order>[] = [
     key: "price",
     label: "Price",
     value: (order) => order.price,
-    cell: (order) => (order.immediate ? "Market" : grouped(order.price)),
+    cell: (order) =>
+      order.immediate || kindOf(order) === "Market" ? (
+        <span class="muted" title="A market order: the worst price that was signed">
+          {order.side === "BUY" ? "≤" : "≥"} {grouped(order.price)}
+        </span>
+      ) : (
+        grouped(order.price)
+      ),
   },
   {
     key: "trigger",
@@ -101,7 +108,7 @@ const COLUMNS: readonly Column<Order>[] = [
     value: (order) => order.createdAt ?? "",
     cell: (order) => (order.createdAt ? moment(order.createdAt) : "–"),
   },
-  { key: "amend", label: "Amend", cell: (order) => amendable(order) && <Amend order={order} /> },
+  { key: "amend", label: "Amend", cell: (order) => <Amend order={order} /> },
   { key: "cancel", label: "Cancel", cell: (order) => <Cancel order={order} /> },
 ];
 
@@ -110,6 +117,8 @@ function Amend({ order }: { order: Order }) {
     <button
       type="button"
       class="button small"
+      disabled={!amendable(order)}
+      title={notAmendable(order)}
       aria-label={`Amend ${order.side.toLowerCase()} ${order.size} ${order.ticker}`}
       onClick={() => {
         dialog.value = { kind: "amend", order: order.id };

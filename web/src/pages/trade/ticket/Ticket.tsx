@@ -4,6 +4,7 @@ import { price as priceOf } from "../../../money/format";
 import { baseOf, priceText, priceUnits } from "../../../money/market";
 import { indexOf, unknown } from "../../../state/account";
 import { mid } from "../../../state/feed";
+import { ordersRefused } from "../../../state/health";
 import { notify } from "../../../state/notices";
 import { oneClick } from "../../../state/session-key";
 import { change, settings } from "../../../state/settings";
@@ -355,6 +356,7 @@ export function Ticket() {
           {refusal.value}
         </p>
       )}
+      {address.value && ordersRefused.value && <p class="note warn">Orders are not taken now. {ordersRefused.value}</p>}
       <Submit />
       {address.value && !wallet.value?.development && !oneClick.value && (
         <p class="one-click">

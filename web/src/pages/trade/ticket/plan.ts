@@ -314,6 +314,7 @@ function orders({
         size: lots,
         price: worst,
         timeInForce,
+        atMarket: kind === "MARKET",
         postOnly: kind === "LIMIT" && timeInForce === "GTT" && ticket.postOnly.value,
       };
       if (!bracketed()) return { asks: [entry] };
