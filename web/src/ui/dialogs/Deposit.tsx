@@ -29,7 +29,17 @@ export function Deposit({ into: asked }: { into?: number | undefined }) {
   const [before, setBefore] = useState<string | undefined>(undefined);
   const whose = address.value;
 
-  const look = () => funds().then(setHeld, (error: Error) => setProblem(error.message));
+  const look = () =>
+    funds().then(
+      (found) => {
+        setHeld(found);
+        return found;
+      },
+      (error: Error) => {
+        setProblem(error.message);
+        return null;
+      },
+    );
   useEffect(() => {
     if (whose) void look();
   }, [whose, wrongChain.value]);
@@ -62,7 +72,8 @@ export function Deposit({ into: asked }: { into?: number | undefined }) {
     setProblem("");
     try {
       await faucet(whose!);
-      await look();
+      const found = await look();
+      if (found && !text) setText(plain(found.balance, 6));
       notify("transfer", "good", "Test money received", "Test ETH and test USDC are in your wallet.");
     } catch (error) {
       setProblem((error as Error).message);
