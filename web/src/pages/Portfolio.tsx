@@ -8,6 +8,7 @@ import { usdc } from "../money/market";
 import { loading, positions, standing, unknown } from "../state/account";
 import { tier, tiers } from "../state/fees";
 import { useHistory } from "../state/history";
+import { choose, nameOf, number, subaccounts } from "../state/subaccounts";
 import { now } from "../state/venue";
 import { dialog } from "../state/view";
 import { address } from "../state/wallet";
@@ -116,6 +117,47 @@ function Figure({
   );
 }
 
+function Subaccounts() {
+  const all = subaccounts.value ?? [];
+  const total = all.reduce((sum, one) => sum + usdc(one.equity), 0n);
+  return (
+    <section class="card" aria-label="Subaccounts">
+      <div class="row between wrap">
+        <h2>
+          Subaccounts <span class="muted num">{usd(total)}</span>
+        </h2>
+        <button type="button" class="button small" onClick={() => (dialog.value = { kind: "transfer" })}>
+          Transfer
+        </button>
+      </div>
+      <div class="subaccounts" role="radiogroup" aria-label="Subaccount that is shown">
+        {all.map((one) => {
+          const open = Object.keys(one.openPerpetualPositions).length;
+          return (
+            <button
+              type="button"
+              key={one.subaccountNumber}
+              role="radio"
+              class="wallet"
+              aria-checked={one.subaccountNumber === number.value}
+              onClick={() => choose(one.subaccountNumber)}
+            >
+              <span class="grow">
+                {nameOf(one.subaccountNumber)}
+                <small>
+                  {open === 0 ? "No positions" : `${open} ${open === 1 ? "position" : "positions"}`} ·{" "}
+                  {usd(usdc(one.freeCollateral))} free
+                </small>
+              </span>
+              <span class="num">{usd(usdc(one.equity))}</span>
+            </button>
+          );
+        })}
+      </div>
+    </section>
+  );
+}
+
 export function Portfolio() {
   const [what, setWhat] = useState<"equity" | "totalPnl">("equity");
   const [span, setSpan] = useState<Span>("week");
@@ -175,11 +217,12 @@ export function Portfolio() {
         <Figure name="Leverage" small={`${ratio(all.maintenance, all.equity, 1)} of margin used`}>
           {times(all.exposure, all.equity)}
         </Figure>
-        <Figure name="Fees" small={tiers.value.length ? "by 30-day volume" : "usual rates"}>
-          {percent(String(Number(tier.value.takerPpm) / 1e6), 3)}{" "}
-          <small>taker, {percent(String(Number(tier.value.makerPpm) / 1e6), 3)} maker</small>
+        <Figure name="Fees, taker / maker" small={tiers.value.length ? "by 30-day volume" : "usual rates"}>
+          {percent(String(Number(tier.value.takerPpm) / 1e6), 3)} /{" "}
+          {percent(String(Number(tier.value.makerPpm) / 1e6), 3)}
         </Figure>
       </dl>
+      {(subaccounts.value?.length ?? 0) > 1 && <Subaccounts />}
       <section class="card" aria-label="History">
         <div class="row between wrap">
           <Segmented

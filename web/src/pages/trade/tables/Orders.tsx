@@ -85,7 +85,6 @@ function options(order: Order): string {
   return [
     order.reduceOnly && "Reduce-only",
     order.postOnly && "Post-only",
-    order.timeInForce !== "GTT" && order.timeInForce,
     order.oco && "OCO",
     order.parent && "Bracket",
   ]

@@ -60,7 +60,7 @@ const COLUMNS: readonly Column<Held>[] = [
     label: "Liquidation",
     title: "Estimated, while all other markets stand still",
     value: (one) => liquidation(one),
-    cell: (one) => <span class="warn">{liquidation(one)}</span>,
+    cell: (one) => <span class={liquidationIn(one) === null ? "faint" : "warn"}>{liquidation(one)}</span>,
   },
   {
     key: "pnl",

@@ -360,7 +360,7 @@ export function Ticket() {
       <Submit />
       {address.value && !wallet.value?.development && !oneClick.value && (
         <p class="one-click">
-          Your wallet asks for each order. <Link to="/keys">Turn on one-click trading</Link>
+          Your wallet asks each time. <Link to="/keys">One-click trading</Link>
         </p>
       )}
       <Summary index={index} />
