@@ -1,8 +1,19 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 import { describe, expect, it } from "vitest";
 import { held, largest, preview, worth } from "../src/money/account";
-import { market, marketLimit, worstLimit } from "../src/money/market";
-import { nextMs } from "../src/orders/build";
+import {
+  bandLimit,
+  lots,
+  market,
+  marketLimit,
+  priceText,
+  priceUnits,
+  sizeText,
+  typedLots,
+  typedPrice,
+  worstLimit,
+} from "../src/money/market";
+import { drawSlot, message, nextMs, stampFor } from "../src/orders/build";
 import { exits, ladder, split, trailing, twap } from "../src/orders/composed";
 
 const BTC = market({
@@ -27,6 +38,46 @@ describe("prices that are signed", () => {
   it("stay within the price band", () => {
     expect(marketLimit(BTC, true, INDEX, 500_000n, INDEX)).toBe(2_447_800n);
     expect(marketLimit(BTC, false, INDEX, 500_000n, INDEX)).toBe(2_002_800n);
+    for (const buy of [true, false])
+      expect(bandLimit(BTC, buy, INDEX)).toBe(marketLimit(BTC, buy, INDEX, 500_000n, INDEX));
+  });
+});
+
+describe("what is typed", () => {
+  it("is what is signed, to the last unit", () => {
+    for (const text of ["0.0001", "12345678901234.5678", "9007199254740993"]) {
+      expect(sizeText(BTC, typedLots(BTC, text)!)).toBe(text);
+      expect(lots(BTC, text)).toBe(typedLots(BTC, text));
+    }
+    expect(typedPrice(BTC, "90071992547409.93")).toBe(9_007_199_254_740_993n);
+    expect(priceText(BTC, priceUnits(BTC, "22253"))).toBe("22253");
+  });
+
+  it("is refused when it is finer than the unit, or no number", () => {
+    for (const text of ["0.00001", "1e3", "-1", "", "."]) expect(typedLots(BTC, text)).toBeNull();
+    expect(typedPrice(BTC, "1.001")).toBeNull();
+  });
+});
+
+describe("an order's message", () => {
+  const ask = { market: BTC, buy: true, size: 5n, price: INDEX, timeInForce: "GTT" as const };
+
+  it("carries whole numbers, and an expiry that outlives settlement", () => {
+    const found = message(ask, "0xab", 120, { generation: 1_700_000_000_500, slot: 7, revision: 0 });
+    expect(found.size).toBe(5n);
+    expect(found.limitPrice).toBe(INDEX);
+    expect(found.expiry).toBe(1_700_000_000 + 28 * 86_400 + 120);
+    for (const value of Object.values(found))
+      if (typeof value === "number") expect(Number.isSafeInteger(value)).toBe(true);
+  });
+
+  it("takes a slot that the exchange offers; what does not rest takes none", () => {
+    expect(stampFor(ask, [41]).slot).toBe(41);
+    expect(stampFor({ ...ask, timeInForce: "IOC" }).slot).toBe(0);
+    for (let draw = 0; draw < 100; draw += 1) {
+      const slot = drawSlot();
+      expect(slot >= 1 && slot <= 65_535).toBe(true);
+    }
   });
 });
 

@@ -3,7 +3,8 @@ import { useState } from "preact/hooks";
 import * as reads from "../api/reads";
 import type { PnlTick, Position } from "../api/types";
 import { AreaChart, type AreaPoint } from "../chart/AreaChart";
-import { moment, percent, ratio, signedUsd, times, usd } from "../money/format";
+import { moment, ratio, signedUsd, times, usd } from "../money/format";
+import { PPM } from "../money/formulas";
 import { usdc } from "../money/market";
 import { loading, positions, standing, unknown } from "../state/account";
 import { tier, tiers } from "../state/fees";
@@ -218,8 +219,7 @@ export function Portfolio() {
           {times(all.exposure, all.equity)}
         </Figure>
         <Figure name="Fees, taker / maker" small={tiers.value.length ? "by 30-day volume" : "usual rates"}>
-          {percent(String(Number(tier.value.takerPpm) / 1e6), 3)} /{" "}
-          {percent(String(Number(tier.value.makerPpm) / 1e6), 3)}
+          {ratio(tier.value.takerPpm, PPM, 3)} / {ratio(tier.value.makerPpm, PPM, 3)}
         </Figure>
       </dl>
       {(subaccounts.value?.length ?? 0) > 1 && <Subaccounts />}

@@ -15,9 +15,10 @@ import { Link } from "../../../ui/bits";
 import { Segmented } from "../../../ui/Choice";
 import { Amount, Check, Select, Slider } from "../../../ui/Field";
 import { Icon } from "../../../ui/Icon";
-import { highestLeverage, plan, share, takeShare, type Where } from "./plan";
+import { plan, type Where } from "./plan";
 import { Summary } from "./Summary";
 import { ask, busy, refusal } from "./send";
+import { highestLeverage, share, takeShare } from "./share";
 import * as ticket from "./state";
 
 const SHARES = [0, 25, 50, 75, 100] as const;

@@ -3,9 +3,8 @@
 
 import { computed } from "@preact/signals";
 import { largest, type Preview, preview } from "../../../money/account";
-import { abs, ceilDiv, max, min, parse } from "../../../money/decimal";
+import { abs, max, min, parse, plain } from "../../../money/decimal";
 import { price as priceOf } from "../../../money/format";
-import { PPM } from "../../../money/formulas";
 import {
   bandLimit,
   baseOf,
@@ -96,7 +95,7 @@ function typed(m: Market, text: string, at: Where, name: string): Typed {
   const value = typedPrice(m, text);
   if (value === null || value === 0n) return { value: null, problem: { at, text: `That is not a ${name}.` } };
   if (value % m.tick !== 0n)
-    return { value: null, problem: { at, text: `Prices move in steps of ${Number(m.tick) / 10 ** m.priceDecimals}.` } };
+    return { value: null, problem: { at, text: `Prices move in steps of ${plain(m.tick, m.priceDecimals)}.` } };
   return { value, problem: null };
 }
 
@@ -378,31 +377,3 @@ function orders({
     }
   }
 }
-
-/** How much of the most the size is, in percent. */
-export const share = computed(() => {
-  const current = plan.value;
-  if (!current || current.most === 0n) return 0;
-  return Math.min(100, Number((current.lots * 100n) / current.most));
-});
-
-/** Writes the size that is so many percent of the most. */
-export function takeShare(percent: number): void {
-  const current = plan.value;
-  if (!current) return;
-  const lots = (current.most * BigInt(percent)) / 100n;
-  const at = current.expected ?? 0n;
-  ticket.size.value =
-    lots === 0n
-      ? ""
-      : settings.value.sizeUnit === "base"
-        ? sizeText(current.market, lots)
-        : String(ceilDiv(lots * at, 10_000n) / 100n) +
-          "." +
-          String(ceilDiv(lots * at, 10_000n) % 100n).padStart(2, "0");
-}
-
-export const highestLeverage = computed(() => {
-  const m = market.value;
-  return m ? Number(PPM / imfPpmOf(m)) : 20;
-});
