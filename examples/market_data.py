@@ -16,6 +16,8 @@ def main() -> None:
             print(f"{candle.started_at} open {candle.open} close {candle.close}")
         for funding in client.markets.historical_funding("BTC-USD", limit=3):
             print(f"{funding.effective_at} {funding.rate} an hour")
+        for event in client.chain.events(["MarketListed", "OracleSet"]):
+            print(f"block {event.created_at_height}: {event.name} {event.arguments}")
 
 
 if __name__ == "__main__":

@@ -6,11 +6,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
 
 from indexer import metrics
+from indexer.chain.prices import PriceReader, Pricing, opens_minute
 from indexer.chain.rpc import Header, Node, NodeError
 from indexer.chain.source import BlockSource
 from indexer.store.chain_store import ChainStore, Limits, Position, Reversal
@@ -26,6 +28,9 @@ KEPT_BLOCKS = 64
 
 _TOGETHER = 2_000
 """Events of final blocks after which a transaction ends: none of them will be taken back one by one."""
+
+_PRICED_RANGE = 2_000
+"""Blocks read at once where prices are asked for, with a header for most of them."""
 
 _LAG_S = 2.0
 """A head below ours for this long is a shorter chain, not a node that lags behind another one."""
@@ -73,8 +78,9 @@ class Follower:
         self._chain_id: int | None = chain_id
         self._below_since: float | None = None
         self._stop = threading.Event()
+        self._prices = PriceReader(node)
         self._position = store.open()
-        source.follow(store.named())
+        self._learn()
 
     @property
     def position(self) -> Position:
@@ -141,7 +147,7 @@ class Follower:
 
     def _backfill(self, limits: Limits, head: int) -> None:
         while self._position.number < limits.kept and not self._stop.is_set():
-            blocks, end = self._source.backfill(self._position.number + 1, limits.kept)
+            blocks, end = self._past(limits.kept)
             for group in _groups(blocks):
                 if self._stop.is_set():
                     return
@@ -152,6 +158,20 @@ class Follower:
             self._observer.advanced(self._position, head)
             _log.info("backfilled", block=self._position.number, of=limits.kept)
 
+    def _past(self, last: int) -> tuple[list[Block], Header]:
+        """The next final blocks of which there is something to write, and the end of the range that they are from."""
+        first = self._position.number + 1
+        is_asked = self._prices.is_asked(self._pricing.oracle)
+        blocks, end = self._source.backfill(first, min(last, first + _PRICED_RANGE - 1) if is_asked else last)
+        at = self._position
+        before = Header(at.number, at.hash, "", at.time_s) if at.hash else self._node.header(max(at.number, 0))
+        return self._prices.past(blocks, before, end, self._pricing), end
+
+    def _learn(self) -> None:
+        """What the tables say of whom to follow and whom to ask."""
+        self._source.follow(self._store.named())
+        self._pricing = Pricing(*self._store.pricing())
+
     def _next(self, head: int, limits: Limits) -> bool:
         """Apply the next block; False when it does not follow the last one."""
         header = self._node.header(self._position.number + 1)
@@ -159,7 +179,9 @@ class Follower:
             raise NodeError(f"block {self._position.number + 1} is announced but missing")
         if self._position.hash and header.parent_hash != self._position.hash:
             return False
-        self._apply(self._source.block(header), limits)
+        block = replace(self._source.block(header), opens_minute=opens_minute(header.time_s, self._position.time_s))
+        pricing = Pricing(self._pricing.after(block.events).oracle, self._pricing.markets)
+        self._apply(self._prices.at(block, pricing, is_newest=block.number == head), limits)
         self._observer.advanced(self._position, head)
         return True
 
@@ -174,6 +196,8 @@ class Follower:
         metrics.block_seconds.observe((time.perf_counter() - started) / len(blocks))
         metrics.events.inc(sum(len(block.events) for block in blocks))
         self._observer.applied(blocks[-1], seen[0], self._position)
+        for block in blocks:
+            self._pricing = self._pricing.after(block.events)
         return named and self._source.follow(self._store.named())
 
     def _apply(self, block: Block, limits: Limits) -> bool:
@@ -183,7 +207,8 @@ class Follower:
         self._position = self._store.apply(block, limits, seen.append)
         metrics.block_seconds.observe(time.perf_counter() - started)
         metrics.events.inc(len(block.events))
-        if block.events:
+        self._pricing = self._pricing.after(block.events)
+        if seen[0].is_changed:
             self._observer.applied(block, seen[0], self._position)
         names = any(isinstance(event, NAMING) for event in block.events)
         return names and self._source.follow(self._store.named())
@@ -225,7 +250,7 @@ class Follower:
         metrics.reorgs.inc()
         _log.warning("reorg", depth=depth, back_to=to.number)
         self._below_since = None
-        self._source.follow(self._store.named())
+        self._learn()
         self._observer.reverted(reversal, self._position)
 
 

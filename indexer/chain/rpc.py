@@ -12,10 +12,15 @@ import httpx
 from ouro.errors import OuroError
 
 _BATCH = 100
+_REVERTED = 3
 
 
 class NodeError(OuroError):
     """The node did not answer, or answered with an error; worth another try."""
+
+
+class NoStateError(NodeError):
+    """The node has not the state of a block: it is no archive, and the block is old."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +92,39 @@ class Node:
         answers = self._calls([("eth_call", ({"to": to, "data": "0x" + data.hex()}, hex(block))) for data in datas])
         return [bytes.fromhex(answer[2:]) for answer in answers]
 
+    def asked(self, calls: Sequence[tuple[str, bytes, str]]) -> list[bytes | NoStateError]:
+        """What contracts answer: to each call (contract, calldata, hash of the block), nothing where it reverts."""
+        found: list[bytes | NoStateError] = []
+        for start in range(0, len(calls), _BATCH):
+            part = [
+                ("eth_call", ({"to": to, "data": "0x" + data.hex()}, {"blockHash": block_hash}))
+                for to, data, block_hash in calls[start : start + _BATCH]
+            ]
+            found += [_outcome(answer) for answer in self._answers(part)]
+        return found
+
+    def reverts(self, to: str, data: bytes) -> bool:
+        """Whether a call of a contract reverts, or is answered with nothing, as of now."""
+        [answer] = self._answers([("eth_call", ({"to": to, "data": "0x" + data.hex()}, "latest"))])
+        if "error" not in answer:
+            return not bytes.fromhex(answer["result"][2:])
+        if not _reverted(answer["error"]):
+            raise NodeError(f"the node refused eth_call: {answer['error']}")
+        return True
+
     def _call(self, method: str, *parameters: Any) -> Any:
         return self._calls([(method, parameters)])[0]
 
     def _calls(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        results = []
+        for (method, _), answer in zip(calls, self._answers(calls), strict=True):
+            if "error" in answer:
+                raise NodeError(f"the node refused {method}: {answer['error']}")
+            results.append(answer["result"])
+        return results
+
+    def _answers(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[dict[str, Any]]:
+        """The answers in the order of the calls, with `result` or `error`. Raises `NodeError`."""
         body = [
             {"jsonrpc": "2.0", "id": number, "method": method, "params": list(parameters)}
             for number, (method, parameters) in enumerate(calls)
@@ -102,13 +136,16 @@ class Node:
             answers = response.json()
         except (httpx.HTTPError, ValueError) as error:
             raise NodeError(f"the node at {self._host} did not answer: {error!r}") from error
-        ordered: list[Any] = [None] * len(body)
         # A node that refuses a batch as a whole answers with one error.
-        for answer in answers if isinstance(answers, list) else [answers]:
-            if "error" in answer:
-                raise NodeError(f"the node refused {calls[answer.get('id') or 0][0]}: {answer['error']}")
-            ordered[answer["id"]] = answer["result"]
-        return ordered
+        if isinstance(answers, dict) and "error" in answers and len(body) > 1:
+            raise NodeError(f"the node refused {calls[0][0]}: {answers['error']}")
+        found = {answer.get("id"): answer for answer in (answers if isinstance(answers, list) else [answers])}
+        if len(body) == 1 and None in found:
+            found[0] = found[None]
+        missing = [number for number in range(len(body)) if not found.get(number, {}).keys() & {"result", "error"}]
+        if missing:
+            raise NodeError(f"the node at {self._host} left out the answer to {calls[missing[0]][0]}")
+        return [found[number] for number in range(len(body))]
 
 
 def _header(answer: dict[str, Any] | None) -> Header | None:
@@ -120,3 +157,15 @@ def _header(answer: dict[str, Any] | None) -> Header | None:
         parent_hash=answer["parentHash"],
         time_s=int(answer["timestamp"], 16),
     )
+
+
+def _outcome(answer: dict[str, Any]) -> bytes | NoStateError:
+    if "error" not in answer:
+        return bytes.fromhex(answer["result"][2:])
+    if _reverted(answer["error"]):
+        return b""
+    return NoStateError(f"the node refused eth_call: {answer['error']}")
+
+
+def _reverted(error: Any) -> bool:
+    return isinstance(error, dict) and (error.get("code") == _REVERTED or "revert" in str(error.get("message")))

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""The query of our own over trades: filters, order, keyset cursor, aggregation, exports."""
+"""The queries of our own over trades and contract events: filters, order, keyset cursor, aggregation, exports."""

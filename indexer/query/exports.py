@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -18,12 +20,18 @@ SIDE_COLUMNS = (
     *PRINT_COLUMNS,
     *("liquidity", "address", "subaccountNumber", "fee", "realizedPnl", "orderId", "counterparty"),
 )
+EVENT_COLUMNS = (
+    *("id", "contract", "address", "name", "arguments"),
+    *("createdAt", "createdAtHeight", "transactionHash", "status"),
+)
 CSV_TYPE = "text/csv; charset=utf-8"
 PARQUET_TYPE = "application/vnd.apache.parquet"
 
 _AMOUNTS = frozenset(["price", "size", "notional", "fee", "realizedPnl", "low", "high"])
 _TIMES = frozenset(["createdAt", "day", "hour"])
 _COUNTS = frozenset(["createdAtHeight", "subaccountNumber", "trades"])
+_FORMULA = frozenset("=+-@\t\r")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _PRECISION, _SCALE = 38, 12
 
 
@@ -33,12 +41,26 @@ def sum_columns(aggregate: str) -> tuple[str, ...]:
 
 
 def as_csv(found: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> bytes:
-    """Values as the JSON has them; null is empty."""
+    """Values as the JSON has them, objects as their JSON; null is empty. Text that a spreadsheet would take for a
+    formula has an apostrophe before it.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([["" if row[name] is None else row[name] for name in columns] for row in found])
+    writer.writerows([[_cell(row[name]) for name in columns] for row in found])
     return text.getvalue().encode()
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    text = _plain(value)
+    is_risky = isinstance(text, str) and text[:1] in _FORMULA and not _NUMBER.fullmatch(text)
+    return f"'{text}" if is_risky else text
+
+
+def _plain(value: Any) -> Any:
+    return json.dumps(value, separators=(",", ":")) if isinstance(value, dict | list) else value
 
 
 def as_parquet(found: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> bytes:
@@ -49,7 +71,7 @@ def as_parquet(found: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> by
 
     arrays, fields = [], []
     for name in columns:
-        values = [row[name] for row in found]
+        values = [_plain(row[name]) for row in found]
         if name in _AMOUNTS:
             kind = pa.decimal128(_PRECISION, _SCALE)
             values = [None if value is None else Decimal(value) for value in values]

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
+from typing import Any
 
 from indexer.api.errors import ApiError, bad_parameter
 from indexer.api.params import Params
@@ -23,14 +24,31 @@ TYPES = ("LIMIT", "LIQUIDATED", "LIQUIDATION", "DELEVERAGED", "OFFSETTING", "CLO
 MAX_ROWS = 1_000
 MAX_EXPORTED = 50_000
 _MAX_UNITS = 2**62
-_KNOWN = frozenset(
-    [
-        *("market", "ticker", "address", "subaccountNumber", "side", "type", "liquidity"),
-        *("priceMin", "priceMax", "sizeMin", "sizeMax"),
-        *("createdOnOrAfter", "createdBeforeOrAt", "createdOnOrAfterHeight", "createdBeforeOrAtHeight"),
-        *("sort", "order", "cursor", "limit", "aggregate", "format", "atSeq"),
-    ]
-)
+PARAMETERS = {
+    "market": "tickers such as BTC-USD; a list",
+    "ticker": "the same",
+    "address": "whose sides of fills; without it the prints of the tape",
+    "subaccountNumber": "with address; 0 unless given",
+    "side": "BUY, SELL; a list",
+    "type": f"{', '.join(TYPES)}; a list",
+    "liquidity": "TAKER, MAKER, with address; a list",
+    "priceMin": "inclusive, with one market",
+    "priceMax": "inclusive, with one market",
+    "sizeMin": "inclusive, with one market",
+    "sizeMax": "inclusive, with one market",
+    "createdOnOrAfter": "inclusive, ISO-8601",
+    "createdBeforeOrAt": "inclusive, ISO-8601",
+    "createdOnOrAfterHeight": "inclusive, block number",
+    "createdBeforeOrAtHeight": "inclusive, block number",
+    "sort": "time (default); with one market price or size",
+    "order": "desc (default), asc",
+    "cursor": "goes on after the page that it came with",
+    "limit": "up to 1,000 rows, of files 50,000",
+    "aggregate": f"sums by {', '.join(AGGREGATES)}",
+    "format": "json (default), csv, parquet",
+    "atSeq": "waits until that record of the relayer's log is applied",
+}
+"""What the query takes, and what that means."""
 
 
 @dataclass(frozen=True)
@@ -73,16 +91,14 @@ def order_name(is_account: bool, sort: str, is_descending: bool) -> str:
 
 def parse(params: Params, catalog: Catalog) -> TradeQuery:
     """Read a query. Raises an `ApiError` that names the parameter."""
-    for name in params.names():
-        if name not in _KNOWN:
-            raise bad_parameter(name, f"{name} is no parameter of this query; it knows {', '.join(sorted(_KNOWN))}")
+    check_known(params, PARAMETERS)
     markets = params.listings(catalog)
     account = _account(params)
     liquidities = params.texts("liquidity", among=LIQUIDITIES)
-    aggregate = _choice(params, "aggregate", AGGREGATES)
-    sort = _choice(params, "sort", SORTS) or "time"
-    is_descending = (_choice(params, "order", ORDERS) or "desc") == "desc"
-    format_ = _choice(params, "format", FORMATS) or "json"
+    aggregate = choice(params, "aggregate", AGGREGATES)
+    sort = choice(params, "sort", SORTS) or "time"
+    is_descending = (choice(params, "order", ORDERS) or "desc") == "desc"
+    format_ = choice(params, "format", FORMATS) or "json"
     if liquidities and account is None:
         raise bad_parameter("liquidity", "a print has a taker and a maker: name an address to ask for one of them")
     for name in ("priceMin", "priceMax", "sizeMin", "sizeMax"):
@@ -105,20 +121,14 @@ def parse(params: Params, catalog: Catalog) -> TradeQuery:
         liquidities=liquidities,
         prices=_range(params, "price", listing.price_decimals if listing else 0),
         sizes=_range(params, "size", listing.size_decimals if listing else 0),
-        times_s=_ordered(
-            "createdOnOrAfter", params.time_s("createdOnOrAfter", up=True), params.time_s("createdBeforeOrAt")
-        ),
-        heights=_ordered(
-            "createdOnOrAfterHeight",
-            params.integer("createdOnOrAfterHeight"),
-            params.integer("createdBeforeOrAtHeight"),
-        ),
+        times_s=times_of(params),
+        heights=heights_of(params),
         sort=sort,
         is_descending=is_descending,
         after=None
         if text is None
         else _cursor(text, order_name(account is not None, sort, is_descending), kinds, sort),
-        limit=_limit(params, MAX_ROWS if format_ == "json" else MAX_EXPORTED),
+        limit=limit_of(params, MAX_ROWS if format_ == "json" else MAX_EXPORTED),
         aggregate=aggregate,
         format=format_,
     )
@@ -132,7 +142,35 @@ def _account(params: Params) -> Account | None:
     return Account(params.owner(), params.subaccount())
 
 
-def _choice(params: Params, name: str, among: Sequence[str]) -> str | None:
+def described(parameters: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Parameters as OpenAPI has them."""
+    return [
+        {"name": name, "in": "query", "required": False, "description": what, "schema": {"type": "string"}}
+        for name, what in parameters.items()
+    ]
+
+
+def check_known(params: Params, known: Collection[str]) -> None:
+    """Raises an `ApiError` for a parameter that the query does not know."""
+    for name in params.names():
+        if name not in known:
+            raise bad_parameter(name, f"{name[:40]} is no parameter of this query; it knows {', '.join(sorted(known))}")
+
+
+def times_of(params: Params) -> tuple[int | None, int | None]:
+    """From and until when, in seconds since 1970."""
+    return ordered("createdOnOrAfter", params.time_s("createdOnOrAfter", up=True), params.time_s("createdBeforeOrAt"))
+
+
+def heights_of(params: Params) -> tuple[int | None, int | None]:
+    """From and up to which block."""
+    return ordered(
+        "createdOnOrAfterHeight", params.integer("createdOnOrAfterHeight"), params.integer("createdBeforeOrAtHeight")
+    )
+
+
+def choice(params: Params, name: str, among: Sequence[str]) -> str | None:
+    """One of some words, in lower case; None when it is not given."""
     value = params.text(name)
     if value is None:
         return None
@@ -141,7 +179,8 @@ def _choice(params: Params, name: str, among: Sequence[str]) -> str | None:
     return value.lower()
 
 
-def _limit(params: Params, most: int) -> int:
+def limit_of(params: Params, most: int) -> int:
+    """How many rows at most."""
     limit = params.integer("limit", least=1)
     if limit is not None and limit > most:
         raise bad_parameter("limit", f"limit is at most {most} here, not {limit}: go on with the cursor")
@@ -151,7 +190,7 @@ def _limit(params: Params, most: int) -> int:
 def _range(params: Params, name: str, decimals: int) -> tuple[int | None, int | None]:
     least = _units(params, f"{name}Min", decimals, ROUND_CEILING)
     most = _units(params, f"{name}Max", decimals, ROUND_FLOOR)
-    return _ordered(f"{name}Min", least, most)
+    return ordered(f"{name}Min", least, most)
 
 
 def _units(params: Params, name: str, decimals: int, rounding: str) -> int | None:
@@ -169,7 +208,8 @@ def _units(params: Params, name: str, decimals: int, rounding: str) -> int | Non
     return units
 
 
-def _ordered(name: str, least: int | None, most: int | None) -> tuple[int | None, int | None]:
+def ordered(name: str, least: int | None, most: int | None) -> tuple[int | None, int | None]:
+    """Both ends of a range. Raises an `ApiError` for one that nothing can be in."""
     if least is not None and most is not None and least > most:
         raise bad_parameter(name, f"{name} lies after the other end of its range: nothing can be in it")
     return least, most

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Select, func, literal, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Integer, Select, func, literal, literal_column, select, tuple_
 
 from indexer.query import cursor
 from indexer.query.request import TradeQuery
@@ -115,26 +115,34 @@ def _filtered(connection: Connection, statement: Select[Any], table: Any, query:
     for name, values in named:
         if values:
             statement = statement.where(table.c[name].in_(values))
-    least_s, most_s = query.times_s
     ends = [
         (table.c.price, query.prices),
         (table.c.size, query.sizes),
         (table.c.block_number, query.heights),
-        # Rows stand in the order of height, and time never runs against it.
-        (
-            table.c.block_number,
-            (
-                None if least_s is None else first_height(connection, least_s),
-                None if most_s is None else first_height(connection, most_s + 1) - 1,
-            ),
-        ),
+        (table.c.block_number, heights_between(connection, query.times_s)),
     ]
+    return within(statement, ends)
+
+
+def within(
+    statement: Select[Any], ends: Sequence[tuple[ColumnElement[int], tuple[int | None, int | None]]]
+) -> Select[Any]:
+    """Rows whose columns lie between both ends."""
     for column, (least, most) in ends:
         if least is not None:
             statement = statement.where(column >= least)
         if most is not None:
             statement = statement.where(column <= most)
     return statement
+
+
+def heights_between(connection: Connection, times_s: tuple[int | None, int | None]) -> tuple[int | None, int | None]:
+    """The heights of blocks between two times: rows stand in the order of height, and time never runs against it."""
+    least_s, most_s = times_s
+    return (
+        None if least_s is None else first_height(connection, least_s),
+        None if most_s is None else first_height(connection, most_s + 1) - 1,
+    )
 
 
 def first_height(connection: Connection, time_s: int) -> int:

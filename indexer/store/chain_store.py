@@ -20,7 +20,9 @@ from indexer.store.schema import (
     chain_cursor,
     contract_events,
     fills,
+    markets,
     recent_blocks,
+    settings,
     tables_of,
     trades,
     transfers,
@@ -30,6 +32,7 @@ from indexer.store.unit import BlockUnit, StateCache, forget_undo, revert
 from indexer.views.apply import apply_block
 from indexer.views.block import Block
 from indexer.views.custody import transfer_id
+from indexer.views.markets import ORACLE
 from indexer.views.notes import NAMING
 from indexer.views.rows import Row
 from ouro.errors import OuroError
@@ -127,9 +130,9 @@ class ChainStore:
                 _remember(connection, block)
             position = self._moved(connection, block, limits.final)
             self._finish(connection, limits)
-            if block.events and self._teller is not None:
+            if unit.is_changed and self._teller is not None:
                 self._teller.block(connection, unit)
-            elif block.events:
+            elif unit.is_changed:
                 outbox.begin_epoch(connection)
         unit.committed()
         return position
@@ -173,6 +176,12 @@ class ChainStore:
         )
         with self._engine.begin() as connection:
             return sorted({address for text in connection.scalars(query) for address in json.loads(text).values()})
+
+    def pricing(self) -> tuple[str, tuple[int, ...]]:
+        """The contract that says prices (empty: none yet), and the markets."""
+        with self._engine.begin() as connection:
+            oracle = connection.scalar(select(settings.c.value).where(settings.c.name == ORACLE))
+            return oracle or "", tuple(connection.scalars(select(markets.c.market).order_by(markets.c.market)))
 
     def recent(self) -> list[Header]:
         """The blocks that can still be taken back, newest first."""

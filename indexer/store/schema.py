@@ -452,7 +452,20 @@ contract_events = _fact(
     _text("name", String(32)),
     _text("arguments", Text()),
     Index(None, "name", "block_number", "log_index"),
+    Index(None, "address", "block_number", "log_index"),
+    Index(None, "transaction_hash"),
 )
+
+event_accounts = Table(
+    "event_accounts",
+    metadata,
+    _key("block_number", BigInteger()),
+    _key("log_index", Integer()),
+    _key("account", Address),
+    Index(None, "account", "block_number", "log_index"),
+    info={"kind": FACT},
+)
+"""Whom the events of `contract_events` speak of, the zero address left out."""
 
 # Bookkeeping: not part of what a fresh sync must equal.
 

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Table, and_, delete, insert, literal_column, 
 from indexer.store import bulk
 from indexer.store.query import first_row
 from indexer.store.query import rows as query_rows
-from indexer.store.schema import FACT, accounts, metadata, position_words, tables_of, undo
+from indexer.store.schema import FACT, accounts, market_states, metadata, position_words, tables_of, undo
 from indexer.views.rows import Key, Row, key_of
 
 _CACHE_ROWS = 50_000
@@ -130,6 +130,20 @@ class BlockUnit:
     def changed(self, table: Table) -> list[Row]:
         """The state rows of a table that this block changed, as they are now."""
         return list(self._states.get(table.name, {}).values())
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything is to be written."""
+        return bool(self._facts) or bool(self._states)
+
+    def repriced(self) -> set[int]:
+        """The markets whose index price is another one than before, or was published anew."""
+        found = set()
+        for row in self.changed(market_states):
+            before = self._before.get((market_states.name, (row["market"],)))
+            if before is None or any(before[name] != row[name] for name in ("index_price", "published_at")):
+                found.add(row["market"])
+        return found
 
     def flush(self) -> None:
         """Write everything; the caller commits and then calls `committed`."""

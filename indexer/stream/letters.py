@@ -51,6 +51,7 @@ class Letters:
             for market, ids in reversal.trades.items()
             if market in known.by_id
         ]
+        updates.append(["v4_markets", "", _of_all_markets(connection, known)])
         changed = sorted(reversal.accounts)
         health = healths_of(connection, known, changed)
         opened = _open_positions(connection, known, health)
@@ -156,7 +157,7 @@ def _of_market_data(connection: Connection, known: Catalog, unit: BlockUnit) -> 
 
 
 def _of_markets(connection: Connection, known: Catalog, unit: BlockUnit) -> dict[str, Any]:
-    priced = {row["market"] for row in unit.facts(schema.oracle_prices)}
+    priced = {row["market"] for row in unit.facts(schema.oracle_prices)} | unit.repriced()
     traded = {row["market"] for row in unit.changed(schema.market_states)} - priced
     traded |= {row["market"] for row in [*unit.facts(schema.trades), *unit.facts(schema.funding_accruals)]}
     traded |= {row["market"] for row in unit.changed(schema.markets)}
@@ -174,6 +175,14 @@ def _of_markets(connection: Connection, known: Catalog, unit: BlockUnit) -> dict
             if id_ in known.by_id
         }
     return contents
+
+
+def _of_all_markets(connection: Connection, known: Catalog) -> dict[str, Any]:
+    listed = known.by_ticker.items()
+    return {
+        "oraclePrices": {ticker: markets.oracle_price(known, listing) for ticker, listing in listed},
+        "trading": {ticker: markets.trading(connection, known, listing) for ticker, listing in listed},
+    }
 
 
 def _of_account(known: Catalog, unit: BlockUnit, account: Account, health: Health | None) -> list[dict[str, Any]]:

@@ -14,8 +14,9 @@ from ouro.ledger import in_effect_order
 
 
 def apply_block(rows: Rows, block: Block) -> None:
-    """Write a block's header and everything its events say. Writes nothing for a block without events."""
-    if not block.events:
+    """Write a block's header and everything its events and prices say. Writes nothing for a block without either."""
+    markets.prices_read(rows, block)
+    if not block.is_kept:
         return
     close_hour(rows, block)
     rows.add(

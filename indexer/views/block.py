@@ -8,6 +8,9 @@ from indexer.views.rows import Row
 from ouro.errors import OuroError
 from ouro.events import Event
 
+Reading = tuple[int, int, int]
+"""Market, micro-USDC per lot (0: no price), second of publication: what an oracle answered that is asked."""
+
 
 class StartBlockError(OuroError, LookupError):
     """An event speaks of what happened before the start block."""
@@ -21,13 +24,22 @@ class StartBlockError(OuroError, LookupError):
 
 @dataclass(frozen=True)
 class Block:
-    """Header fields and the events of our contracts in log order."""
+    """Header fields and the events of our contracts in log order. `prices` are those at the block, where the oracle
+    tells none by events; `opens_minute`: it is the first block of its minute.
+    """
 
     number: int
     hash: str
     parent_hash: str
     time_s: int
     events: tuple[Event, ...] = ()
+    prices: tuple[Reading, ...] = ()
+    opens_minute: bool = False
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it leaves rows of its own: a price between two minutes only counts until the next one."""
+        return bool(self.events) or (bool(self.prices) and self.opens_minute)
 
 
 def fact(block: Block, event: Event, **columns: Any) -> Row:

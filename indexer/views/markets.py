@@ -14,6 +14,8 @@ from ouro.maths import funding
 from ouro.maths.funding import HOUR_S
 
 ORACLE = "oracle"
+_KEPT = "price_read_"
+"""With a market's id: its last price that was asked for and kept."""
 
 
 def state_of(rows: Rows, market: int, block: Block) -> Row:
@@ -124,6 +126,41 @@ def price_pushed(rows: Rows, block: Block, event: events.PricePushed) -> None:
         return
     state = state_of(rows, event.market, block)
     rows.put(schema.market_states, {**state, "index_price": event.price, "published_at": event.published_at})
+
+
+def prices_read(rows: Rows, block: Block) -> None:
+    """What the oracle answered at a block counts for all of it: its calls asked at its time.
+
+    Without an answer the price of the last block that was kept stands, and is stale: which of the others are asked
+    about depends on how they are followed.
+    """
+    for market, price, published_at in block.prices:
+        known, state = rows.get(schema.markets, market), rows.get(schema.market_states, market)
+        if known is None or state is None or known["state"] == MarketState.SETTLED:
+            continue
+        kept = rows.get(schema.settings, f"{_KEPT}{market}")
+        if block.is_kept and price:
+            rows.add(schema.oracle_prices, _read_fact(block, market, price, published_at))
+            if kept is None or kept["value"] != str(price):
+                rows.put(schema.settings, {"name": f"{_KEPT}{market}", "value": str(price)})
+        last = state["index_price"] if kept is None else int(kept["value"])
+        # `updated_block` stays: it is of events.
+        told = {"index_price": price or last, "published_at": published_at}
+        if any(state[name] != value for name, value in told.items()):
+            rows.put(schema.market_states, {**state, **told})
+
+
+def _read_fact(block: Block, market: int, price: int, published_at: int) -> Row:
+    """A price that no log tells: it stands before the block's events, and below 0 where they have their numbers."""
+    return {
+        "block_number": block.number,
+        "log_index": -market,
+        "time_s": block.time_s,
+        "transaction_hash": "",
+        "market": market,
+        "price": price,
+        "published_at": published_at,
+    }
 
 
 def funding_accrued(rows: Rows, block: Block, event: events.FundingAccrued) -> None:

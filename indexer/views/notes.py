@@ -2,6 +2,8 @@
 """Events kept as they are: no table of their own holds what they say, or not who said it and when."""
 
 import json
+import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -74,6 +76,9 @@ NOTED: Final[frozenset[type[Event]]] = frozenset(
     }
 )
 
+_ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
+_NOBODY: Final = "0x" + "0" * 40
+
 NAMING: Final = (events.OracleSet, events.BackstopSet)
 """Events whose only argument is a contract to follow from then on."""
 
@@ -91,6 +96,22 @@ def noted(rows: Rows, block: Block, event: Event) -> None:
             arguments=json.dumps(arguments, separators=(",", ":")),
         ),
     )
+    for account in sorted(set(_accounts(arguments))):
+        rows.add(
+            schema.event_accounts,
+            {"block_number": block.number, "log_index": event.where.log_index, "account": account},
+        )
+
+
+def _accounts(value: Any) -> Iterator[str]:
+    """The addresses among arguments; nothing else is text of their form."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _accounts(item)
+    elif isinstance(value, str) and _ADDRESS.fullmatch(value) and value != _NOBODY:
+        yield value
 
 
 def _plain(value: Any) -> Any:

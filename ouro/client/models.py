@@ -161,6 +161,22 @@ class Funding(Record, frozen=True):
     effective_at_height: int | None = None
 
 
+class ContractEvent(Record, frozen=True):
+    """What a contract logged: numbers in `arguments` are digits in text, bytes 0x hex. `contract` is the name of the
+    address in the deployment, if it has one there; `status` is `confirmed` or `final`.
+    """
+
+    id: str
+    name: str
+    address: str
+    arguments: dict[str, object]
+    created_at: datetime
+    created_at_height: int
+    transaction_hash: str
+    status: str = ""
+    contract: str | None = None
+
+
 class OrderRecord(Record, frozen=True):
     """An order as the indexer shows it. One that waits and was never live is not shown.
 

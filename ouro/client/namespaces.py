@@ -18,6 +18,7 @@ from ouro.client import (
     cancelling,
     composed,
     contracts,
+    event_reads,
     market_reads,
     money,
     order_reads,
@@ -134,7 +135,7 @@ class Orders(Namespace[K]):
 
 
 class Chain(Namespace[K]):
-    """One's own transactions: money, session keys, referrers, and cancels that bind everyone."""
+    """One's own transactions: money, session keys, referrers, and cancels that bind everyone; what contracts logged."""
 
     wallet_usdc = Method(money.wallet_usdc)
     faucet = Method(money.faucet)
@@ -168,6 +169,7 @@ class Chain(Namespace[K]):
     register_referrer = Method(money.register_referrer)
     claim_referral = Method(money.claim_referral)
 
+    events = Method(event_reads.events)
     call = Method(contracts.call)
     send = Method(contracts.send)
 

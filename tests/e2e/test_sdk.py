@@ -44,7 +44,7 @@ SHOWS = {
     "subaccounts.py": ["7: 250"],
     "requested_close.py": ["SELL 0.05", "is PENDING"],
     "referrer.py": ["referrer number", "claim"],
-    "market_data.py": ["BTC-USD ACTIVE", " bids, "],
+    "market_data.py": ["BTC-USD ACTIVE", " bids, ", ": MarketListed {", "'ticker': 'BTC-USD'"],
     "stream_market.py": ["bid ", "index "],
     "stream_account.py": ["equity", "FILLED", "fill BUY 0.005"],
     "async_client.py": ["['OPEN', 'OPEN']"],

@@ -183,7 +183,7 @@ class ChainVenue:
 
 
 @contextmanager
-def venue(**options: Any) -> Iterator[ChainVenue]:
-    """A node of its own with the contracts on it."""
-    with anvil() as node:
+def venue(*arguments: str, **options: Any) -> Iterator[ChainVenue]:
+    """A node of its own, started with `arguments`, with the contracts on it."""
+    with anvil(*arguments) as node:
         yield ChainVenue(node.rpc, **options)
