@@ -49,8 +49,8 @@ class TableWatcher:
         """Take over what the tables say now."""
         found = await asyncio.to_thread(self._read)
         known, progress = found.catalog, self._progress
-        if known.height != progress.height:
-            self._hub.publish([of_height(known.height, known.time_s, known.version)])
+        if (known.height, known.final) != (progress.height, progress.final):
+            self._hub.publish([of_height(known.height, known.time_s, known.final, known.version)])
         self._live.by_ticker = known.by_ticker
         progress.chain(known.height, known.time_s, known.final)
         if found.beat is not None:

@@ -219,8 +219,8 @@ class Indexer:
     def chain_moved(self, moved: Moved) -> None:
         """On the event loop, after the follower's transaction."""
         position = moved.position
-        if position.number != self.progress.height:
-            self.hub.publish([of_height(position.number, position.time_s, position.version)])
+        if (position.number, position.final) != (self.progress.height, self.progress.final):
+            self.hub.publish([of_height(position.number, position.time_s, position.final, position.version)])
         self.progress.chain(position.number, position.time_s, position.final, moved.head)
         if moved.listings is not None:
             self._live.by_ticker = moved.listings

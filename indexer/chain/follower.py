@@ -120,6 +120,9 @@ class Follower:
             self._step_back()
             return True
         if head == self._position.number:
+            at = self._position
+            if at.hash and at.final < min(limits.final, at.number):
+                self._position = self._store.finalise(Header(at.number, at.hash, "", at.time_s), limits)
             self._observer.advanced(self._position, head)
             return False
         if limits.kept > self._position.number:

@@ -86,6 +86,9 @@ class Teller(Protocol):
     def reversal(self, connection: Connection, reversal: Reversal) -> None:
         """Blocks were taken back."""
 
+    def finality(self, connection: Connection, above: int, to: int) -> None:
+        """The blocks after `above`, up to `to`, are final now."""
+
 
 class ChainStore:
     """One writer's view of the chain tables. `deployment` names the contracts, so that two are never mixed. Without a
@@ -128,12 +131,15 @@ class ChainStore:
             unit.flush()
             if keep_undo:
                 _remember(connection, block)
+            was = connection.scalar(select(chain_cursor.c.final_block))
             position = self._moved(connection, block, limits.final)
             self._finish(connection, limits)
             if unit.is_changed and self._teller is not None:
                 self._teller.block(connection, unit)
             elif unit.is_changed:
                 outbox.begin_epoch(connection)
+            # What is final as soon as it is there says so itself.
+            self._tell_finality(connection, was, min(position.final, block.number - 1))
         unit.committed()
         return position
 
@@ -163,11 +169,28 @@ class ChainStore:
     def advance(self, header: Header, limits: Limits) -> Position:
         """Note that everything up to `header` is applied; blocks of which nothing was said held nothing of ours."""
         with self._engine.begin() as connection:
+            outbox.lock(connection)
+            was = connection.scalar(select(chain_cursor.c.final_block))
             connection.execute(delete(recent_blocks).where(recent_blocks.c.block_number == header.number))
             _remember(connection, header)
             position = self._moved(connection, header, limits.final)
             self._finish(connection, limits)
+            self._tell_finality(connection, was, position.final)
         return position
+
+    def finalise(self, to: Header, limits: Limits) -> Position:
+        """Note that more of the blocks up to `to`, the last one applied, are final."""
+        with self._engine.begin() as connection:
+            outbox.lock(connection)
+            was = connection.scalar(select(chain_cursor.c.final_block))
+            position = self._moved(connection, to, limits.final)
+            self._finish(connection, limits)
+            self._tell_finality(connection, was, position.final)
+        return position
+
+    def _tell_finality(self, connection: Connection, was: int | None, now: int) -> None:
+        if self._teller is not None and was is not None and now > was:
+            self._teller.finality(connection, was, now)
 
     def named(self) -> list[str]:
         """The contracts that the exchange was told to rely on since its deployment: oracles and backstops."""

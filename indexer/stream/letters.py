@@ -21,6 +21,7 @@ from indexer.store.outbox import PUBLIC, Draft
 from indexer.store.query import rows
 from indexer.store.unit import BlockUnit
 from indexer.views.candles import RESOLUTIONS
+from indexer.views.custody import transfer_id
 from indexer.views.rows import Row
 
 Account = tuple[str, int]
@@ -67,6 +68,21 @@ class Letters:
             }
             drafts.append(Draft(*account, contents | _where(known)))
         outbox.append(connection, [draft for draft in drafts if draft.contents])
+
+    def finality(self, connection: Connection, above: int, to: int) -> None:
+        """What was confirmed is final: ids of fills and transfers, to their accounts."""
+        found: dict[Account, dict[str, list[str]]] = {}
+        for table, name in ((schema.fills, "fills"), (schema.transfers, "transfers")):
+            columns = [table.c.owner, table.c.subaccount, table.c.block_number, table.c.log_index]
+            columns += [table.c.id] if name == "fills" else [table.c.transaction_hash]
+            query = select(*columns).where(table.c.block_number > above, table.c.block_number <= to)
+            for row in connection.execute(query.order_by(table.c.block_number, table.c.log_index)):
+                id_ = row.id if name == "fills" else transfer_id(row.transaction_hash, row.log_index)
+                account = found.setdefault((row.owner, row.subaccount), {"fills": [], "transfers": []})
+                account[name].append(id_)
+        if found:
+            where = _where(catalog(connection))
+            outbox.append(connection, [Draft(*account, {"final": ids} | where) for account, ids in found.items()])
 
     def records(self, connection: Connection, records: Sequence[OrderRecord | FillRecord]) -> None:
         """Orders and matches changed. Orders are said as they are now, once each."""
@@ -129,6 +145,7 @@ def _where(known: Catalog) -> dict[str, Any]:
     return {
         "blockHeight": str(known.height),
         "height": str(known.height),
+        "finalHeight": str(known.final),
         "relayerSeq": str(known.seq),
         "status": known.status_of(known.height),
     }

@@ -91,6 +91,7 @@ def _read(context: Context, key: Key, auth: str | None, since: Since | None) -> 
                 "seq": head.seq,
                 "relayerSeq": str(reading.catalog.seq),
                 "height": str(reading.catalog.height),
+                "finalHeight": str(reading.catalog.final),
                 "status": reading.catalog.status_of(reading.catalog.height),
             }
         return Snapshot(contents, positions, reader)
@@ -131,7 +132,7 @@ def _contents(reading: Reading, channel: str, id_: str, *, owners: bool) -> Any:
             raise bad_parameter("id", f"id is ticker/resolution with one of {', '.join(RESOLUTIONS)}")
         return {"candles": tape.candles(connection, reading.listing(ticker), resolution, Window(limit=_ROWS))}
     if channel == "v4_block_height":
-        return {"height": str(catalog.height), "time": iso(catalog.time_s)}
+        return {"height": str(catalog.height), "time": iso(catalog.time_s), "finalHeight": str(catalog.final)}
     owner, number = account_of(id_)
     if channel == "v4_parent_subaccounts":
         return _parent(reading, owner, number, owners=owners)

@@ -11,9 +11,9 @@ from indexer.reads.text import iso
 from indexer.stream.hub import Stamp, Update
 
 
-def of_height(height: int, time_s: int, version: int) -> Update:
-    """The tables reached a block; `version` counts their changes."""
-    contents = {"blockHeight": str(height), "time": iso(time_s)}
+def of_height(height: int, time_s: int, final: int, version: int) -> Update:
+    """The tables reached a block, or `final` did; `version` counts their changes."""
+    contents = {"blockHeight": str(height), "time": iso(time_s), "finalHeight": str(final)}
     return Update("v4_block_height", "", contents, Stamp("chain", version))
 
 

@@ -54,7 +54,8 @@ class AccountUpdate:
     """What changed on a subaccount, or with `is_snapshot` all that stands (open orders and positions).
 
     `orders` are as they are now. `fills` are on chain; `matches` are those of the relayer, in the form of its log.
-    `reverted_fills` were taken back by a reorganisation of the chain. `seq` numbers the updates of the account.
+    `reverted_fills` were taken back by a reorganisation of the chain, `final_fills` never will be. `seq` numbers the
+    updates of the account.
     """
 
     is_snapshot: bool
@@ -64,6 +65,7 @@ class AccountUpdate:
     transfers: tuple[Transfer, ...] = ()
     matches: tuple[Mapping[str, Any], ...] = ()
     reverted_fills: tuple[str, ...] = ()
+    final_fills: tuple[str, ...] = ()
     equity: Decimal | None = None
     free_collateral: Decimal | None = None
     seq: int | None = None
@@ -236,6 +238,7 @@ def _read_account(event: StreamEvent) -> Iterator[AccountUpdate]:
         transfers=_records([transfers] if isinstance(transfers, dict) else transfers, Transfer),
         matches=tuple(contents.get("matches") or ()),
         reverted_fills=tuple((contents.get("reverted") or {}).get("fills") or ()),
+        final_fills=tuple((contents.get("final") or {}).get("fills") or ()),
         equity=_decimal(standing.get("equity")),
         free_collateral=_decimal(standing.get("freeCollateral")),
         seq=int(contents["seq"]) if contents.get("seq") is not None else None,
