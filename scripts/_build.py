@@ -5,6 +5,7 @@ Not by ape's own cache, which does not notice every change of a module. What was
 sources, so that a second deployment compiles nothing; `fresh` compiles whatever is kept.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -121,15 +122,17 @@ def compiled(names: Iterable[str], *, fresh: bool = False) -> dict[str, Code]:
 
 def _output(folder: Path, name: str, fresh: bool) -> dict[str, Any]:
     stored = folder / f"{name}.json"
-    if stored.exists() and not fresh:
-        kept: dict[str, Any] = json.loads(stored.read_text())
-        return kept
-    output = _compile(name)
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{name}.{os.getpid()}"
-    partial.write_text(json.dumps(output))
-    partial.replace(stored)
-    return output
+    if fresh or not stored.exists():
+        # Who needs the same while another compiles it waits for that one.
+        with (folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if fresh or not stored.exists():
+                partial = folder / f"{name}.{os.getpid()}"
+                partial.write_text(json.dumps(_compile(name)))
+                partial.replace(stored)
+    kept: dict[str, Any] = json.loads(stored.read_text())
+    return kept
 
 
 def _compile(name: str) -> dict[str, Any]:

@@ -17,17 +17,28 @@ if TYPE_CHECKING:
     from tests.support.sharing import ByFile
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure() -> None:
+    """Random examples may take any time: a busy machine is no failure. The mutation campaign has its own profile."""
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("patient")
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
-    """By file, but browser tests together; other ways than `--dist loadfile` stay what they are."""
+    """By file, but what shares an exchange together; other ways than `--dist loadfile` stay what they are."""
     from tests.support.sharing import ByFile
 
     return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests begin first, since they take longest."""
-    items.sort(key=lambda item: not item.nodeid.startswith("tests/browser/"))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where processes share the tests, those that take longest begin first; alone, the quick ones do."""
+    from tests.support.sharing import rank
+
+    items.sort(key=lambda item: rank(item.nodeid), reverse=not hasattr(config, "workerinput"))
 
 
 @pytest.fixture(scope="session")

@@ -72,7 +72,7 @@ class App:
             "button", name=re.compile(f"{shown[:6]}.*{shown[-4:]}", re.IGNORECASE)
         )
 
-    def until(self, check: Callable[[], Any], what: str, within_s: float = 60.0) -> Any:
+    def until(self, check: Callable[[], Any], what: str, within_s: float = 180.0) -> Any:
         """The first true answer of `check`, while the page and its wallet go on."""
         deadline = time.monotonic() + within_s
         while True:

@@ -34,7 +34,7 @@ class Exchange:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.http = httpx.Client(base_url=url, timeout=30)
+        self.http = httpx.Client(base_url=url, timeout=120)
         self.config: dict[str, Any] = self.http.get("/v4/config").json()
         self.rpc_url: str = self.config["rpcUrl"]
 

@@ -40,7 +40,7 @@ class Wallet:
         #: Whether its person says no to one request of that method.
         self.refuses: Callable[[str], bool] = lambda _method: False
         self._knows_chain = True
-        self._http = httpx.Client(base_url=rpc_url, timeout=30)
+        self._http = httpx.Client(base_url=rpc_url, timeout=120)
         self._page: Page | None = None
 
     @property

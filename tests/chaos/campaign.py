@@ -73,7 +73,7 @@ class Monkey(threading.Thread):
         self._ended = threading.Event()
         self._pushed_at = time.monotonic()
         # A connection of its own: the campaign's is used by another thread.
-        self._http = httpx.Client(timeout=30)
+        self._http = httpx.Client(timeout=120)
         self._acts = [
             ("reorg, replaced by blocks with other transactions", self._reorg),
             ("reorg by going back to a snapshot", self._go_back),

@@ -53,7 +53,7 @@ class Scene:
         self.url = url
         self.maker = OuroClient(url, LocalSigner.create())
         self.taker = OuroClient(url, LocalSigner.create())
-        self.http = httpx.Client(base_url=url, timeout=60)
+        self.http = httpx.Client(base_url=url, timeout=120)
         self.chain = Chain(self.http.get("/v4/config").json(), TICKER)
         self.resting = ""
 
@@ -167,7 +167,7 @@ class Scene:
             client.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """A stack of its own: hours pass on its chain, which nobody else expects of theirs."""
     with running_stack(tmp_path_factory.mktemp("stack")) as url:

@@ -12,8 +12,6 @@ from tests.clients.conftest import Report, Scene
 from tests.clients.truth import candles
 from tests.clients.works import check_table
 
-pytestmark = pytest.mark.timeout(600)
-
 SYMBOL = "BTC/USDC:USDC"
 
 

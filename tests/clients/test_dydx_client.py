@@ -13,8 +13,6 @@ from tests.clients.conftest import TICKER, Report, Scene
 from tests.clients.truth import candles
 from tests.clients.works import check_table
 
-pytestmark = pytest.mark.timeout(600)
-
 
 @pytest.fixture(scope="module")
 def report(scene: Scene) -> Report:

@@ -19,8 +19,6 @@ from tests.integration.indexer.process import Stream
 from tests.support.build import ROOT
 from tests.support.client_environment import python_with
 
-pytestmark = pytest.mark.timeout(600)
-
 AGO, AHEAD = "2020-01-01T00:00:00.000Z", "2100-01-01T00:00:00.000Z"
 
 

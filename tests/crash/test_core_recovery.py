@@ -36,7 +36,7 @@ def one_life(disk: ForgetfulDisk, rng: Random, config: CoreConfig, items: Sequen
         for item in group:
             core.apply(item)
         try:
-            count = journal.append([inputs.encode(item) for item in group], core.trail_hash()).result(timeout=10)
+            count = journal.append([inputs.encode(item) for item in group], core.trail_hash()).result(timeout=60)
         except JournalFailedError:
             break
         sure = count

@@ -42,7 +42,7 @@ def one_life(disk: ForgetfulDisk, rng: Random, acknowledged: list[bytes]) -> Non
         told.extend(batch)
         try:
             future = journal.append(batch, state_after(told))
-            future.result(timeout=10)
+            future.result(timeout=60)
         except JournalFailedError:
             break
         acknowledged[:] = told
@@ -91,7 +91,7 @@ def test_what_a_killed_process_had_written_is_synced_before_it_counts() -> None:
         journal = Journal.open(disk, IDENTITY)
         disk.fuse = disk.operations + 2  # written, not synced
         with pytest.raises(JournalFailedError):
-            journal.append([b"written"], bytes(32)).result(timeout=10)
+            journal.append([b"written"], bytes(32)).result(timeout=60)
         journal.close()
         disk.start_again()
         journal = Journal.open(disk, IDENTITY)

@@ -8,7 +8,7 @@ import pytest
 from tests.support.stack import running_stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The front door of the stack, which has no bots."""
     with running_stack(tmp_path_factory.mktemp("stack")) as base_url:

@@ -22,9 +22,6 @@ from tests.support.stack import market_makers
 EXAMPLES = ROOT / "examples"
 HELPERS = {"wallet.py"}
 
-# the first test starts the stack, and that compiles every contract
-pytestmark = pytest.mark.timeout(600)
-
 SHOWS = {
     "place_order.py": ["nothing is sent yet", "OPEN: BUY 0.01", "cancelled"],
     "market_order.py": ["FILLED, filled 0.02", "LONG 0.02", "closed at"],

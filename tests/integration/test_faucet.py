@@ -25,7 +25,7 @@ class World:
     def __init__(self, node: Node, system: System, url: str) -> None:
         self.node = node
         self.system = system
-        self.http = httpx.Client(base_url=url, timeout=60)
+        self.http = httpx.Client(base_url=url, timeout=120)
 
     def ask(self, address: str) -> httpx.Response:
         return self.http.post("/v4/faucet", json={"address": address})
@@ -59,7 +59,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         finally:
             world.http.close()
             process.send_signal(signal.SIGTERM)
-            process.wait(30)
+            process.wait(180)
 
 
 def test_it_gives_both_kinds_of_money_so_often(world: World) -> None:

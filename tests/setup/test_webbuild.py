@@ -121,7 +121,7 @@ def test_the_tests_of_the_app_pass() -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=500,
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout}{done.stderr}"

@@ -61,7 +61,7 @@ class Rpc:
 
     def __init__(self, url: str):
         self.url = url
-        self._client = httpx.Client(timeout=60)
+        self._client = httpx.Client(timeout=120)
         self._id = 0
 
     def close(self) -> None:
@@ -117,13 +117,13 @@ class Rpc:
 
     def _receipt(self, hash_: str) -> dict[str, Any]:
         """Automining answers a moment after the transaction was accepted."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             receipt: dict[str, Any] | None = self.request("eth_getTransactionReceipt", hash_)
             if receipt is not None:
                 return receipt
             time.sleep(0.002)
-        raise RuntimeError(f"transaction {hash_} was not mined within 10 seconds")
+        raise RuntimeError(f"transaction {hash_} was not mined within 60 seconds")
 
     def at(self, time_: int) -> None:
         """The next block's time, so that what is measured does not depend on the clock."""
@@ -154,7 +154,7 @@ def anvil(*arguments: str, port: int = 0) -> Iterator[Node]:
     """Start anvil (on a free port unless one is given), yield it when it listens, stop it afterwards.
 
     `arguments` go to its command line. Final blocks lag two epochs of one slot. Raises `RuntimeError` when it does not
-    start within 20 seconds.
+    start within 120 seconds.
     """
     command = [binary(), "--port", str(port), "--hardfork", "prague", "--slots-in-an-epoch", "1", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -168,7 +168,7 @@ def anvil(*arguments: str, port: int = 0) -> Iterator[Node]:
     finally:
         process.terminate()
         try:
-            process.wait(timeout=10)
+            process.wait(timeout=180)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -179,7 +179,7 @@ def anvil(*arguments: str, port: int = 0) -> Iterator[Node]:
 def _listening(process: "subprocess.Popen[str]") -> str:
     assert process.stdout is not None
     printed: list[str] = []
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         line = process.stdout.readline()
         if not line:

@@ -39,7 +39,7 @@ def free_ports() -> tuple[int, int]:
             return port, chain.getsockname()[1]
 
 
-def eventually(check: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+def eventually(check: Callable[[], Any], what: str, seconds: float = 180) -> Any:
     """The first truthy answer of `check`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -65,7 +65,7 @@ def running_stack(folder: Path) -> Iterator[str]:
         yield base_url
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(60)
+        process.wait(180)
 
 
 @contextmanager
@@ -89,7 +89,7 @@ def market_makers(base_url: str) -> Iterator[None]:
         for maker in makers:
             maker.terminate()
         for maker in makers:
-            maker.wait(60)
+            maker.wait(180)
 
 
 def _is_ready(base_url: str, process: subprocess.Popen[bytes], log: Path) -> bool:

@@ -163,7 +163,7 @@ def test_an_amend_of_an_order_that_waits_for_nothing_is_shown(exchange: World, r
 def test_many_downloads_at_once_are_all_whole(relayer: RelayerProcess) -> None:
     [first, *_] = relayer.http.get("/v4/journal/segments").json()["segments"]
     path = f"/v4/journal/segments/{first['firstSeq']}"
-    with httpx.Client(base_url=relayer.url, timeout=30) as http, ThreadPoolExecutor(8) as pool:
+    with httpx.Client(base_url=relayer.url, timeout=120) as http, ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: http.get(path).content, range(32)))
     shortest = min(answers, key=len)
     assert len(shortest) > 1_000

@@ -4,14 +4,11 @@
 import json
 import re
 
-import pytest
-
 from tests.integration.deploying.checkout import DELAY, DEPLOYER, GUARDIAN, LOCAL, NEWCOMER, Scripts
 from tests.support.abi import abi_of
 from tests.support.chain import Contract
 from tests.support.system import EXCHANGE
 
-pytestmark = pytest.mark.timeout(600)
 DAY = 86_400
 LISTING = """
 [[markets]]

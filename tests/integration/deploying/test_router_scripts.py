@@ -12,7 +12,6 @@ from tests.support.abi import abi_of
 from tests.support.chain import Contract
 from tests.support.oracles import BTC_ID, Feed, Pyth, Sources
 
-pytestmark = pytest.mark.timeout(600)
 NOTICE = 14 * 86_400
 ROUTER = """
 [oracle]

@@ -9,7 +9,6 @@ from tests.support.build import artifact
 from tests.support.chain import Contract
 from tests.support.system import EXCHANGE
 
-pytestmark = pytest.mark.timeout(600)
 STRANGER = "0x" + "5a" * 20
 
 

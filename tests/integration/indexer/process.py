@@ -43,12 +43,12 @@ class IndexerProcess:
             **settings,
         }
         self._process: subprocess.Popen[bytes] | None = None
-        self.http = httpx.Client(base_url=self.url, timeout=30)
+        self.http = httpx.Client(base_url=self.url, timeout=120)
 
     def start(self, path: str = "/ready") -> None:
         """Start it and wait until `path` answers with 200."""
         self.launch()
-        eventually(lambda: self._answers(path), 60, f"{path} of the indexer")
+        eventually(lambda: self._answers(path), 180, f"{path} of the indexer")
 
     def launch(self) -> None:
         """Start it."""
@@ -74,7 +74,7 @@ class IndexerProcess:
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
         )
         assert done.returncode == 1, done.stdout
         return " ".join(done.stderr.split())
@@ -88,7 +88,7 @@ class IndexerProcess:
         assert self._process is not None
         if self._process.poll() is None:
             self._process.send_signal(number)
-        status = self._process.wait(30)
+        status = self._process.wait(180)
         self._process = None
         return status
 
@@ -122,7 +122,7 @@ class Stream:
     """One stream connection that checks the numbering of what it receives."""
 
     def __init__(self, url: str) -> None:
-        self._socket: ClientConnection = connect(url, open_timeout=10)
+        self._socket: ClientConnection = connect(url, open_timeout=60)
         self._next = 0
         assert self.receive()["type"] == "connected"
 

@@ -52,7 +52,7 @@ class Deployment:
     def synced(self) -> None:
         height = str(int(self.world.node.rpc.request("eth_blockNumber"), 16))
         for door in self.doors:
-            eventually(lambda door=door: door.get("/v4/height")["height"] == height, 60)
+            eventually(lambda door=door: door.get("/v4/height")["height"] == height)
         self.relayer.catch_up()
 
 
@@ -151,7 +151,7 @@ def test_two_doors_over_one_database(deployed: Deployment) -> None:
     one.kill()
     listener.cut_off()
     second = deployed.place(other, made.signed(taker, "BUY", 20, BTC_PRICE + 1_000, time_in_force="IOC"))
-    eventually(lambda: len(other.get("/v4/fills", address=taker.address)["fills"]) == 2, 60)
+    eventually(lambda: len(other.get("/v4/fills", address=taker.address)["fills"]) == 2)
     listener.connect(other)
     listener.until(lambda contents: "fills" in contents)
     fills = [fill["orderId"] for contents in listener.told for fill in contents.get("fills", ())]

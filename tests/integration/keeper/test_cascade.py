@@ -26,7 +26,6 @@ def test_a_fall_is_even_and_ends() -> None:
     assert path.at(10) == path.at(99) == {id_: price * 4 // 10 for id_, price in PRICES.items()}
 
 
-@pytest.mark.timeout(240)
 def test_two_keepers_clear_a_crash() -> None:
     figures = run(ACCOUNTS, Fall(60, 8), keepers=2, seed=1)
     assert figures["below"]["left"] == 0

@@ -39,7 +39,7 @@ OURO = Path(sys.executable).with_name("ouro")
 THIN = PRICE * 960 // 1_000
 
 
-def eventually(check: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+def eventually(check: Callable[[], Any], what: str, seconds: float = 180) -> Any:
     """The first truthy answer."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -116,7 +116,7 @@ def test_the_example_runs_and_liquidates(venue: Venue, terminal: Terminal) -> No
         assert process.poll() is None, log.read_text()
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0, log.read_text()
+        assert process.wait(180) == 0, log.read_text()
     found = [json.loads(line) for line in (terminal.folder / ".ouro" / "keeper.jsonl").read_text().splitlines()]
     [won_record] = [each for each in found if each["kind"] == "outcome" and each["result"] == "won"]
     assert (won_record["bot"], won_record["lots"]) == ("liquidation", word)
@@ -214,7 +214,6 @@ RACERS = ACCOUNTS[8:10]
 PREY = 8
 
 
-@pytest.mark.timeout(240)
 def test_two_keepers_race_and_nobody_loses_more_than_gas(venue: Venue) -> None:
     """Both want the same accounts in the same block."""
     rpc = venue.node.rpc

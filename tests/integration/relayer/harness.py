@@ -42,7 +42,7 @@ def free_port() -> int:
         return port
 
 
-def eventually(check: Callable[[], Any], within_s: float = 60.0, what: str = "it") -> Any:
+def eventually(check: Callable[[], Any], within_s: float = 180.0, what: str = "it") -> Any:
     """The first true answer of `check`; an AssertionError when there is none in time."""
     deadline = time.monotonic() + within_s
     while True:
@@ -70,7 +70,7 @@ class RelayerProcess:
             **env,
         }
         self._process: subprocess.Popen[bytes] | None = None
-        self.http = httpx.Client(base_url=self.url, timeout=30)
+        self.http = httpx.Client(base_url=self.url, timeout=120)
         state.mkdir(parents=True, exist_ok=True)
 
     def start(self, *, ready: bool = True) -> None:
@@ -116,7 +116,7 @@ class RelayerProcess:
         assert self._process is not None
         if self._process.poll() is None:
             self._process.send_signal(number)
-        status = self._process.wait(30)
+        status = self._process.wait(180)
         self._process = None
         return status
 

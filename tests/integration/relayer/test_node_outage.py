@@ -60,4 +60,4 @@ def test_status_says_whether_it_is_ready(tmp_path: Path) -> None:
 
 def _status(url: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "relayer", "status", "--url", url]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)

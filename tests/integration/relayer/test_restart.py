@@ -77,7 +77,7 @@ def test_sigterm_ends_polls_and_exits_with_zero(tmp_path: Path) -> None:
         answers: list[int] = []
         poll = threading.Thread(
             target=lambda: answers.append(
-                httpx.get(f"{relayer.url}/events", params={"from": 10_000, "wait": 20}, timeout=30).status_code
+                httpx.get(f"{relayer.url}/events", params={"from": 10_000, "wait": 20}, timeout=120).status_code
             )
         )
         poll.start()
@@ -114,7 +114,7 @@ def _run_once(exchange: World, state: Path, **env: str) -> tuple[int, str]:
             env=process.environment,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=240,
         )
     finally:
         process.close()

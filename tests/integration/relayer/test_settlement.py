@@ -63,7 +63,7 @@ def _unsettled(relayer: RelayerProcess) -> int:
     return count
 
 
-def _settle_all(exchange: World, relayer: RelayerProcess, within_s: float = 20) -> None:
+def _settle_all(exchange: World, relayer: RelayerProcess, within_s: float = 180) -> None:
     """Mines until every fill is decided."""
 
     def settled() -> bool:

@@ -33,7 +33,7 @@ def at_terminal(*arguments: str, typed: str = "") -> tuple[int, str]:
                 break
             shown += part
         os.close(screen)
-        return process.wait(timeout=60), shown.decode()
+        return process.wait(timeout=180), shown.decode()
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_every_acknowledged_record_has_a_receipt_at_once(journal: Journal) -> No
     futures = [journal.append([b"%d" % i, b"and %d" % i], STATE) for i in range(40)]
     heads: dict[int, bytes] = {}
     for i, future in enumerate(futures):
-        last = future.result(timeout=10)
+        last = future.result(timeout=60)
         for seq, record in ((last - 1, b"%d" % i), (last, b"and %d" % i)):
             receipt = book.of(seq)
             assert receipt is not None
@@ -49,7 +49,7 @@ def test_only_the_newest_records_are_kept(journal: Journal) -> None:
     book = Receipts(DOMAIN, SIGNER, kept_records=100)
     journal.on_sealed = book.seal
     for _ in range(60):
-        journal.append([b"record"] * 5, STATE).result(timeout=10)
+        journal.append([b"record"] * 5, STATE).result(timeout=60)
     kept = [seq for seq in range(1, 301) if book.of(seq) is not None]
     assert kept == list(range(kept[0], 301))
     assert 100 <= len(kept) <= 125
@@ -68,9 +68,9 @@ def test_a_signer_that_fails_costs_its_receipts_and_nothing_else(journal: Journa
     signer = Moody()
     book = Receipts(DOMAIN, signer)
     journal.on_sealed = book.seal
-    assert journal.append([b"a"], STATE).result(timeout=10) == 1
+    assert journal.append([b"a"], STATE).result(timeout=60) == 1
     signer.broken = False
-    assert journal.append([b"b"], STATE).result(timeout=10) == 2
+    assert journal.append([b"b"], STATE).result(timeout=60) == 2
     assert book.of(1) is None
     receipt = book.of(2)
     assert receipt is not None

@@ -32,7 +32,7 @@ HASH = b"\x07" * 32
 def write(folder: Path, *groups: list[bytes], segment_bytes: int = 2**20) -> Journal:
     journal = Journal.open(OsFiles(folder), IDENTITY, segment_bytes=segment_bytes)
     for group in groups:
-        journal.append(group, HASH).result(timeout=10)
+        journal.append(group, HASH).result(timeout=60)
     return journal
 
 
@@ -44,8 +44,8 @@ def test_append_numbers_records_and_chains_them(tmp_path: Path) -> None:
     journal = Journal.open(OsFiles(tmp_path), IDENTITY)
     start = founded(ZERO_HEAD, IDENTITY)
     assert (journal.seq, journal.head) == (0, start)
-    assert journal.append([b"a", b"b"], HASH).result(timeout=10) == 2
-    assert journal.append([b"c"], HASH).result(timeout=10) == 3
+    assert journal.append([b"a", b"b"], HASH).result(timeout=60) == 2
+    assert journal.append([b"c"], HASH).result(timeout=60) == 3
     assert (journal.seq, journal.head) == (3, chain(chain(start, 1, [b"a", b"b"], HASH), 3, [b"c"], HASH))
     journal.close()
 
@@ -85,7 +85,7 @@ def test_every_group_is_told_of_once_it_is_on_disk_and_before_its_futures(tmp_pa
     journal.on_sealed = listen
     futures = [journal.append([b"%d" % i, b"and %d" % i], HASH) for i in range(50)]
     for number, future in enumerate(futures, 1):
-        assert future.result(timeout=10) == 2 * number
+        assert future.result(timeout=60) == 2 * number
         assert len(said) >= 2 * number
     assert said == [record for i in range(50) for record in (b"%d" % i, b"and %d" % i)]
     for group in told:
@@ -221,10 +221,10 @@ class FailingFiles(OsFiles):
 def test_failed_sync_is_never_retried(tmp_path: Path) -> None:
     files = FailingFiles(tmp_path)
     journal = Journal.open(files, IDENTITY)
-    journal.append([b"a"], HASH).result(timeout=10)
+    journal.append([b"a"], HASH).result(timeout=60)
     files.failing = True
     with pytest.raises(JournalFailedError):
-        journal.append([b"b"], HASH).result(timeout=10)
+        journal.append([b"b"], HASH).result(timeout=60)
     files.failing = False
     with pytest.raises(JournalFailedError):
         journal.append([b"c"], HASH)
@@ -235,6 +235,6 @@ def test_failed_sync_is_never_retried(tmp_path: Path) -> None:
 def test_writers_that_wait_share_a_group(tmp_path: Path) -> None:
     journal = Journal.open(OsFiles(tmp_path), IDENTITY)
     futures = [journal.append([b"%d" % i], HASH) for i in range(500)]
-    assert [future.result(timeout=10) for future in futures] == list(range(1, 501))
+    assert [future.result(timeout=60) for future in futures] == list(range(1, 501))
     assert len(list(journal.groups())) < 500
     journal.close()

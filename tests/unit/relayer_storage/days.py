@@ -69,7 +69,7 @@ def append(engine: Engine, items: Sequence[Input], *, group: int = 5) -> None:
     for at in range(0, len(items), group):
         outputs = [engine.core.apply(item) for item in items[at : at + group]]
         records = [inputs.encode(item) for item in items[at : at + group]]
-        engine.journal.append(records, engine.core.trail_hash()).result(timeout=10)
+        engine.journal.append(records, engine.core.trail_hash()).result(timeout=60)
         for each in outputs:
             engine._publish(each)
 

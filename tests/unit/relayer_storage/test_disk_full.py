@@ -61,7 +61,7 @@ def test_cancels_go_on_in_the_reserve(tmp_path: Path, monkeypatch: pytest.Monkey
     told = []
     for number in range(100):
         told.append(b"%d" % number * 100)
-        journal.append([told[-1]], HASH).result(timeout=10)
+        journal.append([told[-1]], HASH).result(timeout=60)
     assert not (tmp_path / RESERVE).exists()
     # No orders before the reserve is there again, whatever is free.
     assert not journal.has_room(0)
@@ -79,9 +79,9 @@ def test_when_the_reserve_is_used_up_it_ends(tmp_path: Path, monkeypatch: pytest
     journal = Journal.open(disk, IDENTITY, reserve_bytes=MB)
     limited(monkeypatch, disk)
     disk.room = 1_000
-    journal.append([b"x" * (MB // 2)], HASH).result(timeout=10)
+    journal.append([b"x" * (MB // 2)], HASH).result(timeout=60)
     with pytest.raises(JournalFailedError):
-        journal.append([b"x" * 2 * MB], HASH).result(timeout=10)
+        journal.append([b"x" * 2 * MB], HASH).result(timeout=60)
     journal.close()
 
 
@@ -95,7 +95,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 done = 0
 try:
     for number in range(1_000):
-        done = journal.append([b"%06d" % number * 20], bytes(32)).result(timeout=10)
+        done = journal.append([b"%06d" % number * 20], bytes(32)).result(timeout=60)
 except JournalFailedError as error:
     print(done, error)
 """
@@ -103,7 +103,7 @@ except JournalFailedError as error:
 
 def test_a_file_that_may_not_grow_ends_the_journal_and_loses_nothing(tmp_path: Path) -> None:
     """The kernel's own limit (EFBIG), in a process of its own."""
-    said = subprocess.run([sys.executable, "-c", LIMITED, str(tmp_path)], capture_output=True, text=True, timeout=60)
+    said = subprocess.run([sys.executable, "-c", LIMITED, str(tmp_path)], capture_output=True, text=True, timeout=240)
     assert "File too large" in said.stdout, said.stdout + said.stderr
     done = int(said.stdout.split()[0])
     assert done > 50

@@ -84,7 +84,7 @@ def test_it_alarms_at_the_first_group_that_differs(tmp_path: Path) -> None:
             core.apply(item)
         records = [inputs.encode(item) for item in items[at : at + 5]]
         state = core.trail_hash() if at != 30 else bytes(32)
-        journal.append(records, state).result(timeout=10)
+        journal.append(records, state).result(timeout=60)
     follower = follower_of(Storage(tmp_path))
     with pytest.raises(JournalDivergedError) as caught:
         follower.step()
@@ -123,12 +123,12 @@ def test_the_process_alarms_with_its_exit_status(tmp_path: Path) -> None:
     env = os.environ | {"OURO_RELAYER_SNAPSHOT_RECORDS": "40", "NO_COLOR": "1"}
     command = [sys.executable, "-m", "relayer", "follow", "--state-dir", str(tmp_path)]
     process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 240
     while len(storage.snapshots.all()) < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
-    second = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30)
+    second = subprocess.run(command, env=env, capture_output=True, text=True, timeout=240)
     process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=10)
+    said, _ = process.communicate(timeout=180)
     assert process.returncode == 0, said
     assert second.returncode == 1
     assert "another process" in second.stderr
@@ -136,9 +136,9 @@ def test_the_process_alarms_with_its_exit_status(tmp_path: Path) -> None:
     # The next record says another state than the one that comes of it.
     journal = Journal.open(OsFiles(tmp_path / "journal"), identity_of(day.venue.config))
     for now in (1, 2):
-        journal.append([inputs.encode(inputs.Tick(day.venue.now_ms + now))], bytes(32)).result(timeout=10)
+        journal.append([inputs.encode(inputs.Tick(day.venue.now_ms + now))], bytes(32)).result(timeout=60)
     journal.close()
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=240)
     assert done.returncode == 1
     assert f"differs from the journal at or before record {len(day.venue.inputs) + 1}" in done.stderr
     assert "alarm" in done.stdout
@@ -153,7 +153,7 @@ def test_a_snapshot_before_an_upgrade(tmp_path: Path) -> None:
         [sys.executable, "-m", "relayer", "snapshot", "--state-dir", str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr
     [snapshot] = storage.snapshots.all()
