@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 // Keeps the shell of the app for a start without a network. Never touches data: prices must not come from a cache.
-const CACHE = "ouro-shell-1";
+const CACHE = "ouro-shell-2";
+// What the exchange answers is no page of the app, also where a browser opens it like one.
+const NOT_PAGES = /^\/(v4|health|ready|metrics|docs|redoc|openapi\.json)(\/|$)/;
 
 self.addEventListener("install", (event) => {
   event.waitUntil(
@@ -34,7 +36,8 @@ async function newShell(cache, page) {
 
 async function fromNetwork(request) {
   const response = await fetch(request);
-  if (response.ok) {
+  const isPage = request.mode !== "navigate" || response.headers.get("Content-Type")?.startsWith("text/html");
+  if (response.ok && !response.redirected && isPage) {
     const cache = await caches.open(CACHE);
     if (request.mode === "navigate") await newShell(cache, response.clone());
     else await cache.put(request, response.clone());
@@ -45,7 +48,7 @@ async function fromNetwork(request) {
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   const url = new URL(request.url);
-  if (request.method !== "GET" || url.origin !== location.origin) return;
+  if (request.method !== "GET" || url.origin !== location.origin || NOT_PAGES.test(url.pathname)) return;
   if (request.mode === "navigate") {
     event.respondWith(fromNetwork(request).catch(() => caches.match("/")));
   } else if (url.pathname.startsWith("/assets/")) {

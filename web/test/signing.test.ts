@@ -6,7 +6,8 @@ import type { Domain, TypedField } from "../src/api/types";
 import { market } from "../src/money/market";
 import { message } from "../src/orders/build";
 import { addressOf, newKey, signDigest } from "../src/sign/local";
-import { digest, fieldsOf, type Message, type Primary, typedData, wire } from "../src/sign/messages";
+import { digest, type Message, type Primary, typedData, wire } from "../src/sign/messages";
+import { TYPES } from "../src/sign/types";
 import { vectors } from "./vectors";
 
 interface MessageVector {
@@ -23,24 +24,15 @@ const ORDERS = vectors<{
   orders: { name: string; message: Message; digest: string }[];
 }>("orders");
 
-/** As /v4/config announces them, from the frozen words of docs/protocol.md. */
-const TYPES: Record<string, TypedField[]> = {
-  ...ORDERS.types,
-  CancelOrder: fields("address account,uint16 subaccount,bytes32 orderId,uint64 nonce"),
-  CancelAll: fields("address account,uint16 subaccount,string market,uint64 nonce"),
-  SessionKey: fields("address account,address key,string[] markets,uint64 budget,uint32 expiry,uint64 nonce"),
-  Withdrawal: fields("address account,uint16 subaccount,uint64 amount,address to,uint64 nonce,uint32 deadline"),
-};
-
-function fields(text: string): TypedField[] {
-  return text.split(",").map((one) => ({ type: one.split(" ")[0]!, name: one.split(" ")[1]! }));
-}
-
 const SIGNED: readonly Primary[] = ["CancelOrder", "CancelAll", "SessionKey", "Withdrawal", "ReadAccount"];
 
 describe("what is signed", () => {
+  it("the types are those of the vectors", () => {
+    expect(TYPES).toMatchObject(ORDERS.types);
+  });
+
   it.each(ORDERS.orders)("an order has the id of the contracts: $name", (one) => {
-    expect(digest(TYPES, ORDERS.domain, "Order", one.message)).toBe(one.digest);
+    expect(digest(ORDERS.domain, "Order", one.message)).toBe(one.digest);
   });
 
   const messages = vectors<MessageVector[]>("messages").filter((one) => SIGNED.includes(one.primaryType as Primary));
@@ -49,7 +41,7 @@ describe("what is signed", () => {
   });
 
   it.each(messages)("a message has the digest of the contracts: $name", (one) => {
-    expect(digest(TYPES, one.domain, one.primaryType as Primary, one.message)).toBe(one.digest);
+    expect(digest(one.domain, one.primaryType as Primary, one.message)).toBe(one.digest);
   });
 
   it("a wallet that is given the JSON hashes the same", () => {
@@ -74,16 +66,16 @@ describe("what is signed", () => {
       60,
       { generation: 1_764_547_200_123, slot: 7, revision: 0 },
     );
-    const json = typedData(TYPES, ORDERS.domain, "Order", order);
-    expect(hashTypedData(JSON.parse(json))).toBe(digest(TYPES, ORDERS.domain, "Order", order));
+    const json = typedData(ORDERS.domain, "Order", order);
+    expect(hashTypedData(JSON.parse(json))).toBe(digest(ORDERS.domain, "Order", order));
     expect(wire(order).size).toBe("70368744177664");
-    expect(Object.keys(order)).toEqual(fieldsOf(TYPES, "Order").map((field) => field.name));
+    expect(Object.keys(order)).toEqual(TYPES.Order.map((field) => field.name));
   });
 
   it("a key of this browser signs so that it recovers, with low s", async () => {
     for (let round = 0; round < 20; round += 1) {
       const key = newKey();
-      const hash = digest(TYPES, ORDERS.domain, "CancelAll", {
+      const hash = digest(ORDERS.domain, "CancelAll", {
         account: addressOf(key),
         subaccount: 0,
         market: "",

@@ -28,9 +28,10 @@ export async function view<T>(ask: Ask, to: string, functionName: string, args: 
   return decodeFunctionResult({ abi: ABI, functionName, data } as Parameters<typeof decodeFunctionResult>[0]) as T;
 }
 
-/** Sends, and waits until it is in a block. Throws when it failed there. */
+/** Sends on that chain and no other, and waits until it is in a block. Throws when it failed there. */
 export async function send(
   wallet: Wallet,
+  chainId: number,
   ask: Ask,
   from: string,
   to: string,
@@ -41,7 +42,12 @@ export async function send(
   const transaction = { from, to, data: encode(functionName, args) };
   // Asked beforehand, a refusal comes with the contract's own reason instead of a wallet's warning.
   await ask("eth_call", [transaction, "latest"]);
-  const hash = (await wallet.request("eth_sendTransaction", [transaction])) as string;
+  // Not every wallet tells of a change, and on another chain the same address is somebody else's.
+  const at = Number(await wallet.request("eth_chainId"));
+  if (at !== chainId)
+    throw new Error(`Your wallet is on chain ${at} now. Switch it to chain ${chainId} and try again.`);
+  const bound = { ...transaction, chainId: `0x${chainId.toString(16)}` };
+  const hash = (await wallet.request("eth_sendTransaction", [bound])) as string;
   onSent(hash);
   const deadline = Date.now() + RECEIPT_WAIT_MS;
   while (Date.now() < deadline) {

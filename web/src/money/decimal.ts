@@ -12,9 +12,15 @@ export function units(text: string | null | undefined, decimals: number): bigint
   return match[1] ? -value : value;
 }
 
-/** What a person typed, exactly; null when it is not a number at or above zero, or finer than the unit. */
+const GROUPED = /^[1-9]\d{0,2}([, ])\d{3}(?:\1\d{3})*(?:\.\d*)?$/;
+
+/**
+ * What a person typed, exactly; null when it is not a number at or above zero, or finer than the unit. Commas and spaces
+ * stand between thousands and nowhere else: who writes 0,5 does not mean 5.
+ */
 export function parse(text: string, decimals: number): bigint | null {
-  const clean = text.replaceAll(",", "").replaceAll(" ", "");
+  const trimmed = text.trim();
+  const clean = GROUPED.test(trimmed) ? trimmed.replace(/[, ]/g, "") : trimmed;
   const match = PLAIN.exec(clean);
   if (!match || match[1] || (!match[2] && !match[3])) return null;
   const fraction = (match[3] ?? "").replace(/0+$/, "");

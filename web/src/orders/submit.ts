@@ -11,7 +11,11 @@ import { config } from "../state/venue";
 import { address } from "../state/wallet";
 import { type Ask, MARKET_LABEL, message, nextMs, RESTING_LIFETIME_S, type Stamp, stampFor } from "./build";
 
-const ATTEMPTS = 4;
+/**
+ * How often an order is signed: again when its slot is in use, and only once, since each signature is good on chain, and
+ * only the exchange knows whether the slot was.
+ */
+const ATTEMPTS = 2;
 
 export interface Outcome {
   ask: Ask;
@@ -29,11 +33,12 @@ export type Progress = (done: number, of: number) => void;
 
 /** Places one order, or several that may name earlier ones. Throws when nothing was placed at all. */
 export async function place(asks: readonly Ask[], progress: Progress = () => {}): Promise<Outcome[]> {
+  const account = address.value!;
   let offered: readonly number[] = [];
   for (let attempt = 1; ; attempt += 1) {
-    const bodies = await prepare(asks, offered, progress);
+    const bodies = await prepare(asks, account, offered, progress);
     const answers = await send(bodies);
-    const taken = answers.find((answer) => answer.error?.code === "slot_taken");
+    const taken = answers.find((answer, at) => answer.error?.code === "slot_taken" && asks[at]!.timeInForce === "GTT");
     const nothing = answers.every((answer) => answer.error);
     if (taken && nothing && attempt < ATTEMPTS) {
       offered = (taken.error!.body as { freeSlots?: number[] }).freeSlots ?? [];
@@ -44,7 +49,12 @@ export async function place(asks: readonly Ask[], progress: Progress = () => {})
   }
 }
 
-async function prepare(asks: readonly Ask[], offered: readonly number[], progress: Progress): Promise<object[]> {
+async function prepare(
+  asks: readonly Ask[],
+  account: string,
+  offered: readonly number[],
+  progress: Progress,
+): Promise<object[]> {
   const ready: Ready[] = [];
   const stamps: Stamp[] = [];
   const bodies: object[] = [];
@@ -54,7 +64,7 @@ async function prepare(asks: readonly Ask[], offered: readonly number[], progres
     const { replacesAt, parentAt } = ask.extras ?? {};
     const before = replacesAt === undefined ? undefined : stamps[replacesAt];
     const stamp = before ? { ...before, revision: before.revision + 1 } : stampFor(ask, offered);
-    const order = message(lasting(ask), address.value!, config.value!.settleWindow, stamp, subaccount);
+    const order = message(lasting(ask), account, config.value!.settleWindow, stamp, subaccount);
     // A chain of revisions shares the expiry of its first order.
     if (before) order.expiry = ready[replacesAt!]!.message.expiry!;
     progress(at, asks.length);

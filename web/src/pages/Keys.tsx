@@ -36,7 +36,8 @@ function Create({ done }: { done: () => void }) {
   const tooMany = markets.length > 4;
 
   async function create() {
-    if (!amount) return;
+    const owner = address.value;
+    if (!amount || !owner) return;
     setBusy(true);
     setProblem("");
     try {
@@ -44,8 +45,8 @@ function Create({ done }: { done: () => void }) {
       const key = newKey();
       const expiry = Math.floor(Date.now() / 1000) + Number(span);
       const ids = markets.map((ticker) => BigInt(listed.value.get(ticker)!.id));
-      await registerKey(addressOf(key), ids, amount, BigInt(expiry));
-      await keep({ key, address: addressOf(key), name: name.trim() || "Session key", markets, expiry });
+      await registerKey(owner, addressOf(key), ids, amount, BigInt(expiry));
+      await keep(owner, { key, address: addressOf(key), name: name.trim() || "Session key", markets, expiry });
       change({ oneClick: true });
       notify("order", "good", "One-click trading is on", "Orders are now signed by this browser's session key.");
       done();
@@ -150,9 +151,10 @@ export function Keys() {
   const isHere = (key: string) => here?.address.toLowerCase() === key.toLowerCase();
 
   async function revoke(key: string) {
+    if (!whose) return;
     try {
-      await revokeKey(key);
-      if (isHere(key)) await forget();
+      await revokeKey(whose, key);
+      if (isHere(key)) await forget(whose);
       notify("order", "good", "Key revoked", "Its orders are refused after one settlement window.");
       soon();
     } catch (error) {
@@ -232,9 +234,17 @@ export function Keys() {
                   onChange={(on) => change({ oneClick: on })}
                 />
                 <p class="muted">
-                  The key lies in this browser's IndexedDB. Whoever can run code in this browser profile can trade with
-                  it, within its limits, and cannot withdraw.
+                  The key lies in this browser's IndexedDB, also while no wallet is connected. Whoever can run code in
+                  this browser profile can trade with it, within its limits, and cannot withdraw.
                 </p>
+                <button
+                  type="button"
+                  class="button small"
+                  title="Needs no network. On chain it stays registered until it is revoked."
+                  onClick={() => void forget(whose)}
+                >
+                  Forget this key
+                </button>
               </>
             ) : (
               <p class="muted">This browser has no key for the connected account.</p>

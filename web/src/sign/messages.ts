@@ -1,29 +1,19 @@
 // SPDX-License-Identifier: AGPL-3.0-only
-/** EIP-712: what is signed, and its digest. Types and domains are those that /v4/config announces. */
+/** EIP-712: what is signed, and its digest. The types are the protocol's own, whatever a server announces. */
 
 import { hashTypedData } from "viem/utils";
-import type { Config, Domain, TypedField } from "../api/types";
+import type { Domain } from "../api/types";
+import { TYPES } from "./types";
 
 export type Field = string | boolean | number | bigint | string[];
-export type Message = Record<string, Field>;
-export type Primary = "Order" | "CancelOrder" | "CancelAll" | "SessionKey" | "Withdrawal" | "ReadAccount";
+export type Message = Record<string, Field> & { account: string };
 
-/** Not announced by every exchange of this version, so it is known here. */
-const READ_ACCOUNT: TypedField[] = [
-  { name: "account", type: "address" },
-  { name: "expiry", type: "uint32" },
-];
+export type Primary = Exclude<keyof typeof TYPES, "EIP712Domain">;
 
-export function fieldsOf(types: Config["types"], primary: Primary): TypedField[] {
-  const fields = types[primary] ?? (primary === "ReadAccount" ? READ_ACCOUNT : undefined);
-  if (!fields) throw new Error(`The exchange announces no message called ${primary}.`);
-  return fields;
-}
-
-export function digest(types: Config["types"], domain: Domain, primary: Primary, message: Message): `0x${string}` {
+export function digest(domain: Domain, primary: Primary, message: Message): `0x${string}` {
   return hashTypedData({
     domain,
-    types: { [primary]: fieldsOf(types, primary) },
+    types: { [primary]: TYPES[primary] },
     primaryType: primary,
     message,
   } as Parameters<typeof hashTypedData>[0]);
@@ -37,15 +27,9 @@ export function wire(message: Message): Record<string, string | boolean | number
 }
 
 /** What `eth_signTypedData_v4` takes. */
-export function typedData(types: Config["types"], domain: Domain, primary: Primary, message: Message): string {
-  const domainType = types.EIP712Domain ?? [
-    { name: "name", type: "string" },
-    { name: "version", type: "string" },
-    { name: "chainId", type: "uint256" },
-    { name: "verifyingContract", type: "address" },
-  ];
+export function typedData(domain: Domain, primary: Primary, message: Message): string {
   return JSON.stringify({
-    types: { EIP712Domain: domainType, [primary]: fieldsOf(types, primary) },
+    types: { EIP712Domain: TYPES.EIP712Domain, [primary]: TYPES[primary] },
     primaryType: primary,
     domain,
     message: wire(message),

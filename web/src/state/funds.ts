@@ -2,10 +2,11 @@
 /** Moving money: what the wallet holds, deposits, withdrawals. */
 
 import { request } from "../api/client";
+import type { Config } from "../api/types";
 import { asker, send, view } from "../chain/calls";
 import { nextMs } from "../orders/build";
 import type { Hex } from "../sign/local";
-import { explain, type Wallet, WalletError } from "../wallet/types";
+import { explain, OTHER_ACCOUNT, type Wallet, WalletError } from "../wallet/types";
 import { expectTransfer } from "./events";
 import { sign, wire } from "./signer";
 import { number } from "./subaccounts";
@@ -48,40 +49,50 @@ export async function room(): Promise<{ queued: bigint; instant: bigint }> {
   return { queued, instant };
 }
 
-/** `told`: by whoever asked for it, so that the stream's word is no news. */
-async function act(to: string, name: string, args: readonly unknown[], told = false): Promise<string> {
-  const { wallet: with_, ask, from } = parts();
+/**
+ * A transaction of `owner`, whom the page showed: refused when the wallet has changed to somebody else since. `told`: by
+ * whoever asked for it, so that the stream's word is no news.
+ */
+async function act(
+  owner: string,
+  contract: keyof Config["contracts"],
+  name: string,
+  args: readonly unknown[],
+  told = false,
+): Promise<string> {
+  const { wallet: with_, ask, from, contracts, venue } = parts();
+  if (from !== owner) throw new WalletError(OTHER_ACCOUNT);
   try {
-    return await send(with_, ask, from, to, name, args, told ? expectTransfer : undefined);
+    return await send(with_, venue.chainId, ask, from, contracts[contract], name, args, told ? expectTransfer : undefined);
   } catch (error) {
     throw new WalletError(explain(error));
   }
 }
 
-export const approve = (amount: bigint): Promise<string> =>
-  act(parts().contracts.usdc, "approve", [parts().contracts.vault, amount]);
-export const deposit = (amount: bigint, into: number, told = false): Promise<string> =>
-  act(parts().contracts.vault, "deposit", [parts().from, BigInt(into), amount], told);
-export const requestWithdrawal = (amount: bigint): Promise<string> =>
-  act(parts().contracts.vault, "request_withdrawal", [BigInt(number.value), amount, parts().from]);
-export const executeWithdrawal = (id: string): Promise<string> =>
-  act(parts().contracts.vault, "execute_withdrawal", [BigInt(id)], true);
-export const cancelWithdrawal = (id: string): Promise<string> =>
-  act(parts().contracts.vault, "cancel_withdrawal", [BigInt(id)]);
+export const approve = (owner: string, amount: bigint): Promise<string> =>
+  act(owner, "usdc", "approve", [parts().contracts.vault, amount]);
+export const deposit = (owner: string, amount: bigint, into: number, told = false): Promise<string> =>
+  act(owner, "vault", "deposit", [owner, BigInt(into), amount], told);
+export const requestWithdrawal = (owner: string, amount: bigint): Promise<string> =>
+  act(owner, "vault", "request_withdrawal", [BigInt(number.value), amount, owner]);
+export const executeWithdrawal = (owner: string, id: string): Promise<string> =>
+  act(owner, "vault", "execute_withdrawal", [BigInt(id)], true);
+export const cancelWithdrawal = (owner: string, id: string): Promise<string> =>
+  act(owner, "vault", "cancel_withdrawal", [BigInt(id)]);
 
 /** Paid at once to the owner: signed here, co-signed by the operator, executed by the wallet. */
 export async function withdrawNow(
+  owner: string,
   amount: bigint,
   step: (at: "sign" | "cosign" | "send") => void,
   source = number.value,
 ): Promise<string> {
-  const { from, contracts } = parts();
   const ms = nextMs();
   const withdrawal = {
-    account: from,
+    account: owner,
     subaccount: source,
     amount,
-    to: from,
+    to: owner,
     nonce: BigInt(ms) * 1000n + BigInt(crypto.getRandomValues(new Uint32Array(1))[0]! % 1000),
     deadline: Math.floor(ms / 1000) + SIGNED_FOR_S,
   };
@@ -94,19 +105,17 @@ export async function withdrawNow(
   });
   step("send");
   const packed = { ...withdrawal, subaccount: BigInt(source), deadline: BigInt(withdrawal.deadline) };
-  return act(contracts.vault, "withdraw_signed", [packed, signature, cosignature], true);
+  return act(owner, "vault", "withdraw_signed", [packed, signature, cosignature], true);
 }
 
-export const registerKey = (key: string, markets: readonly bigint[], budget: bigint, expiry: bigint): Promise<string> =>
-  act(parts().contracts.exchange, "register_session_key", [
-    parts().from,
-    key,
-    markets,
-    budget,
-    expiry,
-    BigInt(nextMs()),
-    "0x",
-  ]);
+export const registerKey = (
+  owner: string,
+  key: string,
+  markets: readonly bigint[],
+  budget: bigint,
+  expiry: bigint,
+): Promise<string> =>
+  act(owner, "exchange", "register_session_key", [owner, key, markets, budget, expiry, BigInt(nextMs()), "0x"]);
 
-export const revokeKey = (key: string): Promise<string> =>
-  act(parts().contracts.exchange, "revoke_session_key", [parts().from, key]);
+export const revokeKey = (owner: string, key: string): Promise<string> =>
+  act(owner, "exchange", "revoke_session_key", [owner, key]);

@@ -18,10 +18,23 @@ interface Saved {
   proof: string;
 }
 
+function read(): Saved | null {
+  try {
+    return JSON.parse(sessionStorage.getItem(PLACE) ?? "null") as Saved | null;
+  } catch {
+    return null;
+  }
+}
+
+let before: string | null = null;
+
 effect(() => {
   const account = address.value;
+  // Who disconnects, or gives way to somebody else, leaves nothing to read with.
+  if (before && account !== before) sessionStorage.removeItem(PLACE);
+  before = account;
   const exchange = config.value?.domain.verifyingContract;
-  const saved = JSON.parse(sessionStorage.getItem(PLACE) ?? "null") as Saved | null;
+  const saved = read();
   const good =
     saved && saved.account === account && saved.exchange === exchange && saved.expiry > Date.now() / 1000 + 60;
   proof.value = good ? saved.proof : undefined;

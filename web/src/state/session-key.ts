@@ -18,10 +18,11 @@ export interface SessionKey {
 
 export const sessionKey = signal<SessionKey | null>(null);
 
-const place = (): string | null => {
+const placeOf = (owner: string | null): string | null => {
   const exchange = config.value?.domain.verifyingContract;
-  return exchange && address.value ? `${config.value!.chainId}/${exchange}/${address.value}` : null;
+  return exchange && owner ? `${config.value!.chainId}/${exchange}/${owner}` : null;
 };
+const place = (): string | null => placeOf(address.value);
 
 effect(() => {
   const where = place();
@@ -44,14 +45,16 @@ export const oneClick = computed(() => settings.value.oneClick && usable.value);
 export const covers = (market: string): boolean =>
   oneClick.value && (sessionKey.value!.markets.length === 0 || sessionKey.value!.markets.includes(market));
 
-export async function keep(key: SessionKey): Promise<void> {
-  const where = place();
+/** Keeps a key of `owner`, who need not be connected any more: a registration takes its time. */
+export async function keep(owner: string, key: SessionKey): Promise<void> {
+  const where = placeOf(owner);
   if (where) await store.write(where, key);
-  sessionKey.value = key;
+  if (place() === where) sessionKey.value = key;
 }
 
-export async function forget(): Promise<void> {
-  const where = place();
+/** Takes the key of `owner` out of this browser; on chain it stays what it is. */
+export async function forget(owner: string): Promise<void> {
+  const where = placeOf(owner);
   if (where) await store.remove(where);
-  sessionKey.value = null;
+  if (place() === where) sessionKey.value = null;
 }

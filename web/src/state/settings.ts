@@ -2,49 +2,23 @@
 /** What a person chose, kept in this browser. */
 
 import { effect, signal } from "@preact/signals";
+import { DEFAULTS, restored, type Settings, sound } from "./preferences";
 
-export type Theme = "dark" | "light" | "system";
-export type Palette = "standard" | "blue-orange" | "teal-magenta";
-export type Category = "order" | "fill" | "liquidation" | "transfer" | "price";
+export { type Category, DEFAULTS, type Palette, type Settings, type Theme } from "./preferences";
 
-export interface Settings {
-  theme: Theme;
-  palette: Palette;
-  confirmOrders: boolean;
-  /** Of a market order, against the best price of the book. */
-  slippagePpm: number;
-  oneClick: boolean;
-  bookSide: "right" | "left";
-  muted: Category[];
-  sizeUnit: "base" | "usd";
-  leverage: number;
-}
-
-export const DEFAULTS: Settings = {
-  theme: "dark",
-  palette: "standard",
-  confirmOrders: false,
-  slippagePpm: 10_000,
-  oneClick: false,
-  bookSide: "right",
-  muted: [],
-  sizeUnit: "base",
-  leverage: 10,
-};
-
-/** A signal whose value outlives the page. What cannot be read is forgotten. */
-export function kept<T>(place: string, initial: T) {
+/** A signal whose value outlives the page, and is the same in all pages. What cannot be read is forgotten. */
+export function kept<T>(place: string, initial: T, sound: (value: T) => T = (value) => value) {
   let start = initial;
   try {
-    const saved = localStorage.getItem(place);
-    if (saved !== null) {
-      const value = JSON.parse(saved) as T;
-      start = initial && typeof initial === "object" && !Array.isArray(initial) ? { ...initial, ...value } : value;
-    }
+    start = sound(restored(initial, localStorage.getItem(place)));
   } catch {
     // A browser that keeps nothing still trades.
   }
   const state = signal<T>(start);
+  // Else what another page turned off would be on again with the next change that is made here.
+  addEventListener("storage", (event) => {
+    if (event.key === place && event.newValue !== null) state.value = sound(restored(initial, event.newValue));
+  });
   effect(() => {
     try {
       localStorage.setItem(place, JSON.stringify(state.value));
@@ -55,7 +29,7 @@ export function kept<T>(place: string, initial: T) {
   return state;
 }
 
-export const settings = kept<Settings>("ouro.settings", DEFAULTS);
+export const settings = kept<Settings>("ouro.settings", DEFAULTS, sound);
 export const favourites = kept<string[]>("ouro.favourites", []);
 
 export function change(part: Partial<Settings>): void {

@@ -3,7 +3,7 @@
 
 import { signDigest } from "../sign/local";
 import { digest, type Message, type Primary, typedData, wire } from "../sign/messages";
-import { explain, WalletError } from "../wallet/types";
+import { explain, OTHER_ACCOUNT, WalletError } from "../wallet/types";
 import { covers, oneClick, sessionKey } from "./session-key";
 import { config } from "./venue";
 import { address, wallet, wrongChain } from "./wallet";
@@ -20,8 +20,10 @@ const BY_SESSION: ReadonlySet<Primary> = new Set(["Order", "CancelOrder", "Cance
 export async function sign(primary: Primary, message: Message, options: { owner?: boolean } = {}): Promise<Signed> {
   const venue = config.value;
   if (!venue || !wallet.value || !address.value) throw new WalletError("Connect a wallet first.");
+  // Somebody may have changed to another account since what is signed was put together.
+  if (message.account !== address.value) throw new WalletError(OTHER_ACCOUNT);
   const domain = primary === "Withdrawal" ? venue.vaultDomain : venue.domain;
-  const hash = digest(venue.types, domain, primary, message);
+  const hash = digest(domain, primary, message);
   const inScope = primary === "Order" ? covers(String(message.market)) : oneClick.value;
   if (!options.owner && BY_SESSION.has(primary) && inScope && sessionKey.value) {
     return { signature: signDigest(hash, sessionKey.value.key), digest: hash, by: "session" };
@@ -32,7 +34,7 @@ export async function sign(primary: Primary, message: Message, options: { owner?
   try {
     const signature = (await wallet.value.request("eth_signTypedData_v4", [
       address.value,
-      typedData(venue.types, domain, primary, message),
+      typedData(domain, primary, message),
     ])) as string;
     return { signature, digest: hash, by: "owner" };
   } catch (error) {

@@ -2,6 +2,7 @@
 /** The exchange itself: its configuration, its markets, the stream. */
 
 import { computed, signal } from "@preact/signals";
+import { objection } from "../api/objection";
 import * as reads from "../api/reads";
 import type { Config, MarketData } from "../api/types";
 import { type Market, market as marketOf } from "../money/market";
@@ -47,7 +48,10 @@ export async function start(): Promise<void> {
 
 async function load(): Promise<void> {
   try {
-    config.value = await reads.config();
+    const told = await reads.config();
+    const wrong = objection(told);
+    if (wrong) throw new Error(wrong);
+    config.value = told;
     configError.value = null;
   } catch (error) {
     configError.value = (error as Error).message;

@@ -53,7 +53,7 @@ export async function connect(chosen: Wallet, silently = false): Promise<void> {
       chosen.on?.("chainChanged", (changed: string) => (walletChain.value = Number(changed))),
       chosen.on?.("disconnect", () => disconnect()),
     ].filter((stop) => stop !== undefined);
-    localStorage.setItem(REMEMBERED, chosen.id);
+    localStorage.setItem(REMEMBERED, chosen.rdns ?? chosen.id);
   } catch (error) {
     if (!silently) throw error instanceof WalletError ? error : new WalletError(explain(error));
   } finally {
@@ -84,8 +84,9 @@ export async function reconnect(): Promise<void> {
     if (developmentOffered.value) await connect(await development(), true);
     return;
   }
-  const known = announced.value.find((one) => one.id === id);
-  if (known) await connect(known, true);
+  // Of two that call themselves the same one is a fake, and nobody knows which.
+  const [known, ...others] = announced.value.filter((one) => one.rdns === id);
+  if (known && others.length === 0) await connect(known, true);
 }
 
 /** Asks the wallet to change to the exchange's chain, and to add it when it does not know it. */

@@ -12,7 +12,7 @@ export function csv<Row>(rows: readonly Row[], columns: readonly Column<Row>[]):
 }
 
 function cell(text: string): string {
-  const safe = /^[=+@\t]/.test(text) || (/^-/.test(text) && !/^-?[\d.]+$/.test(text)) ? `'${text}` : text;
+  const safe = /^[=+@\t\r\n＝＋－＠]/.test(text) || (/^-/.test(text) && !/^-?[\d.]+$/.test(text)) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 

@@ -2,8 +2,10 @@
 /** What a wallet is to the app: EIP-1193, wherever it comes from. */
 
 export interface Wallet {
+  /** Of this page. What is remembered is `rdns`, where there is one. */
   id: string;
   name: string;
+  rdns?: string;
   icon?: string;
   development?: boolean;
   request(method: string, params?: unknown[]): Promise<unknown>;
@@ -14,6 +16,8 @@ export interface Wallet {
 export const isRejection = (error: unknown): boolean => (error as { code?: number })?.code === 4001;
 
 export class WalletError extends Error {}
+
+export const OTHER_ACCOUNT = "Your wallet has changed to another account meanwhile. Begin again with that one.";
 
 /** A sentence for whatever a wallet threw. */
 export function explain(error: unknown): string {

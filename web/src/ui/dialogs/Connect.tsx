@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { config } from "../../state/venue";
 import { connect, connecting, development, developmentOffered } from "../../state/wallet";
-import { announced } from "../../wallet/discovery";
+import { announced, doubtful } from "../../wallet/discovery";
 import type { Wallet } from "../../wallet/types";
 import { Icon } from "../Icon";
 import { closeDialog, Modal } from "../Modal";
@@ -41,7 +41,10 @@ export function Connect() {
             onClick={() => void choose(() => wallet)}
           >
             {wallet.icon ? <img src={wallet.icon} alt="" width="28" height="28" /> : <Icon name="wallet" size={24} />}
-            <span class="grow">{wallet.name}</span>
+            <span class="grow">
+              {wallet.name}
+              {doubtful(wallet) && <small>{wallet.rdns}</small>}
+            </span>
             {connecting.value === wallet.id ? (
               <span class="spinner" role="img" aria-label="Waiting for the wallet" />
             ) : (
@@ -65,6 +68,12 @@ export function Connect() {
           </button>
         )}
       </div>
+      {announced.value.some(doubtful) && (
+        <p class="note warn">
+          Two wallets here go by the same name, so one may be a fake. Choose none before you know which extension is
+          whose.
+        </p>
+      )}
       {none && (
         <p class="note">
           No wallet extension was found in this browser.{" "}

@@ -32,6 +32,8 @@ export function Deposit({ into: asked }: { into?: number | undefined }) {
   const look = () =>
     funds().then(
       (found) => {
+        // Of who is shown still: the wallet may have changed meanwhile.
+        if (address.peek() !== whose) return null;
         setHeld(found);
         return found;
       },
@@ -41,6 +43,7 @@ export function Deposit({ into: asked }: { into?: number | undefined }) {
       },
     );
   useEffect(() => {
+    setHeld(null);
     if (whose) void look();
   }, [whose, wrongChain.value]);
 
@@ -89,12 +92,12 @@ export function Deposit({ into: asked }: { into?: number | undefined }) {
     try {
       if (held.allowance < amount) {
         setStage(at);
-        await approve(amount);
+        await approve(whose!, amount);
       }
       at = "deposit";
       setStage(at);
       setBefore(subaccountOf(into)?.cash);
-      await deposit(amount, into);
+      await deposit(whose!, amount, into);
       setStage("credit");
       refresh();
     } catch (error) {

@@ -63,15 +63,16 @@ export function Transfer() {
 
   /** `out`: the money is in the wallet already. */
   async function run(out: boolean) {
-    if (!amount || (!out && wrong)) return;
+    const owner = address.value;
+    if (!amount || !owner || (!out && wrong)) return;
     setProblem("");
     try {
-      if (!out) await withdrawNow(amount, setStage, source);
+      if (!out) await withdrawNow(owner, amount, setStage, source);
       out = true;
       setStage("approve");
-      if ((await funds()).allowance < amount) await approve(amount);
+      if ((await funds()).allowance < amount) await approve(owner, amount);
       setStage("deposit");
-      await deposit(amount, target, true);
+      await deposit(owner, amount, target, true);
       setStage("done");
       notify("transfer", "good", "Transferred", `${usd(amount)} from ${nameOf(source)} to ${nameOf(target)}`);
       refresh();

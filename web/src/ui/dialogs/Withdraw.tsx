@@ -57,10 +57,10 @@ export function Withdraw() {
     setProblem("");
     try {
       if (way === "instant") {
-        await withdrawNow(amount, setStep);
+        await withdrawNow(whose!, amount, setStep);
       } else {
         setStep("send");
-        await requestWithdrawal(amount);
+        await requestWithdrawal(whose!, amount);
       }
       setStep("done");
       setText("");
@@ -163,6 +163,7 @@ export function Withdraw() {
           {waiting.map((one) => (
             <Waiting
               key={one.id}
+              whose={whose}
               one={one}
               done={() => {
                 refresh();
@@ -176,7 +177,7 @@ export function Withdraw() {
   );
 }
 
-function Waiting({ one, done }: { one: WithdrawalRecord; done: () => void }) {
+function Waiting({ whose, one, done }: { whose: string; one: WithdrawalRecord; done: () => void }) {
   const [busy, setBusy] = useState(false);
   const left = Date.parse(one.readyAt) - now.value;
   const run = (work: Promise<string>, text: string) => {
@@ -201,7 +202,7 @@ function Waiting({ one, done }: { one: WithdrawalRecord; done: () => void }) {
           type="button"
           class="button small"
           disabled={busy || left > 0}
-          onClick={() => run(executeWithdrawal(one.id), "Withdrawal paid")}
+          onClick={() => run(executeWithdrawal(whose, one.id), "Withdrawal paid")}
         >
           Execute
         </button>
@@ -209,7 +210,7 @@ function Waiting({ one, done }: { one: WithdrawalRecord; done: () => void }) {
           type="button"
           class="button small line"
           disabled={busy}
-          onClick={() => run(cancelWithdrawal(one.id), "Withdrawal cancelled")}
+          onClick={() => run(cancelWithdrawal(whose, one.id), "Withdrawal cancelled")}
         >
           Cancel
         </button>

@@ -107,8 +107,8 @@ function lotsOf(m: Market, at: bigint | null): bigint | null {
 }
 
 const count = (text: string, most: number): number | null => {
-  const value = Number(text);
-  return Number.isInteger(value) && value >= 2 && value <= most ? value : null;
+  const value = parse(text, 0);
+  return value !== null && value >= 2n && value <= BigInt(most) ? Number(value) : null;
 };
 
 export const plan = computed<Plan | null>(() => {
@@ -344,7 +344,7 @@ function orders({
     }
     case "TWAP": {
       const parts = count(ticket.parts.value, 100);
-      const minutes = Number(ticket.minutes.value);
+      const minutes = Number(parse(ticket.minutes.value, 0) ?? 0n);
       if (parts === null) return { problem: { at: "parts", text: "Between 2 and 100 parts." } };
       if (!(minutes > 0 && minutes <= 1440)) return { problem: { at: "minutes", text: "Between 1 and 1440 minutes." } };
       const least = split(lots, parts).at(-1)! * worst;
