@@ -16,12 +16,14 @@ from indexer.api.answer import NEVER, Json
 from indexer.api.context import Context, at_seq
 from indexer.api.errors import ApiError
 from indexer.api.forward import Forwarder
+from indexer.api.headers import DESCRIPTION_PATH, Guarded
 from indexer.api.limits import LIMIT, REMAINING, RESET, Allowance, Limited
 from indexer.api.observe import HEIGHT_HEADER, SEQ_HEADER, Observed
 from indexer.api.rankings import Rankings
 from indexer.api.routes import accounts, history, markets, operations, orders, query, service, venue
 from indexer.api.site import BUILD, Site
 from indexer.stream import socket
+from indexer.stream.gate import Gate
 from indexer.stream.hub import Hub
 
 
@@ -36,18 +38,24 @@ def create_app(
 ) -> FastAPI:
     """The ASGI application. Whoever runs it closes `forward` and `faucet`.
 
-    `ip_weight` limits reads (0: it does not); `site` is the build of the trading app, which may be missing.
+    `ip_weight` limits reads and the stream (0: it does not); `site` is the build of the trading app, which may be
+    missing.
     """
     app = FastAPI(
         title="Ouro",
         description="Reads in the shapes of the dYdX v4 indexer; writes are EIP-712 messages for the relayer.",
         dependencies=[Depends(at_seq)],
+        docs_url=DESCRIPTION_PATH,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
     )
     app.state.context = context
     app.state.hub = hub
     app.state.forward = forward
     app.state.faucet = faucet
     app.state.rankings = Rankings()
+    allowance = Allowance(ip_weight) if ip_weight else None
+    app.state.gate = Gate(allowance)
     parts = (operations, service, markets, accounts, history, venue, query, orders)
     for router in (part.router for part in parts):
         app.include_router(router)
@@ -56,9 +64,10 @@ def create_app(
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
-    if ip_weight:
-        app.add_middleware(Limited, allowance=Allowance(ip_weight))
+    if allowance is not None:
+        app.add_middleware(Limited, allowance=allowance)
     app.add_middleware(Observed, progress=context.progress)
+    app.add_middleware(Guarded)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],

@@ -15,6 +15,7 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 from indexer.api.context import Context
 from indexer.api.errors import ApiError
 from indexer.stream.filters import TradeFilter
+from indexer.stream.gate import Gate
 from indexer.stream.hub import Hub, Session
 from indexer.stream.keys import OF_ACCOUNTS, VERSIONS, Key
 from indexer.stream.snapshots import Since, snapshot
@@ -29,6 +30,7 @@ _MAX_TEXT = 128
 """No channel and no id is longer; what is echoed must not be either."""
 _POLICY_VIOLATION = 1008
 _TRY_AGAIN_LATER = 1013
+_RATE_LIMITED = "rate_limited"
 
 
 class _Request(msgspec.Struct, rename="camel"):
@@ -49,7 +51,13 @@ async def serve(websocket: WebSocket) -> None:
     """`/v4/ws`: subscribe, unsubscribe, ping."""
     await websocket.accept()
     hub: Hub = websocket.app.state.hub
-    connection = _Connection(websocket, websocket.app.state.context, hub)
+    gate: Gate = websocket.app.state.gate
+    host = websocket.client.host if websocket.client else ""
+    connection = _Connection(websocket, websocket.app.state.context, hub, gate, host)
+    refusal = gate.enter(host)
+    if refusal:
+        await connection.turn_away(refusal)
+        return
     hub.join(connection.session)
     connection.session.say("connected")
     sender = asyncio.create_task(connection.send())
@@ -58,6 +66,7 @@ async def serve(websocket: WebSocket) -> None:
         await asyncio.wait((sender, receiver), return_when=asyncio.FIRST_COMPLETED)
     finally:
         hub.leave(connection.session)
+        gate.leave(host)
         for task in (sender, receiver, *connection.snapshots):
             task.cancel()
         await asyncio.gather(sender, receiver, *connection.snapshots, return_exceptions=True)
@@ -67,14 +76,24 @@ async def serve(websocket: WebSocket) -> None:
 
 
 class _Connection:
-    def __init__(self, websocket: WebSocket, context: Context, hub: Hub) -> None:
+    def __init__(self, websocket: WebSocket, context: Context, hub: Hub, gate: Gate, host: str) -> None:
         self._websocket = websocket
         self._context = context
         self._hub = hub
+        self._gate = gate
+        self._host = host
         self._invalid: deque[float] = deque(maxlen=_INVALID_PER_SECOND + 1)
         self.session = Session(self._begin)
         self.snapshots: set[asyncio.Task[None]] = set()
         self.close_code = 1000
+
+    async def turn_away(self, reason: str) -> None:
+        """Say why there is no connection, and end it."""
+        self._refuse(reason, errorCode=_RATE_LIMITED)
+        frame = await self.session.next_frame()
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            await self._websocket.send_text((frame or b"").decode())
+            await self._websocket.close(_TRY_AGAIN_LATER)
 
     async def send(self) -> None:
         """Until the session is closed, the client is gone, or it reads too slowly."""
@@ -138,6 +157,8 @@ class _Connection:
             self._refuse("already subscribed", asked)
         elif sum(name == channel for name, _ in self.session.subscriptions) >= _LIMITS.get(channel, _LIMIT):
             self._refuse(f"too many subscriptions to {channel} on this connection", asked)
+        elif refusal := self._gate.subscribe(self._host, channel, resumes=request.from_seq is not None):
+            self._refuse(refusal, asked, errorCode=_RATE_LIMITED)
         else:
             self._hub.subscribe(self.session, key, batched=request.batched, wanted=request.filter, auth=request.auth)
             self._begin(key, None if request.from_seq is None else Since(request.epoch, request.from_seq))

@@ -8,6 +8,8 @@ import type { Config, MarketData } from "../api/types";
 import { type Market, market as marketOf } from "../money/market";
 import { conflated } from "../stream/conflate";
 import { type Socket, Stream, type StreamState } from "../stream/socket";
+import { notify } from "./notices";
+import { kept } from "./settings";
 
 export const config = signal<Config | null>(null);
 export const configError = signal<string | null>(null);
@@ -46,11 +48,28 @@ export async function start(): Promise<void> {
   setInterval(refresh, SPARKLINES_EVERY_MS);
 }
 
+const known = kept<string>("ouro.exchange", "");
+
+/** The same address may serve another exchange one day, and the page cannot know whether that is meant to be. */
+function recognise({ chainId, contracts }: Config): void {
+  const now = [chainId, contracts.exchange, contracts.vault, contracts.usdc].join(" ");
+  if (known.peek() && known.peek() !== now) {
+    notify(
+      "transfer",
+      "bad",
+      "Other contracts than before",
+      `This address announces the Vault ${contracts.vault} on chain ${chainId}; on your last visit it was another exchange. Sign nothing unless you know why.`,
+    );
+  }
+  known.value = now;
+}
+
 async function load(): Promise<void> {
   try {
     const told = await reads.config();
     const wrong = objection(told);
     if (wrong) throw new Error(wrong);
+    recognise(told);
     config.value = told;
     configError.value = null;
   } catch (error) {
