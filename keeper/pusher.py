@@ -17,6 +17,7 @@ from keeper.ports import Call, ChainError
 from keeper.survey import Survey, Surveyor
 from ouro import events
 from ouro.units import MAX_AHEAD_MS, MAX_PRICE, PPM
+from ouro.urls import shown
 
 NAME = "oracle"
 TIMEOUT_S = 10.0
@@ -76,10 +77,15 @@ class UrlSource:
             else:
                 records = json.loads(Path(self.place).read_text())
         except (httpx.HTTPError, OSError, ValueError) as error:
-            raise SourceError(f"{self.place} gives no prices: {error}") from error
+            # Not the error itself, which repeats the address.
+            raise SourceError(f"{self._shown()} gives no prices: {type(error).__name__}") from None
         if not isinstance(records, list):
-            raise SourceError(f"{self.place} holds no array of prices")
+            raise SourceError(f"{self._shown()} holds no array of prices")
         return [SignedPrice.parse(record) for record in records]
+
+    def _shown(self) -> str:
+        """A path, or the host of an address, which may hold a key."""
+        return shown(self.place) if "://" in self.place else self.place
 
 
 @dataclass(frozen=True)

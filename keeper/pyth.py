@@ -19,6 +19,7 @@ from keeper.ports import Call, ChainError, RefusedError
 from keeper.pusher import PushSettings, SourceError, is_due
 from keeper.survey import Survey, Surveyor
 from ouro.eip712 import keccak
+from ouro.urls import shown
 
 NAME = "pyth"
 TIMEOUT_S = 10.0
@@ -72,11 +73,11 @@ class Hermes:
             answer = httpx.get(f"{self.url}/v2/updates/price/latest", params=query, timeout=TIMEOUT_S)
             record = answer.raise_for_status().json()
         except (httpx.HTTPError, ValueError) as error:
-            raise SourceError(f"{self.url} gives no prices: {error}") from error
+            raise SourceError(f"{shown(self.url)} gives no prices: {type(error).__name__}") from None
         try:
             return _bundle(record)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise SourceError(f"{self.url} answers what is no price update: {error!r}") from error
+            raise SourceError(f"{shown(self.url)} answers what is no price update: {error!r}") from error
 
 
 def _bundle(record: Any) -> Bundle:

@@ -10,6 +10,7 @@ from eth_abi.exceptions import DecodingError
 
 from keeper import multicall
 from keeper.ports import Call, ChainError, Head, Receipt, RefusedError
+from ouro.urls import shown
 
 TIMEOUT_S = 30.0
 REQUESTS_AT_ONCE = 100
@@ -29,6 +30,8 @@ class RpcChain:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        """May hold a provider's key; what is told of it is `place`."""
+        self.place = shown(url)
         self.multicalls = True
         """Off once the node turned out not to hand reverted data back; then every read is a request."""
         self.calls_at_once = multicall.CALLS_AT_ONCE
@@ -150,7 +153,7 @@ class RpcChain:
 
     def _result(self, answer: dict[str, Any], method: str) -> Any:
         if "error" in answer:
-            raise ChainError(f"{method} at {self.url}: {answer['error'].get('message', answer['error'])}")
+            raise ChainError(f"{method} at {self.place}: {answer['error'].get('message', answer['error'])}")
         return answer["result"]
 
     def _request(self, requests: Sequence[Request]) -> list[dict[str, Any]]:
@@ -168,9 +171,9 @@ class RpcChain:
         try:
             answers = self._http.post(self.url, json=bodies).json()
         except (httpx.HTTPError, ValueError) as error:
-            raise ChainError(f"the node at {self.url} does not answer: {error}") from error
+            raise ChainError(f"the node at {self.place} does not answer: {error}") from error
         if not isinstance(answers, list) or len(answers) != len(bodies):
-            raise ChainError(f"the node at {self.url} does not answer a batch of {len(bodies)}: {str(answers)[:200]}")
+            raise ChainError(f"the node at {self.place} does not answer a batch of {len(bodies)}: {str(answers)[:200]}")
         return sorted(answers, key=lambda answer: int(answer["id"]))
 
 

@@ -12,6 +12,7 @@ from eth_utils.address import to_checksum_address
 from ouro.eip712 import Domain
 from ouro.errors import OuroError
 from ouro.markets import Market
+from ouro.units import USDC_DECIMALS
 
 
 class DeploymentError(OuroError):
@@ -94,6 +95,8 @@ class Deployment:
 
 
 def _market(record: Mapping[str, Any]) -> Market:
+    if record["sizeDecimals"] + record["priceDecimals"] != USDC_DECIMALS or record["tick"] <= 0:
+        raise DeploymentError(f"the units of {record['ticker']} are none that the protocol knows")
     return Market(
         id=record["id"],
         ticker=record["ticker"],

@@ -6,7 +6,8 @@ from decimal import Decimal, InvalidOperation
 SCALE = 1 << 32
 """Fixed point of indices and of the normalised quote."""
 PPM = 1_000_000
-MICRO = 1_000_000
+USDC_DECIMALS = 6
+MICRO = 10**USDC_DECIMALS
 SETTLE_WINDOW_S = 60
 MAX_AHEAD_MS = 10_000
 """How far a signing time may run ahead of the block."""

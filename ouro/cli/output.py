@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,8 @@ import msgspec
 import typer
 
 MAX_WIDTH = 1000
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""What a terminal obeys instead of showing it: text of a server must not move its cursor, or its letters."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def show(view: View, *, as_json: bool) -> None:
     for name, value in view.pairs.items():
         typer.echo(f"{name:<{width}}  {text(value)}")
     if view.note:
-        typer.echo(view.note)
+        typer.echo(text(view.note))
 
 
 def show_record(record: Mapping[str, Any], *, as_json: bool) -> None:
@@ -65,7 +68,7 @@ def text(value: Any) -> str:
         return value.strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return str(value)
+    return _UNPRINTABLE.sub("�", str(value))
 
 
 def short(identifier: str) -> str:
@@ -81,13 +84,15 @@ def _show_table(view: View) -> None:
     from rich.console import Console
     from rich.measure import Measurement
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for index, name in enumerate(view.columns):
         numeric = all(isinstance(row[index], Decimal | int | None) for row in view.rows)
         table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
     for row in view.rows:
-        table.add_row(*(text(value) for value in row))
+        # Not as markup: brackets in a label are brackets.
+        table.add_row(*(Text(text(value)) for value in row))
     # As wide as it is: an id that is cut or folded can be neither copied nor piped.
     console = Console()
     console.width = max(

@@ -9,7 +9,9 @@ from typing import Any
 from ouro.client import LocalSigner, OuroClient
 from ouro.client.calls import Call as Request
 from ouro.client.calls import Effect
+from ouro.client.networks import Network
 from ouro.client.signers import TypedMessage
+from ouro.urls import shown
 
 _READING_POSTS = ("/v4/orders/verify",)
 _WRITING_RPC = frozenset(("eth_sendRawTransaction", "anvil_setBalance"))
@@ -47,9 +49,9 @@ class Note:
 class RehearsingClient(OuroClient):
     """A client that reads and signs as always, and raises `RehearsedError` instead of sending anything."""
 
-    def __init__(self, url: str | None, signer: LocalSigner, *, owner: str | None = None) -> None:
+    def __init__(self, exchange: Network, signer: LocalSigner, *, owner: str | None = None) -> None:
         self.note = Note(signer)
-        super().__init__(url, self.note, owner=owner, strict=True)
+        super().__init__(exchange, self.note, owner=owner, strict=True)
 
     def _carry_out(self, effect: Effect) -> Any:
         if isinstance(effect, Request) and _changes_something(effect):
@@ -61,9 +63,9 @@ class RehearsingClient(OuroClient):
         record: dict[str, Any] = {"dryRun": True, "signs": list(self.note.messages)}
         if call.body and call.body.get("method") == "eth_sendRawTransaction":
             record["transaction"] = self.note.transactions[-1]
-            record["to"] = call.path
+            record["to"] = shown(call.path)
         elif "://" in call.path:
-            record["to"], record["method"] = call.path, (call.body or {}).get("method", call.method)
+            record["to"], record["method"] = shown(call.path), (call.body or {}).get("method", call.method)
         else:
             record["to"], record["method"] = self.base_url + call.path, call.method
             record["body"] = _without_signatures(call.body)

@@ -25,7 +25,7 @@ from ouro.cli import output
 from ouro.errors import OuroError
 
 if TYPE_CHECKING:
-    from ouro.client import LocalSigner, OuroClient
+    from ouro.client import LocalSigner, Network, OuroClient
     from ouro.client.modes import Blocking
     from ouro.client.namespaces import Chain
 
@@ -58,6 +58,7 @@ class Cli:
         keystore: Path | None,
         *,
         owner: str | None = None,
+        deployment: Path | None = None,
         dry_run: bool = False,
         yes: bool = False,
     ) -> None:
@@ -65,6 +66,7 @@ class Cli:
         self.json = json
         self.keystore = keystore
         self.owner = owner
+        self.deployment = deployment
         self.dry_run = dry_run
         self.yes = yes
 
@@ -76,11 +78,20 @@ class Cli:
         return load_signer(self.keystore)
 
     @cached_property
+    def network(self) -> Network:
+        """Where the exchange is, and what must be true of it. Raises `DeploymentError`."""
+        from ouro.client.networks import network
+        from ouro.deployment import Deployment
+
+        known = None if self.deployment is None else Deployment.load(self.deployment)
+        return replace(network(self.url), deployment=known)
+
+    @cached_property
     def reader(self) -> OuroClient:
         """A client without an account, for reads."""
         from ouro.client import OuroClient
 
-        return OuroClient(self.url)
+        return OuroClient(self.network)
 
     @cached_property
     def trader(self) -> OuroClient:
@@ -90,8 +101,8 @@ class Cli:
         if self.dry_run:
             from ouro.cli.rehearsal import RehearsingClient
 
-            return RehearsingClient(self.url, self.signer, owner=self.owner)
-        return OuroClient(self.url, self.signer, owner=self.owner, strict=True)
+            return RehearsingClient(self.network, self.signer, owner=self.owner)
+        return OuroClient(self.network, self.signer, owner=self.owner, strict=True)
 
     def chain(self, rpc_url: str | None) -> Chain[Blocking]:
         """The account's own transactions, through `rpc_url` or the node the exchange announces."""
@@ -145,10 +156,25 @@ Owner = Annotated[
         "--owner", envvar="OURO_OWNER", help="The account, when the key is a session key of it.", show_default="the key"
     ),
 ]
+Record = Annotated[
+    Path | None,
+    typer.Option(
+        "--deployment",
+        envvar="OURO_DEPLOYMENT_PATH",
+        help="Deployment record: sign only for the contracts in it.",
+        show_default="what the exchange announces",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", envvar="OURO_YES", help="Do not ask before signing.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be signed and sent; send nothing.")]
 
-_COMMON = (("url", Url, None), ("json", Json, False), ("keystore", Keystore, None), ("owner", Owner, None))
+_COMMON = (
+    ("url", Url, None),
+    ("json", Json, False),
+    ("keystore", Keystore, None),
+    ("owner", Owner, None),
+    ("deployment", Record, None),
+)
 _CHANGING = (("dry_run", DryRun, False), ("yes", Yes, False))
 
 
@@ -160,9 +186,11 @@ def command(
 
     The function returns an `output.View` (a table or pairs, with the JSON behind it).
     """
-    shared = _COMMON + (_CHANGING if changes else ())
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        named = inspect.signature(function).parameters
+        shared = [each for each in _COMMON + (_CHANGING if changes else ()) if each[0] not in named]
+
         @functools.wraps(function)
         def wrapper(**arguments: Any) -> None:
             cli = Cli(**{option: arguments.pop(option) for option, _, _ in shared})
@@ -235,7 +263,7 @@ def fail(message: str, code: ExitCode, *, as_json: bool = False, details: BaseEx
         }
         typer.echo(msgspec.json.encode(body).decode(), err=True)
     else:
-        typer.echo(f"ouro: {message}", err=True)
+        typer.echo(f"ouro: {output.text(message)}", err=True)
     raise typer.Exit(code)
 
 

@@ -82,7 +82,7 @@ def _follow(
             if cli.json:
                 print(msgspec.json.encode(_record(update)).decode(), flush=True)
             else:
-                print((_HOME if redraw else "") + "\n".join(lines(update)), flush=True)
+                print((_HOME if redraw else "") + "\n".join(map(text, lines(update))), flush=True)
             shown += 1
             if shown == count:
                 break

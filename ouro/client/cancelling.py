@@ -11,8 +11,11 @@ import msgspec
 from ouro.client.calls import Call, Flow, one
 from ouro.client.errors import ConflictError, RefusedError, UnreachableError, refusal
 from ouro.client.models import Acknowledged, BatchAnswer
-from ouro.client.placing import ATTEMPTS, MAX_BATCH
+from ouro.client.placing import MAX_BATCH
 from ouro.client.session import Session
+
+ATTEMPTS = 5
+"""How often a command is signed with a newer nonce."""
 
 CancelOutcome: TypeAlias = Acknowledged | RefusedError
 """What became of one cancel of several: a refusal is a value here, not raised."""

@@ -20,9 +20,15 @@ from ouro.client.errors import TransactionError, UnreachableError, WrongNetworkE
 from ouro.client.session import Session
 from ouro.eip712 import keccak
 from ouro.events import Event, decode_log
+from ouro.urls import shown
 
 GAS_MARGIN_PERCENT = 140
 """A block later there may be funding to accrue, which costs more than when the node estimated."""
+
+MOST_FEE_WEI = 5 * 10**17
+"""What a transaction may cost at most. The node says how much gas it needs at which price, and the node may be one that
+the exchange has named: half a coin is all that it can make anybody pay.
+"""
 
 RECEIPT_TIMEOUT_S = 120.0
 RECEIPT_POLL_S = 0.2
@@ -64,7 +70,7 @@ class _NodeCall(Call[Any]):
             return answer["result"]
         fault = answer.get("error") if isinstance(answer, dict) else None
         if not isinstance(fault, dict):
-            raise UnreachableError(f"the node at {self.path} answered {status} with what is no JSON-RPC")
+            raise UnreachableError(f"the node at {shown(self.path)} answered {status} with what is no JSON-RPC")
         raise TransactionError(_reason(fault))
 
 
@@ -89,7 +95,8 @@ def node_url(session: Session) -> Flow[str]:
         chain_id = int((yield _NodeCall("POST", url, object, body=body)), 16)
         if chain_id != config.chain_id:
             raise WrongNetworkError(
-                f"the node at {url} serves chain {chain_id}, the exchange is on {config.chain_id}: nothing is sent"
+                f"the node at {shown(url)} serves chain {chain_id}, the exchange is on {config.chain_id}: nothing is "
+                "sent"
             )
         session.node_checked = True
     return url
@@ -120,6 +127,12 @@ def send(session: Session, contract: str, function: str, *arguments: Any) -> Flo
     nonce = int((yield from rpc(session, "eth_getTransactionCount", sender, "pending")), 16)
     tip = int((yield from rpc(session, "eth_maxPriorityFeePerGas")), 16)
     block = yield from rpc(session, "eth_getBlockByNumber", "latest", False)
+    limit, price = gas * GAS_MARGIN_PERCENT // 100, 2 * int(block["baseFeePerGas"], 16) + tip
+    if limit * price > MOST_FEE_WEI:
+        raise TransactionError(
+            f"the node asks for {limit} gas at {price} wei, more than {MOST_FEE_WEI} wei in all: nothing is sent; name "
+            "a node that you trust as rpc_url, or try again when the chain is cheaper"
+        )
     raw = yield from session.sign_transaction(
         {
             "type": 2,
@@ -128,8 +141,8 @@ def send(session: Session, contract: str, function: str, *arguments: Any) -> Flo
             "to": request["to"],
             "data": data,
             "value": 0,
-            "gas": gas * GAS_MARGIN_PERCENT // 100,
-            "maxFeePerGas": 2 * int(block["baseFeePerGas"], 16) + tip,
+            "gas": limit,
+            "maxFeePerGas": price,
             "maxPriorityFeePerGas": tip,
         }
     )

@@ -33,6 +33,7 @@ from ouro.client.session import Session, signer_of
 from ouro.client.signers import Signer
 from ouro.client.stream import AsyncStream, Stream
 from ouro.client.ws import Streams
+from ouro.urls import shown
 
 DEFAULT_TIMEOUT_S = 20.0
 
@@ -104,7 +105,7 @@ class _Client:
         return call.parse(response.status_code, response.content, response.headers.get("retry-after"))
 
     def _unreachable(self, call: Call[Any], error: httpx.HTTPError | httpx.InvalidURL) -> UnreachableError:
-        whom = f"the node at {call.path}" if "://" in call.path else f"the exchange at {self.base_url}"
+        whom = f"the node at {shown(call.path)}" if "://" in call.path else f"the exchange at {shown(self.base_url)}"
         return UnreachableError(f"cannot reach {whom}: {error or type(error).__name__}")
 
 

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where exchanges are. A preset fixes the chain, so that no answer of a server can lead a signature elsewhere."""
+"""Where exchanges are, and what is known of them before they are asked, so that no answer of a server leads a
+signature, or money, elsewhere.
+"""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 
+from ouro.deployment import Deployment
+
 
 @dataclass(frozen=True)
 class Network:
     """An exchange by its front door. `chain_id` and `exchange` (the contract), where given, must be what it announces;
+    with a `deployment` (a record that one has checked) so must all contracts and the units of the markets in it.
     `rpc_url` is the node for one's own transactions, "" for the one that it announces.
     """
 
@@ -17,6 +22,7 @@ class Network:
     chain_id: int | None = None
     exchange: str = ""
     rpc_url: str = ""
+    deployment: Deployment | None = None
 
 
 LOCAL = Network("http://127.0.0.1:8000", chain_id=31_337)

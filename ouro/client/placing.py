@@ -44,8 +44,10 @@ P = ParamSpec("P")
 MAX_BATCH = 50
 """Orders that one request takes."""
 
-ATTEMPTS = 5
-"""How often an order is signed for another slot while the drawn ones are in use."""
+ATTEMPTS = 2
+"""How often an order is signed, when its slot was in use or it came too late. Each signature is good on chain, and only
+the exchange knows whether it had to refuse the first: more would let it settle one order many times over.
+"""
 
 POLL_S = 0.25
 
@@ -77,6 +79,8 @@ def _placed(
             try:
                 return (yield from submit(session, signed))
             except SlotTakenError as refused:
+                if not signed.order.slot:
+                    raise
                 signed = yield from for_another_slot(session, signed, refused)
         return (yield from submit(session, signed))
 
@@ -186,7 +190,7 @@ def place_all(session: Session, orders: Sequence[SignedOrder]) -> Flow[tuple[Out
         taken: dict[int, SignedOrder] = {}
         for (place, signed), outcome in zip(waiting.items(), answers, strict=True):
             outcomes[place] = outcome
-            if isinstance(outcome, SlotTakenError):
+            if isinstance(outcome, SlotTakenError) and signed.order.slot:
                 taken[place] = yield from for_another_slot(session, signed, outcome)
             elif isinstance(outcome, RefusedError) and outcome.code == "signed_too_long_ago":
                 taken[place] = yield from signed_anew(session, signed, signed.order.slot)

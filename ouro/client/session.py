@@ -16,7 +16,8 @@ from ouro.client.config import ClientConfig
 from ouro.client.errors import NoAccountError, UnreachableError, WrongNetworkError
 from ouro.client.networks import LOCAL, Network
 from ouro.client.signers import LocalSigner, Signer, TypedMessage, checked_message, checked_transaction
-from ouro.deployment import DeploymentError
+from ouro.deployment import Contracts, Deployment, DeploymentError
+from ouro.markets import Market
 from ouro.orders import Order
 from ouro.reading import ReadProof
 
@@ -128,3 +129,25 @@ def _check(network: Network, config: ClientConfig) -> None:
             f"the exchange at {network.url} announces the contract {config.contracts.exchange}, not "
             f"{network.exchange}: nothing is signed"
         )
+    if network.deployment is not None:
+        differs = _differences(network.deployment, config.deployment)
+        if differs:
+            raise WrongNetworkError(
+                f"the exchange at {network.url} announces another {differs[0]} than the deployment record: nothing is "
+                "signed"
+            )
+
+
+def _differences(known: Deployment, told: Deployment) -> list[str]:
+    """What decides where signatures and money go, and how much a lot is."""
+    pairs: dict[str, tuple[Any, Any]] = {"chain": (known.chain_id, told.chain_id)}
+    pairs |= {name: (getattr(known.contracts, name), getattr(told.contracts, name)) for name in Contracts.__slots__}
+    announced = {market.ticker: market for market in told.markets}
+    for market in known.markets:
+        if market.ticker in announced:
+            pairs[market.ticker] = (_units(market), _units(announced[market.ticker]))
+    return [name for name, (mine, its) in pairs.items() if mine != its]
+
+
+def _units(market: Market) -> tuple[int, int, int]:
+    return market.id, market.size_decimals, market.price_decimals

@@ -20,7 +20,7 @@ CHANGED = "Your wallet has changed to another account meanwhile"
 
 
 def change_after(app: App, method: str, address: str) -> None:
-    """The person changes the account as soon as the wallet has answered `method` once."""
+    """The person changes the account while the wallet answers `method`, once."""
     app.page.evaluate(
         """([method, address]) => {
             const ask = window.__testWallet;
@@ -29,6 +29,8 @@ def change_after(app: App, method: str, address: str) -> None:
                 if (asked === method) {
                     window.__testWallet = ask;
                     window.__testWalletEmit("accountsChanged", [address]);
+                    const shown = () => document.querySelector("header").textContent.includes(address.slice(-4));
+                    while (!shown()) await new Promise((resolve) => requestAnimationFrame(resolve));
                 }
                 return answer;
             };
