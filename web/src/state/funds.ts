@@ -63,7 +63,16 @@ async function act(
   const { wallet: with_, ask, from, contracts, venue } = parts();
   if (from !== owner) throw new WalletError(OTHER_ACCOUNT);
   try {
-    return await send(with_, venue.chainId, ask, from, contracts[contract], name, args, told ? expectTransfer : undefined);
+    return await send(
+      with_,
+      venue.chainId,
+      ask,
+      from,
+      contracts[contract],
+      name,
+      args,
+      told ? expectTransfer : undefined,
+    );
   } catch (error) {
     throw new WalletError(explain(error));
   }

@@ -6,7 +6,7 @@ import { DEFAULTS, restored, type Settings, sound } from "./preferences";
 
 export { type Category, DEFAULTS, type Palette, type Settings, type Theme } from "./preferences";
 
-/** A signal whose value outlives the page, and is the same in all pages. What cannot be read is forgotten. */
+/** A signal whose value outlives the page. What cannot be read is forgotten. */
 export function kept<T>(place: string, initial: T, sound: (value: T) => T = (value) => value) {
   let start = initial;
   try {
@@ -15,10 +15,6 @@ export function kept<T>(place: string, initial: T, sound: (value: T) => T = (val
     // A browser that keeps nothing still trades.
   }
   const state = signal<T>(start);
-  // Else what another page turned off would be on again with the next change that is made here.
-  addEventListener("storage", (event) => {
-    if (event.key === place && event.newValue !== null) state.value = sound(restored(initial, event.newValue));
-  });
   effect(() => {
     try {
       localStorage.setItem(place, JSON.stringify(state.value));
@@ -29,7 +25,15 @@ export function kept<T>(place: string, initial: T, sound: (value: T) => T = (val
   return state;
 }
 
-export const settings = kept<Settings>("ouro.settings", DEFAULTS, sound);
+const SETTINGS = "ouro.settings";
+
+export const settings = kept<Settings>(SETTINGS, DEFAULTS, sound);
+
+// Else one-click trading that another page turned off would be on again with the next change that is made here.
+addEventListener("storage", (event) => {
+  if (event.key === SETTINGS) settings.value = sound(restored(DEFAULTS, event.newValue));
+});
+
 export const favourites = kept<string[]>("ouro.favourites", []);
 
 export function change(part: Partial<Settings>): void {
