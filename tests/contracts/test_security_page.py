@@ -32,6 +32,17 @@ def test_every_file_it_names_is_there() -> None:
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
+def test_every_test_it_names_is_there() -> None:
+    named = re.findall(r"`((?:tests|web)/[\w./-]+)::([^`]+)`", PAGE)
+    assert len(named) > 25
+    missing = []
+    for path, name in named:
+        text = (ROOT / path).read_text() if (ROOT / path).exists() else ""
+        if (f"def {name}(" if path.endswith(".py") else f'describe("{name}"') not in text:
+            missing.append(f"{path}::{name}")
+    assert missing == []
+
+
 def test_its_figures_are_those_of_the_results() -> None:
     coverage, mutation = (
         json.loads((ROOT / "bench" / "results" / f"{name}.json").read_text()) for name in ("coverage", "mutation")

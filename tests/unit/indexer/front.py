@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,6 +57,11 @@ class Front:
                 return await client.get(path, params=dict(query), headers=headers)
 
         return asyncio.run(ask())
+
+    def reads(self, parts: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Every path that can be read: as it is declared, and with these parts put in; others are "1"."""
+        declared = [path for path, methods in self._app.openapi()["paths"].items() if "get" in methods]
+        return [(path, re.sub(r"{(\w+)(:path)?}", lambda part: parts.get(part[1], "1"), path)) for path in declared]
 
     def get(self, path: str, **query: Any) -> Any:
         """The body of a read that must succeed, without what it says of how far this door has followed: nowhere."""

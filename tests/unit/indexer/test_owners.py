@@ -124,6 +124,28 @@ def test_without_a_proof_they_are_absent(front: Front) -> None:
     assert asked(front, None, f"/v4/orders/{ID}").status_code == 404
 
 
+def test_what_waits_is_told_to_nobody_by_any_route(front: Front) -> None:
+    parts = {"order_id": ID, "ticker": "BTC-USD", "address": OWNER.address, "subaccountNumber": "0", "number": "0"}
+    whose = {"address": OWNER.address, "subaccountNumber": 0, "parentSubaccountNumber": 0}
+    answered = 0
+    for template, path in front.reads(parts):
+        for query in (
+            {},
+            whose,
+            whose | {"format": "csv"},
+            whose | {"status": "UNTRIGGERED"},
+            whose | {"clientId": "7"},
+        ):
+            answer = front.answer(path, query)
+            asked_for = path + str(query)
+            assert answer.status_code < 500 or path == "/ready", asked_for
+            found = answer.text.replace(path.rpartition("/")[2], "") if "order_id" in template else answer.text
+            assert ID not in found, asked_for
+            assert '"UNTRIGGERED"' not in found, asked_for
+            answered += answer.status_code == 200
+    assert answered > 60
+
+
 OTHER_CHAIN = Domain(1, DOMAIN.verifying_contract)
 OTHER_CONTRACT = Domain(DOMAIN.chain_id, "0x" + "77" * 20)
 BAD = {
