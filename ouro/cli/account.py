@@ -74,7 +74,7 @@ def register(app: typer.Typer) -> None:
                 note=f"Pay it out after that time: ouro withdraw --execute {request.id}",
             )
         sent = cli.chain(rpc_url).withdraw(amount, to=recipient, subaccount=subaccount)
-        paid_to = recipient or cli.signer.address
+        paid_to = recipient or cli.address(None)
         return transaction_view(cli, sent, f"Withdrew {amount} USDC to {paid_to}.")
 
     @command(app, "balance")

@@ -17,6 +17,7 @@ from typing import Any
 from ouro import addresses
 from ouro.client.amounts import Amount, decimal_of, lots_of
 from ouro.client.calls import Call, Flow, Pause, one
+from ouro.client.config import ClientConfig
 from ouro.client.contracts import Sent, call, rpc, send
 from ouro.client.errors import RefusedError, TransactionError, UnreachableError
 from ouro.client.market_reads import height
@@ -162,7 +163,7 @@ def sign_withdrawal(
         account=session.address,
         subaccount=subaccount,
         amount=usdc(decimal_of(amount, "amount")),
-        to=session.address if to is None else addresses.parse(to),
+        to=_recipient(session, config, to),
         nonce=now_ms * 1000 + secrets.randbelow(1000),
         deadline=now_ms // 1000 + expires_in_seconds,
     )
@@ -226,7 +227,7 @@ def request_withdrawal(
     session: Session, amount: Amount, *, subaccount: int = 0, to: str | None = None
 ) -> Flow[WithdrawalRequest]:
     """Queue a delayed withdrawal; after the delay anyone may execute it."""
-    recipient = session.address if to is None else addresses.parse(to)
+    recipient = _recipient(session, (yield from session.config()), to)
     micro = usdc(decimal_of(amount, "amount"))
     sent = yield from send(session, "Vault", "request_withdrawal", subaccount, micro, recipient)
     return (yield from withdrawal_request(session, sent.event(WithdrawalRequested).id))
@@ -319,6 +320,16 @@ def cancel_slot(session: Session, slot: int) -> Flow[Sent]:
 def cancel_all_orders(session: Session, *, subaccount: int = 0) -> Flow[Sent]:
     """Cancel on chain every order of a subaccount; in force one settlement window later, for everyone."""
     return (yield from send(session, "Exchange", "cancel_all", subaccount))
+
+
+def _recipient(session: Session, config: ClientConfig, to: str | None) -> str:
+    """Who is paid. Raises `ValueError` for an address from which nobody would get the money back."""
+    recipient = session.address if to is None else addresses.parse(to)
+    contracts = {address: name for name, address in config.deployment.addresses.items()}
+    if int(recipient, 16) == 0 or recipient in contracts:
+        whose = "nobody's" if int(recipient, 16) == 0 else f"the exchange's own {contracts[recipient]}"
+        raise ValueError(f"{recipient} is {whose}: what is paid there is lost")
+    return recipient
 
 
 def _somebody(address: str) -> str | None:

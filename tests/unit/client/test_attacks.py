@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ouro import addresses
-from ouro.client import LocalSigner, Network, OuroClient, UnreachableError, contracts, placing
+from ouro.client import LocalSigner, Network, OuroClient, UnreachableError, contracts, money, placing
 from ouro.client.calls import Call
 from ouro.client.config import ClientConfig
 from ouro.client.errors import SlotTakenError, TransactionError, WrongNetworkError
@@ -93,3 +93,12 @@ def test_errors_do_not_repeat_the_keys_of_a_node(account):
                 client._carry_out(Call("POST", path, object, body={}))
             assert "secret" not in str(raised.value)
             assert "127.0.0.1:9" in str(raised.value)
+
+
+@pytest.mark.parametrize("to", ["0x" + "00" * 20, *CONFIG["contracts"].values()])
+def test_no_withdrawal_goes_where_nobody_gets_it_back(session, run_flow, to):
+    for asked in (money.sign_withdrawal(session, "5", to=to), money.request_withdrawal(session, "5", to=to)):
+        with pytest.raises(ValueError, match="is lost"):
+            run_flow(asked, [])
+    signed, _ = run_flow(money.sign_withdrawal(session, "5", to=FOREIGN), [])
+    assert signed.to == FOREIGN
