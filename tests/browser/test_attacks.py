@@ -144,7 +144,9 @@ def test_other_contracts_than_at_the_last_visit_are_told(pages: Pages, venue: Ex
     contracts = venue.config["contracts"] | {"vault": FOREIGN}
     poisoned(app, contracts=contracts, vaultDomain=venue.config["vaultDomain"] | {"verifyingContract": FOREIGN})
     app.page.reload()
-    expect(app.said("Other contracts than before")).to_be_visible()
+    app.button(re.compile("^Notifications, 1 new")).click()
+    expect(app.region("Notifications")).to_contain_text("Other contracts than before")
+    expect(app.region("Notifications")).to_contain_text(FOREIGN)
 
 
 def test_a_wallet_under_the_name_of_another_is_not_chosen_in_silence(pages: Pages, wallet: Wallet) -> None:
