@@ -74,6 +74,16 @@ def with_dialogs(app: App) -> list[str]:
         (lambda: row_button(app, positions, "Take profit and stop of BTC-USD"), app.dialog(re.compile("profit|exit"))),
         (lambda: row_button(app, "Open orders", "Amend buy 0.01 BTC-USD"), app.dialog("Amend buy BTC-USD")),
     ]
+    subaccounts = banner.get_by_role("button", name=re.compile("^Subaccount: "))
+    if subaccounts.is_visible():
+        opened.append((subaccounts.click, app.button("Fund a new subaccount")))
+
+    def transfer() -> None:
+        app.page.keyboard.press("Control+k")
+        app.page.keyboard.type("Transfer between")
+        app.page.keyboard.press("Enter")
+
+    opened.append((transfer, app.dialog("Transfer between subaccounts")))
     for name in ("Deposit", "Withdraw"):
 
         def choose(name: str = name) -> None:

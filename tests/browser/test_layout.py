@@ -34,6 +34,14 @@ def test_no_page_scrolls_sideways_on_a_phone(pages: Pages, trader: Wallet) -> No
         assert overflow(app) <= 0, route
 
 
+def test_no_width_between_phone_and_desktop_scrolls_sideways(pages: Pages, trader: Wallet) -> None:
+    app = pages(trader).open().connect()
+    expect(app.page.get_by_role("banner").get_by_role("button", name=re.compile("^Subaccount"))).to_be_visible()
+    for width in (1280, 1181, 1180, 1024, 901, 900, 768, 540):
+        app.page.set_viewport_size({"width": width, "height": 800})
+        assert overflow(app) <= 0, width
+
+
 def test_a_phone_trades_from_a_sheet(pages: Pages, venue: Exchange, trader: Wallet) -> None:
     app = pages(trader, **PHONE, touch=True).open().connect()
     app.button("Buy / Long", exact=True).tap()

@@ -20,6 +20,10 @@ const TOPICS: readonly [string, string][] = [
     "All positions of the account share one margin. Initial margin is needed to open; when equity falls to maintenance margin, anyone may take positions over. The leverage slider sets what the size slider offers, no more.",
   ],
   [
+    "What are subaccounts for?",
+    "Each has its own margin: what one loses, the others keep. Choose one beside your address; everything on the page is of that one. Money moves between them through your wallet.",
+  ],
+  [
     "What is funding?",
     "Once an hour longs pay shorts, or the other way round, so that the price stays near the index. The rate is bounded per hour. It is part of your equity at every moment.",
   ],
@@ -48,8 +52,8 @@ const TOPICS: readonly [string, string][] = [
     "Nothing was sent. If it happens with the right account, look whether the wallet is on the exchange's chain: the button at the top switches it.",
   ],
   [
-    "Live data is interrupted",
-    "The page reconnects by itself and starts from a fresh snapshot. Orders that were resting keep resting; the contract's rules do not depend on this page.",
+    "Something does not work",
+    "A banner says what, before you send anything, and what still works. After an interruption the page goes on where it was, so that nothing is missed. Orders that were resting keep resting; withdrawals without the operator and deposits need the chain alone.",
   ],
 ];
 

@@ -81,7 +81,7 @@ export const banner = computed<Banner | null>(() => {
     return {
       level: "bad",
       text: `Orders and cancels are not taken now. ${ordersRefused.value}`,
-      still: `What you see may go on changing. ${CHAIN_STILL}`,
+      still: `Positions and resting orders stay as they are. ${CHAIN_STILL}`,
     };
   }
   if (interrupted.value) {

@@ -204,7 +204,7 @@ export function TopBar() {
       </nav>
       <div class="end">
         {config.value?.testNetwork && (
-          <span class="badge warn wide-only" title="Nothing here is real money">
+          <span class="badge warn wide-only roomy-only" title="Nothing here is real money">
             Test network
           </span>
         )}
@@ -213,7 +213,7 @@ export function TopBar() {
         </span>
         <button
           type="button"
-          class="icon-button wide-only"
+          class="icon-button wide-only roomy-only"
           aria-label="Search markets and commands"
           title="Ctrl K"
           onClick={() => (dialog.value = { kind: "palette" })}
@@ -222,7 +222,7 @@ export function TopBar() {
         </button>
         <button
           type="button"
-          class="icon-button wide-only"
+          class="icon-button wide-only roomy-only"
           aria-label={`Switch to the ${shownTheme.value === "dark" ? "light" : "dark"} theme`}
           onClick={() => change({ theme: shownTheme.value === "dark" ? "light" : "dark" })}
         >
@@ -249,7 +249,11 @@ export function TopBar() {
               </button>
             )}
             <SubaccountMenu />
-            <button type="button" class="button wide-only" onClick={() => (dialog.value = { kind: "deposit" })}>
+            <button
+              type="button"
+              class="button wide-only roomy-only"
+              onClick={() => (dialog.value = { kind: "deposit" })}
+            >
               Deposit
             </button>
             <AccountMenu />
@@ -312,7 +316,7 @@ export function Footer() {
         </a>
       </span>
       <span>Non-custodial: every fill settles on chain.</span>
-      <span>
+      <span class="wide-only">
         <kbd>Ctrl K</kbd> commands
       </span>
     </footer>
