@@ -149,11 +149,15 @@ effect(() => {
     orderMap.value = new Map();
   });
   if (!whose) return;
+  let followed = false;
   leave = stream.follow({
     channel: "v4_subaccounts",
     id: `${whose}/${which}`,
     auth: () => auth,
-    snapshot(contents: { subaccount?: Subaccount; orders?: Order[] }) {
+    snapshot(contents: { subaccount?: Subaccount; orders?: Order[]; matches?: Match[] }) {
+      // What was matched over an interruption that the server could not bridge, as far as it is not settled yet.
+      if (followed) tellMatches(contents.matches ?? [], whose, true);
+      followed = true;
       batch(() => {
         if (contents.subaccount) subaccount.value = contents.subaccount;
         unknown.value = !contents.subaccount;
@@ -164,6 +168,7 @@ effect(() => {
       if (auth) void waiting(whose, which, auth);
     },
     update,
+    resumed: () => refresh(),
     error(reason) {
       if (auth && !/subscri/.test(reason)) dropProof();
     },

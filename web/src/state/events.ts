@@ -88,7 +88,8 @@ export function tellOrders(orders: readonly Order[], before: ReadonlyMap<string,
 const told = new Set<string>();
 const MOST_TOLD = 2_000;
 
-export function tellMatches(matches: readonly Match[], whose: string): void {
+/** `late`: they were matched while nobody listened, and may be on their way to the chain already. */
+export function tellMatches(matches: readonly Match[], whose: string, late = false): void {
   const fresh: Match[] = [];
   for (const match of matches) {
     if (match.status === "rejected") {
@@ -98,7 +99,7 @@ export function tellMatches(matches: readonly Match[], whose: string): void {
         "A match was undone",
         `${match.size} ${baseOf(match.ticker)} at ${grouped(match.price)}: ${match.reason || "the chain refused it"}`,
       );
-    } else if (match.status === "matched" && !told.has(match.id)) {
+    } else if ((match.status === "matched" || (late && match.status === "submitted")) && !told.has(match.id)) {
       if (told.size > MOST_TOLD) told.clear();
       told.add(match.id);
       fresh.push(match);

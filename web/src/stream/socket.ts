@@ -12,6 +12,8 @@ export interface Feed {
   /** The whole state: at the start, and after an interruption over which it cannot go on. */
   snapshot(contents: unknown): void;
   update(contents: unknown): void;
+  /** It goes on where it was: what was missed follows as updates. */
+  resumed?(): void;
   error?: (message: string) => void;
 }
 
@@ -169,7 +171,8 @@ export class Stream {
       const place = placeOf(message.contents);
       if (place) this.places.set(feed, place);
       else this.places.delete(feed);
-      if (!(message.contents as { resumed?: boolean } | null)?.resumed) feed.snapshot(message.contents);
+      if ((message.contents as { resumed?: boolean } | null)?.resumed) feed.resumed?.();
+      else feed.snapshot(message.contents);
     } else if (message.type === "channel_data") {
       if (this.begun.has(feed) && this.follows(feed, message.contents)) feed.update(message.contents);
     } else if (message.type === "error") {
