@@ -33,10 +33,11 @@ export type Progress = (done: number, of: number) => void;
 
 /** Places one order, or several that may name earlier ones. Throws when nothing was placed at all. */
 export async function place(asks: readonly Ask[], progress: Progress = () => {}): Promise<Outcome[]> {
-  const account = address.value!;
+  // Whoever chooses another subaccount while the wallet asks does not mean the rest of these orders.
+  const whose = { account: address.value!, subaccount: number.value };
   let offered: readonly number[] = [];
   for (let attempt = 1; ; attempt += 1) {
-    const bodies = await prepare(asks, account, offered, progress);
+    const bodies = await prepare(asks, whose, offered, progress);
     const answers = await send(bodies);
     const taken = answers.find((answer, at) => answer.error?.code === "slot_taken" && asks[at]!.timeInForce === "GTT");
     const nothing = answers.every((answer) => answer.error);
@@ -51,20 +52,18 @@ export async function place(asks: readonly Ask[], progress: Progress = () => {})
 
 async function prepare(
   asks: readonly Ask[],
-  account: string,
+  whose: { account: string; subaccount: number },
   offered: readonly number[],
   progress: Progress,
 ): Promise<object[]> {
   const ready: Ready[] = [];
   const stamps: Stamp[] = [];
   const bodies: object[] = [];
-  // Whoever chooses another subaccount while the wallet asks does not mean the rest of these orders.
-  const subaccount = number.value;
   for (const [at, ask] of asks.entries()) {
     const { replacesAt, parentAt } = ask.extras ?? {};
     const before = replacesAt === undefined ? undefined : stamps[replacesAt];
     const stamp = before ? { ...before, revision: before.revision + 1 } : stampFor(ask, offered);
-    const order = message(lasting(ask), account, config.value!.settleWindow, stamp, subaccount);
+    const order = message(lasting(ask), whose.account, config.value!.settleWindow, stamp, whose.subaccount);
     // A chain of revisions shares the expiry of its first order.
     if (before) order.expiry = ready[replacesAt!]!.message.expiry!;
     progress(at, asks.length);

@@ -6,7 +6,11 @@ import type { Subaccount } from "../api/types";
 import { kept } from "./settings";
 import { address } from "./wallet";
 
-const chosen = kept<Record<string, number>>("ouro.subaccounts", {});
+const HIGHEST = 65_535;
+
+const chosen = kept<Record<string, number>>("ouro.subaccounts", {}, (saved) =>
+  Object.fromEntries(Object.entries(saved).filter(([, one]) => Number.isInteger(one) && one >= 0 && one <= HIGHEST)),
+);
 
 /** All that ever held anything, by number; null while they are read. */
 export const subaccounts = signal<readonly Subaccount[] | null>(null);
