@@ -15,6 +15,7 @@ from keeper import keys
 from keeper.alarms import AlarmBoard, Webhook
 from keeper.closes import RequestedCloses
 from keeper.deleverager import Deleverager
+from keeper.depth import BookReader
 from keeper.discovery import discover
 from keeper.endings import EndedMarkets
 from keeper.funding import FundingPoker
@@ -37,6 +38,9 @@ from ouro.client import ClientConfig, OuroClient
 from ouro.deployment import Deployment
 from ouro.settings import Settings as ServiceSettings
 from ouro.units import PPM
+
+BOOK_TIMEOUT_S = 2.0
+"""A liquidation waits no longer for a book."""
 
 
 class Bot(Protocol):
@@ -181,13 +185,14 @@ def _bot(name: str, section: settings.BotSection, assembly: Assembly, config: se
                 subaccount=section.subaccount,
                 min_profit=section.min_profit_usdc,
                 unwind_cost_ppm=section.unwind_cost_percent,
+                taker_fee_ppm=section.taker_fee_percent,
                 rescue=section.rescue,
                 max_position=section.max_position_usdc,
                 gas_market=section.gas_market,
                 retry_after_s=section.retry_after_s,
                 at_once=section.at_once,
             )
-            return Liquidator(surveyor, executor, clock, liquidation)
+            return Liquidator(surveyor, executor, clock, liquidation, _book(section, assembly))
         case settings.UnwindSection():
             return _unwinder(section, assembly, config.bots.liquidation)
         case settings.FundingSection():
@@ -214,6 +219,14 @@ def _bot(name: str, section: settings.BotSection, assembly: Assembly, config: se
         case settings.WatchdogSection():
             return _watchdog(section, assembly)
     raise AssertionError(f"no bot is made for {name}")
+
+
+def _book(section: settings.LiquidationSection, assembly: Assembly) -> BookReader | None:
+    if section.book_url is None:
+        return None
+    client = OuroClient(section.book_url, config=ClientConfig(assembly.deployment), timeout_s=BOOK_TIMEOUT_S)
+    assembly._open.append(client.close)
+    return BookReader(client)
 
 
 def _unwinder(

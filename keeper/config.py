@@ -147,6 +147,8 @@ class LiquidationSection(BotSection):
     subaccount: Subaccount = 0
     min_profit_usdc: Usdc = 0
     unwind_cost_percent: Percent = 0
+    book_url: str | None = None
+    taker_fee_percent: Percent = 500
     rescue: Rescue = Rescue.BANKRUPT
     max_position_usdc: Usdc | None = None
     gas_market: str = "ETH-USD"

@@ -9,6 +9,7 @@ import logging
 from dataclasses import dataclass
 from enum import StrEnum
 
+from keeper.depth import Depth, DepthReader
 from keeper.executor import WATERFALL_GAS, Action, Executor, Simulated
 from keeper.functions import LIQUIDATE
 from keeper.opportunity import Funds, Opportunity, appraise, ranked, unscaled
@@ -39,7 +40,8 @@ class Rescue(StrEnum):
 class Settings:
     """How the bot behaves. Money in micro-USDC.
 
-    `min_profit` is after gas and `unwind_cost_ppm` of the notional taken; gas is valued at the index price of
+    `min_profit` is after gas and the cost to sell again: by the book and `taker_fee_ppm` where a book is read, for what
+    it does not carry, and without one, `unwind_cost_ppm` of the notional; gas is valued at the index price of
     `gas_market`, if the exchange lists it. `max_position` bounds the notional that the bot holds in all. A refused
     account is left alone for `retry_after_s`. `at_once` take-overs are sent in a round.
     """
@@ -47,6 +49,7 @@ class Settings:
     subaccount: int = 0
     min_profit: int = 0
     unwind_cost_ppm: int = 0
+    taker_fee_ppm: int = 0
     rescue: Rescue = Rescue.BANKRUPT
     max_position: int | None = None
     gas_market: str = "ETH-USD"
@@ -59,10 +62,18 @@ class Liquidator:
 
     name = NAME
 
-    def __init__(self, surveyor: Surveyor, executor: Executor, clock: Clock, settings: Settings) -> None:
+    def __init__(
+        self,
+        surveyor: Surveyor,
+        executor: Executor,
+        clock: Clock,
+        settings: Settings,
+        book: DepthReader | None = None,
+    ) -> None:
         self.surveyor = surveyor
         self.executor = executor
         self.settings = settings
+        self.book = book
         self._resting = Rest(clock, settings.retry_after_s)
 
     @property
@@ -97,11 +108,11 @@ class Liquidator:
         unhealthy = [account for account in survey.liquidatable() if account != self.own]
         if not unhealthy:
             return []
-        funds = self._funds(survey)
         held = {
             account: {market_id: word.size for market_id, word in words.items()}
             for account, words in self.surveyor.positions(unhealthy, survey.head).items()
         }
+        funds = self._funds(survey, self._depth(survey, held))
         chosen: dict[Account, Opportunity] = {}
         # By what they are worth alone; then each with what the better ones leave of the margin.
         for account, market_id in self._order(survey, held, funds):
@@ -131,19 +142,26 @@ class Liquidator:
             return None
         margin = unscaled(survey.health[account].margin, held[account], survey.markets)
         market = survey.markets[market_id]
-        return appraise(account, margin, market, held[account][market_id], funds, self.settings.unwind_cost_ppm)
+        return appraise(account, margin, market, held[account][market_id], funds)
 
     def _is_due(self, survey: Survey, account: Account, market_id: int) -> bool:
         return survey.markets[market_id].is_open and (account, market_id) not in self._resting
 
-    def _funds(self, survey: Survey) -> Funds:
+    def _depth(self, survey: Survey, held: dict[Account, dict[int, int]]) -> Depth:
+        """The book of every market in which something may be taken over."""
+        ids = {id_ for account, sizes in held.items() for id_ in sizes if self._is_due(survey, account, id_)}
+        markets = self.surveyor.watch.ledger.markets
+        levels = {} if self.book is None else self.book(markets[id_] for id_ in sorted(ids))
+        return Depth(levels, self.settings.unwind_cost_ppm, self.settings.taker_fee_ppm)
+
+    def _funds(self, survey: Survey, depth: Depth) -> Funds:
         margin = self.surveyor.health([self.own], survey.head)[self.own].margin
         words = self.surveyor.positions([self.own], survey.head).get(self.own, {})
         positions = {market_id: word.size for market_id, word in words.items()}
         room = self.settings.max_position
         if room is not None:
             room -= sum(abs(size) * survey.markets[market_id].price for market_id, size in positions.items())
-        return Funds(margin, positions, room)
+        return Funds(margin, positions, room, depth)
 
     def _not_worth(self, opportunity: Opportunity, simulated: Simulated, survey: Survey) -> str:
         """Why a take-over is left alone, "" if it is not."""
@@ -184,6 +202,7 @@ class Liquidator:
                 return "" if event.liquidator == self.executor.address else event.liquidator
             return ""
 
-        attempt = Attempt(NAME, subject, opportunity.lots, opportunity.profit)
+        source = "book" if opportunity.by_book else "setting"
+        attempt = Attempt(NAME, subject, opportunity.lots, opportunity.profit, opportunity.unwind_cost, source)
         call = Call(self.surveyor.exchange, data, self.executor.address)
         return Action(attempt, call, gained, rival, WATERFALL_GAS)

@@ -2,8 +2,9 @@
 """What a liquidation is worth to the one who does it, and which comes first. Pure arithmetic on values of one block."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from keeper.depth import Depth
 from keeper.survey import MarketView
 from keeper.watch import Account
 from ouro.maths import liquidation
@@ -13,13 +14,14 @@ from ouro.units import PPM, SCALE, ceil_div
 
 @dataclass(frozen=True)
 class Funds:
-    """What the liquidator brings: its margin figures, its own signed lots by market id, and how much notional it may
-    still add (micro-USDC, None: as much as its margin carries).
+    """What the liquidator brings: its margin figures, its own signed lots by market id, how much notional it may still
+    add (micro-USDC, None: as much as its margin carries), and the book that it can sell into.
     """
 
     margin: Margin
     positions: dict[int, int]
     room: int | None = None
+    depth: Depth = field(default_factory=Depth)
 
     def after(self, opportunity: "Opportunity") -> "Funds":
         """What is left when an opportunity is taken, by the index price of the same block."""
@@ -33,13 +35,15 @@ class Funds:
             self.margin.mm_scaled,
         )
         room = None if self.room is None else self.room - (abs(now) - abs(before)) * market.price
-        return Funds(margin, {**self.positions, market.id: now}, room)
+        depth = self.depth.after(market.id, opportunity.held > 0, opportunity.added)
+        return Funds(margin, {**self.positions, market.id: now}, room, depth)
 
 
 @dataclass(frozen=True)
 class Opportunity:
     """A take-over of `lots` (positive) of a position of `held` signed lots. Money in micro-USDC; `unwind_cost` is what
-    it is expected to cost to sell again what is not sold by the take-over itself.
+    it is expected to cost to sell again what is not sold by the take-over itself, which are `added` lots; `by_book` if
+    the book says so.
     """
 
     account: Account
@@ -49,6 +53,8 @@ class Opportunity:
     gain_per_lot: int
     price: int
     unwind_cost: int = 0
+    added: int = 0
+    by_book: bool = False
 
     @property
     def gain(self) -> int:
@@ -66,9 +72,7 @@ class Opportunity:
         return self.gain_per_lot == 0
 
 
-def appraise(
-    account: Account, margin: Margin, market: MarketView, held: int, funds: Funds, unwind_cost_ppm: int = 0
-) -> Opportunity | None:
+def appraise(account: Account, margin: Margin, market: MarketView, held: int, funds: Funds) -> Opportunity | None:
     """The take-over of an account's position in one market, as large as the contract and the funds allow. The account's
     `margin` is `unscaled`.
 
@@ -90,8 +94,9 @@ def appraise(
         return None
     own = funds.positions.get(market.id, 0)
     added = lots - min(lots, abs(own)) if own * held < 0 else lots
-    unwind_cost = ceil_div(added * market.price * unwind_cost_ppm, PPM)
-    return Opportunity(account, market, held, lots, gain_per_lot, quote.liquidator_price, unwind_cost)
+    unwind_cost = funds.depth.cost(market, held > 0, added)
+    by_book = funds.depth.knows(market.id, held > 0)
+    return Opportunity(account, market, held, lots, gain_per_lot, quote.liquidator_price, unwind_cost, added, by_book)
 
 
 def unscaled(margin: Margin, positions: dict[int, int], markets: dict[int, MarketView]) -> Margin:

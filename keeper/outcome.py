@@ -18,13 +18,15 @@ class Result(StrEnum):
 @dataclass(frozen=True)
 class Attempt:
     """What a bot wants to do: its name, what to do to whom in words, the lots asked for, and the gain expected before
-    gas in micro-USDC.
+    gas in micro-USDC: less `unwind_cost`, which is what `unwind_source` (book, setting) says that selling again costs.
     """
 
     bot: str
     subject: str
     lots: int = 0
     expected_gain: int = 0
+    unwind_cost: int = 0
+    unwind_source: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Outcome:
             if self.lots:
                 text += f", {self.lots} lots for a gain of {self.gain} micro-USDC"
             text += f", gas {self.gas_wei} wei"
+        if self.attempt.unwind_source:
+            text += f", to unwind {self.attempt.unwind_cost} micro-USDC by the {self.attempt.unwind_source}"
         if self.reason:
             text += f" ({self.reason})"
         return f"{text} {self.transaction_hash}".rstrip()
@@ -63,6 +67,8 @@ class Outcome:
             "lotsAsked": self.attempt.lots,
             "lots": self.lots,
             "expectedGainMicroUsdc": str(self.attempt.expected_gain),
+            "unwindCostMicroUsdc": str(self.attempt.unwind_cost),
+            "unwindCostBy": self.attempt.unwind_source,
             "gainMicroUsdc": str(self.gain),
             "gasWei": str(self.gas_wei),
         }

@@ -142,6 +142,8 @@ def _await_block(cli: Cli, sent: Sent) -> str:
     """Wait until the exchange shows the block, so that the next command builds on it; a remark when it does not."""
     from ouro.client import ClientError
 
+    if cli.dry_run:
+        return ""
     try:
         with waiting(f"waiting until the exchange shows block {sent.block_number}", quiet=cli.json):
             cli.reader.chain.wait_until_seen(sent, timeout_seconds=SEEN_WITHIN_S)

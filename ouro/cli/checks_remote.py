@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ouro.cli.checks_keys import address_of
 from ouro.cli.report import Finding, State
 from ouro.client import ClientError, OuroClient, RefusedError, TransactionError
 from ouro.client.calls import Call, one
@@ -181,11 +182,15 @@ def clocks(remote: Remote) -> Iterator[Finding]:
     yield Finding("clock", state, found, mend if state is not State.OK else "")
 
 
-def gas(remote: Remote, environment: Mapping[str, str]) -> Iterator[Finding]:
-    """The operator, and those whose keys are in the environment, can go on paying for transactions."""
+def gas(remote: Remote, environment: Mapping[str, str], keystore: Path | None = None) -> Iterator[Finding]:
+    """The operator, and those whose keys are in the environment or the key file, can go on paying for transactions."""
     if remote.config is None:
         return
     who = {"operator": remote.config.deployment.operator} | _own_addresses(environment)
+    if keystore is not None:
+        who.pop("your key", None)
+        if address := address_of(keystore):
+            who["your key"] = address
     try:
         price = max(1, int(remote.rpc("eth_gasPrice"), 16))
         balances = {name: int(remote.rpc("eth_getBalance", address, "latest"), 16) for name, address in who.items()}

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from ouro.cli.checks_keys import keys
 from ouro.cli.checks_machine import PORTS, disk, ports, programs, python
 from ouro.cli.checks_remote import Remote, clocks, gas, indexer, node, record, relayer
 from ouro.cli.output import View
@@ -50,12 +51,13 @@ def register(app: typer.Typer) -> None:
             programs,
             lambda: ports(PORTS, remote.reachable),
             lambda: disk(state_dir),
+            lambda: keys(cli.keystore, os.environ),
             lambda: node(remote),
             lambda: record(remote, deployment or Path(".ouro/deployment.json"), required=deployment is not None),
             lambda: relayer(remote),
             lambda: indexer(remote),
             lambda: clocks(remote),
-            lambda: gas(remote, os.environ),
+            lambda: gas(remote, os.environ, cli.keystore),
         ]
         found: list[Finding] = []
         try:

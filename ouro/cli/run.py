@@ -234,14 +234,18 @@ def _run(cli: Cli, function: Callable[..., Any], arguments: Mapping[str, Any]) -
         view: output.View = function(cli, **arguments)
         output.show(view, as_json=cli.json)
         return view.failed
-    from ouro.cli.rehearsal import RehearsedError
+    from ouro.cli.rehearsal import RehearsedError, RehearsingClient
 
+    why = ""
     try:
         function(cli, **arguments)
     except RehearsedError as rehearsed:
-        output.show_record(rehearsed.record, as_json=cli.json)
-        return False
-    raise UsageError("with these arguments there is nothing to sign or send")
+        why = rehearsed.why
+    trader = cli.__dict__.get("trader")
+    if not isinstance(trader, RehearsingClient) or not trader.steps:
+        raise UsageError("with these arguments there is nothing to sign or send")
+    output.show(trader.view(why), as_json=cli.json)
+    return False
 
 
 def _sentence(name: str, arguments: Mapping[str, Any]) -> str:

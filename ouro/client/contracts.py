@@ -58,7 +58,7 @@ class Sent:
         raise TransactionError(f"transaction {self.transaction_hash} has no {kind.__name__}")
 
 
-class _NodeCall(Call[Any]):
+class NodeCall(Call[Any]):
     """A request to a node; its answer is the `result`."""
 
     def parse(self, status: int, content: bytes, retry_after: str | None = None) -> Any:  # noqa: ARG002
@@ -71,14 +71,14 @@ class _NodeCall(Call[Any]):
         fault = answer.get("error") if isinstance(answer, dict) else None
         if not isinstance(fault, dict):
             raise UnreachableError(f"the node at {shown(self.path)} answered {status} with what is no JSON-RPC")
-        raise TransactionError(_reason(fault))
+        raise TransactionError(reason(fault))
 
 
 def rpc(session: Session, method: str, *parameters: Any) -> Flow[Any]:
     """One JSON-RPC request to the client's node. Raises `TransactionError` when it refuses."""
     url = yield from node_url(session)
     body = {"jsonrpc": "2.0", "id": next(_ids), "method": method, "params": list(parameters)}
-    result: Any = yield _NodeCall("POST", url, object, body=body)
+    result: Any = yield NodeCall("POST", url, object, body=body)
     return result
 
 
@@ -92,7 +92,7 @@ def node_url(session: Session) -> Flow[str]:
         raise TransactionError("no node is known: the exchange announces none, so name one as rpc_url")
     if not session.node_checked:
         body = {"jsonrpc": "2.0", "id": next(_ids), "method": "eth_chainId", "params": []}
-        chain_id = int((yield _NodeCall("POST", url, object, body=body)), 16)
+        chain_id = int((yield NodeCall("POST", url, object, body=body)), 16)
         if chain_id != config.chain_id:
             raise WrongNetworkError(
                 f"the node at {shown(url)} serves chain {chain_id}, the exchange is on {config.chain_id}: nothing is "
@@ -192,11 +192,26 @@ def _function(contract: str, name: str) -> Mapping[str, Any]:
     raise ValueError(f"{contract} has no function {name!r}")
 
 
+def function_at(config: ClientConfig, address: str, data: str) -> str:
+    """What a transaction calls, in words: the contract's function if both are the exchange's, else the address."""
+    for contract in _ADDRESSES:
+        if _address(config, contract).lower() != address.lower():
+            continue
+        for entry in abi.load(contract):
+            if entry["type"] == "function" and _selector(entry).hex() == data[2:10]:
+                return f"{contract}.{entry['name']}"
+    return address
+
+
+def _selector(entry: Mapping[str, Any]) -> bytes:
+    kinds = [_type(parameter) for parameter in entry["inputs"]]
+    return keccak(f"{entry['name']}({','.join(kinds)})".encode())[:4]
+
+
 def _calldata(entry: Mapping[str, Any], arguments: tuple[Any, ...]) -> str:
     kinds = [_type(parameter) for parameter in entry["inputs"]]
-    selector = keccak(f"{entry['name']}({','.join(kinds)})".encode())[:4]
     try:
-        return "0x" + (selector + encode(kinds, arguments)).hex()
+        return "0x" + (_selector(entry) + encode(kinds, arguments)).hex()
     except (EncodingError, TypeError, ValueError) as error:
         raise ValueError(f"{entry['name']} does not take these arguments: {error}") from error
 
@@ -208,7 +223,7 @@ def _type(parameter: Mapping[str, Any]) -> str:
     return kind
 
 
-def _reason(fault: Mapping[str, Any]) -> str:
+def reason(fault: Mapping[str, Any]) -> str:
     """In our words what a node's error says: the contract's reason, or why the node itself did not want it."""
     data = fault.get("data")
     if isinstance(data, Mapping):

@@ -12,11 +12,15 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from eth_account import Account
 
@@ -137,17 +141,95 @@ def test_a_dry_run_sends_nothing(taker: Terminal, maker: OuroClient) -> None:
     order = taker.json("order", "place", "BTC-USD", "buy", "0.01", low, "--dry-run")
     assert order["dryRun"]
     assert [signed["type"] for signed in order["signs"]] == ["Order"]
-    assert order["body"]["order"]["limitPrice"]
-    assert order["body"]["signature"] == "(not shown)"
+    [step] = order["steps"]
+    assert step["body"]["order"]["limitPrice"]
+    assert step["body"]["signature"] == "(not shown)"
+    assert step["result"] == "not asked"
     ladder = taker.json("order", "scaled", "BTC-USD", "buy", "0.06", low, low, "--parts", "60", "--dry-run")
     assert len(ladder["signs"]) == 60
-    assert taker.json("cancel", "--all", "--dry-run")["method"] == "DELETE"
-    transaction = taker.json("deposit", "10", "--dry-run")["transaction"]
-    assert transaction["data"].startswith("0x")
-    assert transaction["chainId"] == maker.config().chain_id
-    assert taker.json("withdraw", "10", "--dry-run")["signs"][0]["type"] == "Withdrawal"
-    assert taker.run("withdraw", "10", "--delayed", "--dry-run").returncode == 0
+    assert taker.json("cancel", "--all", "--dry-run")["steps"][0]["method"] == "DELETE"
+    withdrawal = taker.json("withdraw", "10", "--dry-run")
+    assert withdrawal["signs"][0]["type"] == "Withdrawal"
+    assert "operator's signature" in withdrawal["stoppedAt"]
+    delayed = taker.json("withdraw", "10", "--delayed", "--dry-run")
+    assert [each["what"] for each in delayed["steps"]] == ["Vault.request_withdrawal"]
     assert (taker.json("orders"), taker.json("balance")) == (orders, money)
+
+
+def test_a_dry_run_rehearses_what_follows_a_transaction(taker: Terminal, maker: OuroClient) -> None:
+    """A deposit after its approval, on a node that simulates the one on top of the other, and on one that does not."""
+    money = taker.json("balance")
+    done = taker.json("deposit", "123", "--dry-run")
+    assert [each["what"] for each in done["steps"]] == ["TestUSDC.approve", "Vault.deposit"]
+    assert [each["result"] for each in done["steps"]] == ["would go through"] * 2
+    first, second = (each["transaction"] for each in done["steps"])
+    assert second["nonce"] == first["nonce"] + 1
+    assert second["chainId"] == maker.config().chain_id
+    assert all(int(each["mostWei"]) > each["gasUsed"] > 20_000 for each in done["steps"])
+    assert done["stoppedAt"] is None
+    shown = taker.run("deposit", "123", "--dry-run").stdout
+    assert "Vault.deposit" in shown
+    assert "Dry run: nothing was sent." in shown
+    assert "Deposited" not in shown
+    # What really follows costs what was foretold.
+    sent = taker.json("deposit", "123")
+    receipt = httpx.post(
+        str(maker.config().rpc_url),
+        json={"jsonrpc": "2.0", "id": 1, "method": "eth_getTransactionReceipt", "params": [sent["transactionHash"]]},
+    ).json()["result"]
+    assert abs(int(receipt["gasUsed"], 16) - done["steps"][1]["gasUsed"]) < 10_000
+    taker.json("withdraw", "123")
+    assert taker.json("balance")["equity"] == money["equity"]
+
+    with node_without("eth_simulateV1", str(maker.config().rpc_url)) as url:
+        less = taker.json("deposit", "124", "--dry-run", "--rpc-url", url)
+    assert [each["what"] for each in less["steps"]] == ["TestUSDC.approve"]
+    assert "has no eth_simulateV1" in less["stoppedAt"]
+
+    refused = taker.run("deposit", "1000000", "--dry-run")
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+    poor = Terminal(maker.base_url, taker.keystore.parent / "poor")
+    poor.keystore.parent.mkdir()
+    poor.json("new-key", "--out", str(poor.keystore))
+    faucet = poor.json("faucet", "10", "--dry-run")
+    assert [each["what"].split()[0] for each in faucet["steps"]] == ["anvil_setBalance", "TestUSDC.mint"]
+    gasless = poor.run("withdraw", "1", "--delayed", "--dry-run")
+    assert gasless.returncode == 1
+
+
+@contextmanager
+def node_without(method: str, rpc_url: str) -> Iterator[str]:
+    """A way to the node that does not know a method."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            asked = json.loads(body)
+            if asked["method"] == method:
+                refusal = {
+                    "jsonrpc": "2.0",
+                    "id": asked["id"],
+                    "error": {"code": -32601, "message": "Method not found"},
+                }
+                answer = json.dumps(refusal).encode()
+            else:
+                answer = httpx.post(rpc_url, content=body, headers={"content-type": "application/json"}).content
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def test_an_order_is_amended(taker: Terminal, maker: OuroClient) -> None:
