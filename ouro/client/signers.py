@@ -18,15 +18,9 @@ from typing import Any, Protocol, runtime_checkable
 import httpx
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from eth_account.typed_transactions.typed_transaction import TypedTransaction
-from hexbytes import HexBytes
 
-from ouro import addresses, eip712
+from ouro import addresses, eip712, signing_service
 from ouro.client.errors import SignerError
-
-TIMEOUT_S = 10.0
-
-_QUANTITIES = ("value", "nonce", "gas", "maxFeePerGas", "maxPriorityFeePerGas", "chainId")
 
 
 @dataclass(frozen=True)
@@ -156,7 +150,7 @@ class RemoteSigner:
         address: str,
         *,
         typed_data_method: str = "eth_signTypedData",
-        timeout_s: float = TIMEOUT_S,
+        timeout_s: float = signing_service.TIMEOUT_S,
     ) -> None:
         """A user and a password may be in the URL. Nodes and some services call the method `eth_signTypedData_v4`.
         Raises `SignerError` for what is no address.
@@ -176,23 +170,20 @@ class RemoteSigner:
         return _raw(self._ask(self._typed_data_method, self._address, message.typed_data()))
 
     def sign_transaction(self, transaction: Mapping[str, Any]) -> bytes:
-        asked = {name: hex(value) if name in _QUANTITIES else value for name, value in transaction.items()}
-        answer = self._ask("eth_signTransaction", asked | {"from": self._address})
-        # geth and clef wrap it.
-        return _raw(answer.get("raw") if isinstance(answer, dict) else answer)
+        asked = signing_service.transaction_parameter(self._address, transaction)
+        return _raw(self._ask("eth_signTransaction", asked))
 
     def _ask(self, method: str, *parameters: Any) -> Any:
-        request = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": parameters}
+        request = signing_service.request(next(self._ids), method, *parameters)
         try:
             answer = httpx.post(self._url, json=request, timeout=self._timeout_s).json()
         except (httpx.HTTPError, ValueError) as error:
             # The URL may hold a password, and the error names the URL.
             raise SignerError(f"the signing service at {self._host} gave no answer: {type(error).__name__}") from None
-        if not isinstance(answer, dict) or "result" not in answer:
-            fault = answer.get("error") if isinstance(answer, dict) else None
-            reason = fault.get("message") if isinstance(fault, dict) else "its answer is none"
-            raise SignerError(f"the signing service at {self._host} did not sign: {reason}")
-        return answer["result"]
+        try:
+            return signing_service.result(answer)
+        except signing_service.ServiceRefusedError as refusal:
+            raise SignerError(f"the signing service at {self._host} did not sign: {refusal}") from None
 
     def __repr__(self) -> str:
         return f"RemoteSigner({self._host}, {self._address})"
@@ -200,9 +191,7 @@ class RemoteSigner:
 
 def checked_message(signer: Signer, message: TypedMessage) -> str:
     """The signature as 0x hex. Raises `SignerError` unless it is the signer's, over this very message."""
-    raw = signer.sign_message(message)
-    if len(raw) == 65 and raw[64] < 27:  # some count v from 0
-        raw = raw[:64] + bytes((raw[64] + 27,))
+    raw = signing_service.with_recovery_byte(signer.sign_message(message))
     # What this process signs itself needs no proof, and a market maker no slower orders.
     if not isinstance(signer, LocalSigner):
         try:
@@ -221,23 +210,13 @@ def checked_transaction(signer: Signer, transaction: Mapping[str, Any]) -> bytes
     """The raw signed transaction. Raises `SignerError` unless it is what was asked for, signed by the signer."""
     raw = signer.sign_transaction(transaction)
     try:
-        signed = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
-        signed_by = Account.recover_transaction(HexBytes(raw))
-    except Exception:  # noqa: BLE001
-        # The decoders raise whatever comes first; all of it means the same.
-        raise SignerError(f"the signer of {signer.address} answered no transaction that can be read") from None
-    differs = [name for name, value in transaction.items() if name != "type" and not _same(signed.get(name), value)]
+        signed_by, differs = signing_service.examine(raw, transaction)
+    except ValueError as error:
+        raise SignerError(f"the signer of {signer.address} answered {error}") from None
     if differs or signed_by != signer.address:
         what = f"another {', '.join(differs)}" if differs else f"the key of {signed_by}"
         raise SignerError(f"the signer of {signer.address} signed a transaction with {what}")
     return raw
-
-
-def _same(signed: Any, wanted: Any) -> bool:
-    if isinstance(wanted, str):
-        found = "0x" + bytes(signed).hex() if isinstance(signed, bytes) else str(signed)
-        return found.lower() == wanted.lower()
-    return bool(signed == wanted)
 
 
 def _address(text: str) -> str:
@@ -248,9 +227,7 @@ def _address(text: str) -> str:
 
 
 def _raw(answer: Any) -> bytes:
-    if isinstance(answer, bytes):
-        return bytes(answer)
     try:
-        return bytes.fromhex(str(answer).removeprefix("0x"))
-    except ValueError:
-        raise SignerError("the signer answered neither bytes nor hexadecimal digits") from None
+        return signing_service.raw_bytes(answer)
+    except ValueError as error:
+        raise SignerError(f"the signer answered {error}") from None

@@ -13,13 +13,9 @@ import httpx
 import msgspec
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from eth_account.typed_transactions.typed_transaction import TypedTransaction
-from hexbytes import HexBytes
 
-from ouro import eip712
+from ouro import eip712, signing_service
 from ouro.errors import OuroError
-
-TIMEOUT_S = 10.0
 
 
 class OperatorKeyError(OuroError):
@@ -102,8 +98,7 @@ class LocalSigner:
 
     async def sign_transaction(self, transaction: Transaction) -> bytes:
         """As the protocol says; never fails."""
-        fields = _fields(transaction) | {"type": 2, "chainId": transaction.chain_id}
-        return bytes(self._account.sign_transaction(fields).raw_transaction)
+        return bytes(self._account.sign_transaction(_fields(transaction)).raw_transaction)
 
     def secret(self) -> bytes:
         """As the protocol says."""
@@ -121,7 +116,7 @@ class RemoteSigner:
 
     def __init__(self, url: str, address: str) -> None:
         self.address = address
-        self._client = httpx.AsyncClient(timeout=TIMEOUT_S)
+        self._client = httpx.AsyncClient(timeout=signing_service.TIMEOUT_S)
         self._url = url
         # A user and password may be in the URL.
         self._host = httpx.URL(url).host
@@ -132,9 +127,7 @@ class RemoteSigner:
         typed = eip712.typed_data(domain, primary_type, {name: _plain(value) for name, value in message.items()})
         answer = await self._ask("eth_signTypedData", self.address, typed)
         try:
-            raw = bytes.fromhex(str(answer).removeprefix("0x"))
-            # Some services count v from 0.
-            signature = raw[:64] + bytes((raw[64] + 27 if raw[64] < 27 else raw[64],)) if len(raw) == 65 else raw
+            signature = signing_service.with_recovery_byte(signing_service.raw_bytes(answer))
             signer = eip712.recover(eip712.digest(domain, primary_type, message), signature)
         except ValueError as error:
             raise SignerError(f"the signing service at {self._host} answered no signature: {error}") from None
@@ -145,27 +138,13 @@ class RemoteSigner:
     async def sign_transaction(self, transaction: Transaction) -> bytes:
         """As the protocol says."""
         wanted = _fields(transaction)
-        asked = {
-            "from": self.address,
-            "to": transaction.to,
-            "data": "0x" + transaction.data.hex(),
-            **{name: hex(wanted[name]) for name in ("value", "nonce", "gas", "maxFeePerGas", "maxPriorityFeePerGas")},
-        }
-        answer = await self._ask("eth_signTransaction", asked)
-        # geth and clef wrap it.
-        text = answer.get("raw") if isinstance(answer, dict) else answer
+        asked = {name: value for name, value in wanted.items() if name not in ("type", "chainId")}
+        answer = await self._ask("eth_signTransaction", signing_service.transaction_parameter(self.address, asked))
         try:
-            raw = bytes.fromhex(str(text).removeprefix("0x"))
-            signed = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
-            signer = Account.recover_transaction(HexBytes(raw))
-        except Exception:  # noqa: BLE001
-            # The decoders raise whatever comes first; all of it means the same.
+            raw = signing_service.raw_bytes(answer)
+            signer, differs = signing_service.examine(raw, wanted)
+        except ValueError:
             raise SignerError(f"the signing service at {self._host} answered no transaction that can be read") from None
-        differs = [name for name, value in wanted.items() if signed.get(name) != value]
-        if signed.get("chainId") != transaction.chain_id:
-            differs.append("chainId")
-        if signed.get("accessList"):
-            differs.append("accessList")
         if differs or signer != self.address:
             what = f"other {', '.join(differs)}" if differs else f"the key of {signer}"
             raise SignerError(f"the signing service at {self._host} signed with {what} than asked for")
@@ -183,7 +162,7 @@ class RemoteSigner:
         await self._client.aclose()
 
     async def _ask(self, method: str, *params: Any) -> Any:
-        body = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
+        body = signing_service.request(next(self._ids), method, *params)
         try:
             response = await self._client.post(
                 self._url, content=msgspec.json.encode(body), headers={"content-type": "application/json"}
@@ -191,16 +170,19 @@ class RemoteSigner:
             answer = msgspec.json.decode(response.content)
         except (httpx.HTTPError, ValueError, RecursionError) as error:
             raise SignerError(f"the signing service at {self._host} does not answer: {type(error).__name__}") from None
-        if not isinstance(answer, dict) or answer.get("error") is not None or "result" not in answer:
-            fault = answer.get("error") if isinstance(answer, dict) else answer
-            raise SignerError(f"the signing service at {self._host} refused {method}: {str(fault)[:200]}")
-        return answer["result"]
+        try:
+            return signing_service.result(answer)
+        except signing_service.ServiceRefusedError as refusal:
+            raise SignerError(f"the signing service at {self._host} refused {method}: {refusal}") from None
 
 
 def _fields(transaction: Transaction) -> dict[str, Any]:
+    """As in JSON-RPC; numbers are ints."""
     return {
-        "to": HexBytes(transaction.to),
-        "data": HexBytes(transaction.data),
+        "type": 2,
+        "chainId": transaction.chain_id,
+        "to": transaction.to,
+        "data": "0x" + transaction.data.hex(),
         "value": 0,
         "nonce": transaction.nonce,
         "gas": transaction.gas,
