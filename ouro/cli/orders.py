@@ -17,6 +17,7 @@ from ouro.cli.run import Cli, UsageError, command
 
 OrderId = Annotated[str, typer.Argument(help="The order's id (0x and 64 hexadecimal digits).", metavar="ID")]
 
+Slippage = Annotated[str, typer.Option("--slippage", help="Market orders: worst fraction from the best price.")]
 
 if TYPE_CHECKING:
     from ouro.client import OrderOptions
@@ -52,9 +53,7 @@ def register(app: typer.Typer) -> None:
             LifeChoice, typer.Option("--tif", help="Time in force of a limit order.", case_sensitive=False)
         ] = LifeChoice.GTT,
         post_only: Annotated[bool, typer.Option("--post-only", help="Never take liquidity.")] = False,
-        slippage: Annotated[
-            str, typer.Option("--slippage", help="Market orders: worst fraction from the best price.")
-        ] = "0.01",
+        slippage: Slippage = "0.01",
         *,
         options: OrderOptions,
     ) -> View:
@@ -71,6 +70,24 @@ def register(app: typer.Typer) -> None:
                 market, side.value, size, price, time_in_force=tif.value, post_only=post_only, **options
             )
         return view_of(placed)
+
+    @command(app, "close", changes=True)
+    @order_options("client_id", "max_fee_ppm", "subaccount")
+    def close(
+        cli: Cli,
+        market: Market,
+        size: Annotated[
+            str | None, typer.Argument(help="How much of the position.", metavar="SIZE", show_default="all of it")
+        ] = None,
+        slippage: Slippage = "0.01",
+        *,
+        options: OrderOptions,
+    ) -> View:
+        """Close the position in a market, or SIZE of it, by a reduce-only market order.
+
+        Ends with 1 when nothing was filled.
+        """
+        return view_of(cli.trader.orders.close_position(market, size, slippage, **options))
 
     @command(order_app, "amend", changes=True)
     def amend(

@@ -7,19 +7,19 @@ Only where things listen and lie is another place than in the text, so that the 
 import json
 import os
 import re
-import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+
+from tests.support.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "keepers.md"
@@ -61,46 +61,6 @@ def eventually(check: Callable[[], Any], what: str, seconds: float = PATIENCE_S)
             return answer
         time.sleep(0.3)
     raise AssertionError(f"not within {seconds:.0f} s: {what}")
-
-
-@dataclass
-class Terminal:
-    """A shell that remembers what was exported in it."""
-
-    folder: Path
-    environment: dict[str, str]
-    exports: list[str] = field(default_factory=list)
-    running: "subprocess.Popen[bytes] | None" = None
-
-    def type(self, block: str) -> str:
-        """Run a block to its end; what it said. It must succeed."""
-        script = "\n".join(["set -euo pipefail", *self.exports, block])
-        done = subprocess.run(
-            ["bash", "-c", script],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-        )
-        assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
-        self.exports += [line for line in block.splitlines() if line.startswith("export ")]
-        return done.stdout
-
-    def start(self, block: str, log: Path) -> None:
-        """Run a block that does not end by itself."""
-        *before, last = block.strip().splitlines()
-        script = "\n".join(["set -euo pipefail", *self.exports, *before, f"exec {last}"])
-        with log.open("wb") as output:
-            self.running = subprocess.Popen(
-                ["bash", "-c", script], cwd=self.folder, env=self.environment, stdout=output, stderr=subprocess.STDOUT
-            )
-
-    def stop(self) -> int:
-        """Ctrl-C."""
-        assert self.running is not None
-        self.running.send_signal(signal.SIGINT)
-        return self.running.wait(180)
 
 
 @dataclass
