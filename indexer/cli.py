@@ -8,8 +8,11 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from indexer import logs, service
+from indexer.parts import CannotStartError, is_outside, reason_of, words_of
 from ouro.errors import OuroError
 from ouro.settings import Settings
 
@@ -127,6 +130,11 @@ def _run(settings: Settings, *, follows: bool = True, serves: bool = True) -> No
         service.run(_options(settings), follows=follows, serves=serves)
     except OuroError as error:
         _fail(error)
+    except (DBAPIError, PoolTimeoutError, OSError) as error:
+        # Only while it starts: later on what is outside is waited for.
+        if not is_outside(error):
+            raise
+        _fail(CannotStartError(f"cannot start: {reason_of(error)} ({words_of(error)})"))
 
 
 def _settings(

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from sqlalchemy import Engine
 
 from indexer.progress import Progress
 from indexer.store import outbox
+from indexer.store.engine import DatabaseFile
 from indexer.store.heartbeat import Heartbeat, beat
 
 _BEAT_S = 1.0
@@ -25,18 +27,22 @@ class Keeping:
         self._progress = progress
         self._hours = hours
         self._letters = letters
+        self._file = DatabaseFile(engine)
 
-    async def run(self) -> None:
-        """Until cancelled."""
+    async def run(self, well: Callable[[], None]) -> None:
+        """Until cancelled; `well` hears of each beat. Raises what the database raises; to be called again then."""
         beats = 0
         while True:
             await asyncio.to_thread(self.beat)
             if beats % _PRUNE_EVERY == 0:
                 await asyncio.to_thread(self.prune)
             beats += 1
+            well()
             await asyncio.sleep(_BEAT_S)
 
     def beat(self) -> None:
+        """Raises `ReplacedDatabaseError`."""
+        self._file.check()
         progress = self._progress
         with self._engine.begin() as connection:
             beat(

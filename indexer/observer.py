@@ -53,3 +53,16 @@ def listings(engine: Engine) -> dict[str, Listing]:
     """The markets as the tables have them now."""
     with engine.begin() as connection:
         return dict(catalog(connection).by_ticker)
+
+
+class Silent:
+    """Nobody listens to a rebuild."""
+
+    def applied(self, block: Block, unit: BlockUnit, position: Position) -> None:
+        pass
+
+    def advanced(self, position: Position, head: int) -> None:
+        pass
+
+    def reverted(self, reversal: Reversal, position: Position) -> None:
+        pass

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 
 from indexer import metrics
+from indexer.troubles import Troubles
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Progress:
     chain_seen_s: float = -math.inf
     head_moved_s: float = -math.inf
     waiters: int = 0
+    troubles: Troubles = field(default_factory=Troubles)
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     def chain(self, height: int, time_s: int, final: int, head: int | None = None) -> None:

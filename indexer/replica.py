@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -39,10 +40,11 @@ class TableWatcher:
         self._books = books
         self._head_ms = -1
 
-    async def run(self) -> None:
-        """Look until cancelled."""
+    async def run(self, well: Callable[[], None]) -> None:
+        """Look until cancelled; `well` hears of each. Raises what the database raises; to be called again then."""
         while True:
             await self.look()
+            well()
             await asyncio.sleep(_IN_DEMAND_S if self._progress.waiters else POLL_S)
 
     async def look(self) -> None:

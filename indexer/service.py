@@ -10,8 +10,9 @@ import contextlib
 import json
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,27 +30,26 @@ from indexer.chain.follower import Follower
 from indexer.chain.rpc import Node
 from indexer.chain.source import BlockSource
 from indexer.keeping import Keeping
-from indexer.observer import ChainObserver, Moved, listings
+from indexer.observer import ChainObserver, Moved, Silent, listings
 from indexer.orders.book import Book
 from indexer.orders.consumer import EventLog, RelayerFollower
 from indexer.orders.records import BookRecord
 from indexer.orders.replica import BookReplica
+from indexer.parts import Well, raise_failure, steady
 from indexer.progress import Progress
 from indexer.reconcile import Result
 from indexer.reconcile import reconcile as compare
 from indexer.replica import POLL_S, TableWatcher
 from indexer.store import outbox
-from indexer.store.chain_store import ChainStore, Position, Reversal
+from indexer.store.chain_store import ChainStore
 from indexer.store.engine import open_engine
 from indexer.store.migrate import check_migrated, migrate
 from indexer.store.order_store import OrderStore
-from indexer.store.unit import BlockUnit
 from indexer.stream.hub import Hub
 from indexer.stream.letters import Letters
 from indexer.stream.proofs import watch
 from indexer.stream.tail import Tail
 from indexer.stream.updates import of_book, of_height
-from indexer.views.block import Block
 from ouro.deployment import Deployment
 
 _log = structlog.get_logger(__name__)
@@ -168,17 +168,17 @@ class Indexer:
             server = _Server(config)
             if self._following is not None:
                 await self._following.open()
-                start(_CHAIN, asyncio.to_thread(self._following.chain.run))
-                start("keeping", self._following.keeping.run())
+                start(_CHAIN, self._steady(_CHAIN, self._follow_chain))
+                start("keeping", self._steady("keeping", self._following.keeping.run))
             elif isinstance(self.relayer, BookReplica):
                 watcher = TableWatcher(self.reader, self.hub, self.progress, self._live, self.relayer)
                 await watcher.look()
-                start("tables", watcher.run())
-            start("relayer's log", self.relayer.run())
+                start("tables", self._steady("tables", watcher.run))
+            start("relayer's log", self._steady("relayer's log", self.relayer.run))
             if self._serves:
-                start("outbox", self._tail.run())
+                start("outbox", self._steady("outbox", self._tail.run))
                 start("batches", self._flush())
-                start("proofs", watch(self.hub, self.context))
+                start("proofs", self._steady("proofs", partial(watch, self.hub, self.context)))
             start("stop", self._stopping.wait())
             start(_DOOR, server.serve(sockets=[listener]))
             _log.info("serving", url=f"http://{host}:{port}", database=_without_password(self._options.database_url))
@@ -189,10 +189,26 @@ class Indexer:
             finally:
                 await self._shut(server, parts)
         for task in done:
-            failure = task.exception()
-            if failure is not None:
-                _log.error("a part failed", part=parts[task], error=repr(failure))
-                raise failure
+            raise_failure(parts[task], task.exception())
+
+    def _steady(self, part: str, run: Callable[[Well], Awaitable[None]]) -> Coroutine[Any, Any, None]:
+        return steady(part, run, self.progress.troubles)
+
+    async def _follow_chain(self, well: Well) -> None:
+        """In a thread of its own, which says on the event loop that all is well."""
+        assert self._following is not None
+        loop = asyncio.get_running_loop()
+
+        def tell() -> None:
+            loop.call_soon_threadsafe(well)
+
+        thread = asyncio.ensure_future(asyncio.to_thread(self._following.chain.run, tell))
+        try:
+            await asyncio.shield(thread)
+        except asyncio.CancelledError:
+            # It was asked to stop: what it is writing must be done before the database is closed.
+            await asyncio.gather(thread, return_exceptions=True)
+            raise
 
     async def _shut(self, server: uvicorn.Server, parts: dict[asyncio.Task[Any], str]) -> None:
         if self._following is not None:
@@ -200,7 +216,7 @@ class Indexer:
         self.hub.close()
         server.should_exit = True
         for task, name in parts.items():
-            if name not in (_DOOR, _CHAIN):
+            if name != _DOOR:
                 task.cancel()
         await asyncio.gather(*parts, return_exceptions=True)
         await self._forwarder.close()
@@ -349,7 +365,7 @@ def rebuild(options: Options) -> int:
         store = chain_store(engine, deployment)
         store.clear()
         source = BlockSource(node, addresses_of(deployment))
-        follower = Follower(node, source, store, _Silent(), chain_id=deployment.chain_id)
+        follower = Follower(node, source, store, Silent(), chain_id=deployment.chain_id)
         while follower.step():
             pass
         return follower.position.number
@@ -369,16 +385,3 @@ def reconcile(options: Options) -> Result:
     finally:
         node.close()
         engine.dispose()
-
-
-class _Silent:
-    """Nobody listens to a rebuild."""
-
-    def applied(self, block: Block, unit: BlockUnit, position: Position) -> None:
-        pass
-
-    def advanced(self, position: Position, head: int) -> None:
-        pass
-
-    def reverted(self, reversal: Reversal, position: Position) -> None:
-        pass

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
@@ -22,6 +24,7 @@ from indexer.api.observe import HEIGHT_HEADER, SEQ_HEADER, Observed
 from indexer.api.rankings import Rankings
 from indexer.api.routes import accounts, history, markets, operations, orders, query, service, venue
 from indexer.api.site import BUILD, Site
+from indexer.parts import is_outside, reason_of
 from indexer.stream import socket
 from indexer.stream.gate import Gate
 from indexer.stream.hub import Hub
@@ -64,6 +67,8 @@ def create_app(
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
+    for kind in (DBAPIError, PoolTimeoutError):
+        app.add_exception_handler(kind, _database_error)
     if allowance is not None:
         app.add_middleware(Limited, allowance=allowance)
     app.add_middleware(Observed, progress=context.progress)
@@ -91,6 +96,16 @@ async def _api_error(_request: Request, error: Exception) -> Response:
     headers = {"Retry-After": "1"} if error.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     answer = Json(error.body(), error.status, cache=NEVER)
     answer.headers.update(headers)
+    return answer
+
+
+async def _database_error(_request: Request, error: Exception) -> Response:
+    """The database is away: nothing is known, and asking again helps. What it refuses for another reason is a fault."""
+    if not is_outside(error):
+        raise error
+    body = {"errors": [{"msg": f"{reason_of(error)}: ask again in a moment"}], "errorCode": "database_unavailable"}
+    answer = Json(body, 503, cache=NEVER)
+    answer.headers["Retry-After"] = "1"
     return answer
 
 

@@ -21,6 +21,8 @@ from ouro.deployment import Deployment
 from ouro.eip712 import Domain
 
 AT_SEQ_WAIT_S = 2.0
+AT_SEQ_WAITERS = 1_000
+"""Requests that may wait at once, of everybody."""
 
 
 class LiveMarkets:
@@ -94,7 +96,15 @@ async def at_seq(request: HTTPConnection) -> None:
     """`atSeq`: wait briefly until that record of the relayer's log is applied; 503 when it takes too long."""
     wanted = Params(request.query_params).integer("atSeq")
     progress = context_of(request).progress
-    if wanted is not None and progress.seq < wanted and not await progress.reaches(wanted, AT_SEQ_WAIT_S):
+    is_behind = wanted is not None and progress.seq < wanted
+    if is_behind and progress.waiters >= AT_SEQ_WAITERS:
+        raise ApiError(
+            503,
+            "too_many_waiting",
+            "too many requests wait for records: ask again, or without atSeq",
+            "atSeq",
+        )
+    if wanted is not None and is_behind and not await progress.reaches(wanted, AT_SEQ_WAIT_S):
         raise ApiError(
             503,
             "behind",

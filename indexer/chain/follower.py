@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -91,19 +91,22 @@ class Follower:
         """Ask `run` to return after the block at hand; safe from any thread."""
         self._stop.set()
 
-    def run(self) -> None:
-        """Follow until stopped. Outlives a node that is away; raises `ReorgTooDeepError` and `WrongChainError`."""
-        failures = 0
+    def run(self, well: Callable[[], None] = lambda: None) -> None:
+        """Follow until stopped; `well` hears of each look. Raises `NodeError` while the node is away, and what the
+        database raises; to be called again then. Raises `ReorgTooDeepError` and `WrongChainError`.
+        """
+        if self._stop.is_set():
+            return
+        # What was being written when it ended may be there or not.
+        self._position = self._store.open()
+        self._learn()
         while not self._stop.is_set():
             try:
                 moved = self.step()
-                failures = 0
-            except NodeError as error:
-                failures += 1
+            except NodeError:
                 metrics.node_errors.inc()
-                _log.warning("node unavailable", error=str(error), failures=failures)
-                self._stop.wait(min(5.0, 0.25 * 2 ** min(failures, 5)))
-                continue
+                raise
+            well()
             if not moved:
                 self._stop.wait(self._poll_s)
 

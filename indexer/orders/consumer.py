@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 import httpx
@@ -20,12 +21,6 @@ _log = structlog.get_logger(__name__)
 
 _LIMIT = 1_000
 _WAIT_S = 15
-_RETRY_S = (0.25, 0.5, 1.0, 2.0, 5.0)
-
-
-def retry_s(failures: int) -> float:
-    """How long to wait after so many failures before."""
-    return _RETRY_S[min(failures, len(_RETRY_S) - 1)]
 
 
 class Listener(Protocol):
@@ -43,6 +38,10 @@ class Listener(Protocol):
 
 class LogGapError(Exception):
     """The log skipped a record."""
+
+
+class RelayerLogError(Exception):
+    """The log cannot be followed for the moment."""
 
 
 UNAVAILABLE = (httpx.HTTPError, msgspec.DecodeError, LogGapError)
@@ -93,31 +92,36 @@ class RelayerFollower:
         self._listener = listener
         self.books: dict[str, Book] = {}
         self._cursor = RelayerCursor(0, "", 1)
+        self._behind = False
 
     async def open(self) -> None:
         """Load cursor and books; call once before `run`."""
         self._cursor = await asyncio.to_thread(self._store.open)
-        self.books.update(await asyncio.to_thread(self._store.books))
+        books = await asyncio.to_thread(self._store.books)
+        self.books.clear()
+        self.books.update(books)
+        self._behind = False
         await self._progress.relayer(self._cursor.seq, self._cursor.epoch)
 
-    async def run(self) -> None:
-        """Follow until cancelled. Outlives a relayer that is away."""
-        failures = 0
-        async with self._log.client() as client:
-            while True:
-                try:
-                    await self._check_log(client)
-                    # the first answer comes at once, so that an empty log does not keep the front door waiting
-                    await self._read(client, wait_s=0)
-                    failures = 0
-                    while True:
-                        await self._read(client, wait_s=_WAIT_S)
-                except UNAVAILABLE as error:
-                    metrics.relayer_errors.inc()
-                    if failures == 0:
-                        _log.warning("relayer log unavailable", error=repr(error))
-                    await asyncio.sleep(retry_s(failures))
-                    failures += 1
+    async def run(self, well: Callable[[], None]) -> None:
+        """Follow until cancelled; `well` hears that the log answered. Raises what `UNAVAILABLE` names while the relayer
+        is away, and what the database raises; to be called again then.
+        """
+        if self._behind:
+            # The books have what was not written: they, and who listens to them, begin where the tables are.
+            await self.open()
+            self._listener.log_restarted()
+        try:
+            async with self._log.client() as client:
+                await self._check_log(client)
+                # the first answer comes at once, so that an empty log does not keep the front door waiting
+                await self._read(client, wait_s=0)
+                while True:
+                    well()
+                    await self._read(client, wait_s=_WAIT_S)
+        except UNAVAILABLE as error:
+            metrics.relayer_errors.inc()
+            raise RelayerLogError(f"the relayer's log does not answer: {error!r}") from error
 
     async def _check_log(self, client: httpx.AsyncClient) -> None:
         """The last record known must still be there, else this is another log and everything starts again."""
@@ -134,11 +138,13 @@ class RelayerFollower:
         self._progress.relayer_alive()
         if not records:
             return
+        self._behind = True
         for record in records:
             if isinstance(record, BookRecord):
                 book = self.books.setdefault(record.market, Book())
                 book.apply(record)
                 self._listener.book_changed(record, book)
         self._cursor = await asyncio.to_thread(self._store.apply, records, last_line, self._cursor)
+        self._behind = False
         await self._progress.relayer(self._cursor.seq, self._cursor.epoch)
         self._listener.orders_changed()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import httpx
 import structlog
@@ -11,13 +12,14 @@ from sqlalchemy import Engine
 
 from indexer import metrics
 from indexer.orders.book import Book
-from indexer.orders.consumer import UNAVAILABLE, EventLog, Listener, retry_s
+from indexer.orders.consumer import UNAVAILABLE, EventLog, Listener, RelayerLogError
 from indexer.orders.records import BookRecord
 from indexer.store.order_store import RelayerCursor, digest_of, read_books
 
 _log = structlog.get_logger(__name__)
 
 _WAIT_S = 15
+_NEW_LOG_S = 0.5
 
 
 class BookReplica:
@@ -29,7 +31,6 @@ class BookReplica:
         self._listener = listener
         self._cursor = RelayerCursor(0, "", 0)
         self.books: dict[str, Book] = {}
-        self._failures = 0
 
     @property
     def seq(self) -> int:
@@ -42,31 +43,31 @@ class BookReplica:
         self.books.clear()
         self.books.update(books)
 
-    async def run(self) -> None:
-        """Follow until cancelled. Outlives a relayer that is away."""
-        async with self._log.client() as client:
-            while True:
-                try:
-                    await self._follow(client)
-                except UNAVAILABLE as error:
-                    metrics.relayer_errors.inc()
-                    if self._failures == 0:
-                        _log.warning("relayer log unavailable", error=repr(error))
-                    await asyncio.sleep(retry_s(self._failures))
-                    self._failures += 1
+    async def run(self, well: Callable[[], None]) -> None:
+        """Follow until cancelled; `well` hears that the log answered. Raises `RelayerLogError` while the relayer is
+        away; to be called again then.
+        """
+        try:
+            async with self._log.client() as client:
+                while True:
+                    await self._follow(client, well)
+        except UNAVAILABLE as error:
+            metrics.relayer_errors.inc()
+            raise RelayerLogError(f"the relayer's log does not answer: {error!r}") from error
 
-    async def _follow(self, client: httpx.AsyncClient) -> None:
+    async def _follow(self, client: httpx.AsyncClient, well: Callable[[], None]) -> None:
         if not await self._log.holds(client, self._cursor):
             # The tables turn to the new log when the following process has seen it; until then they hold the old one.
             _log.warning("the relayer's log is a new one", known=self._cursor.seq)
-            await asyncio.sleep(retry_s(1))
+            await asyncio.sleep(_NEW_LOG_S)
             await self.open()
             self._listener.log_restarted()
             return
         wait_s = 0
         while True:
             records, last_line = await self._log.after(client, self._cursor.seq, wait_s)
-            wait_s, self._failures = _WAIT_S, 0
+            wait_s = _WAIT_S
+            well()
             for record in records:
                 if isinstance(record, BookRecord):
                     book = self.books.setdefault(record.market, Book())

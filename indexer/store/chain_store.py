@@ -103,7 +103,10 @@ class ChainStore:
         self._cache = StateCache()
 
     def open(self) -> Position:
-        """Where the tables stand; an empty database stands before the start block. Raises `WrongDeploymentError`."""
+        """Where the tables stand; an empty database stands before the start block. To be called again after an error of
+        the database, which may have written what it could not tell of. Raises `WrongDeploymentError`.
+        """
+        self._cache.clear()
         with self._engine.begin() as connection:
             row = connection.execute(select(chain_cursor)).first()
             if row is None:

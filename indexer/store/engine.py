@@ -4,10 +4,45 @@
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.engine import Connection
 
+from ouro.errors import OuroError
+
 _BUSY_TIMEOUT_MS = 30_000
+
+
+class ReplacedDatabaseError(OuroError):
+    """Another file lies where the database was: what is written does not arrive there."""
+
+
+class DatabaseFile:
+    """The file of a SQLite database, to notice when another one is put in its place. Others have nothing to look at."""
+
+    def __init__(self, engine: Engine) -> None:
+        with engine.begin():
+            self._path = file_of(engine.url)
+        self._identity = _identity(self._path)
+
+    def check(self) -> None:
+        """Raises `ReplacedDatabaseError`."""
+        if self._path is not None and _identity(self._path) != self._identity:
+            raise ReplacedDatabaseError(
+                f"the database file {self._path} was removed or replaced while it was in use: start again, and "
+                "account streams begin anew with what is in it"
+            )
+
+
+def file_of(url: URL) -> Path | None:
+    """Where a SQLite database lies."""
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+
+
+def _identity(path: Path | None) -> tuple[int, int] | None:
+    if path is None or not path.exists():
+        return None
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def open_engine(url: str, *, writes: bool) -> Engine:

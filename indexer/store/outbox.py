@@ -20,6 +20,7 @@ import msgspec
 from sqlalchemy import BigInteger, Column, Connection, Index, Integer, String, Table, Text, delete, insert, select, text
 from sqlalchemy import update as sql_update
 
+from indexer.store.engine import file_of
 from indexer.store.schema import Address, metadata
 
 PUBLIC = ""
@@ -154,12 +155,14 @@ def claim(connection: Connection) -> None:
 
 
 def _origin(connection: Connection) -> str:
-    """SQLite may lose the last commits with the machine, so each boot is another origin; PostgreSQL does not, but a
-    standby that took over may lack some, and begins another timeline.
+    """SQLite may lose the last commits with the machine, so each boot is another origin, and each file, which may be a
+    copy; PostgreSQL does not, but a standby that took over may lack some, and begins another timeline.
     """
     if connection.dialect.name == "sqlite":
-        boot = Path("/proc/sys/kernel/random/boot_id")
-        return boot.read_text().strip() if boot.exists() else secrets.token_hex(16)
+        boot, file = Path("/proc/sys/kernel/random/boot_id"), file_of(connection.engine.url)
+        if not boot.exists() or file is None:
+            return secrets.token_hex(16)
+        return f"{boot.read_text().strip()}/{file.stat().st_ino}"
     query = text("SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || current_database() || '/'")
     timeline = text("SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)")
     return f"{connection.execute(query).scalar_one()}{connection.execute(timeline).scalar_one()}"[:80]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from indexer.api.context import Context
 from indexer.api.errors import ApiError, bad_proof
@@ -15,11 +15,14 @@ from ouro.reading import ProofError
 EVERY_S = 2.0
 
 
-async def watch(hub: Hub, context: Context) -> None:
-    """Look after all proofs until cancelled."""
+async def watch(hub: Hub, context: Context, well: Callable[[], None]) -> None:
+    """Look after all proofs until cancelled; `well` hears of each look. Raises what the database raises; to be called
+    again then.
+    """
     while True:
         await asyncio.sleep(EVERY_S)
         await check(hub, context)
+        well()
 
 
 async def check(hub: Hub, context: Context) -> None:

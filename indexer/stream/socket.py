@@ -14,6 +14,7 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from indexer.api.context import Context
 from indexer.api.errors import ApiError
+from indexer.parts import is_outside, reason_of
 from indexer.stream.filters import TradeFilter
 from indexer.stream.gate import Gate
 from indexer.stream.hub import Hub, Session
@@ -178,6 +179,14 @@ class _Connection:
                 if self.session.subscriptions.get(key) is subscription:
                     self._hub.unsubscribe(self.session, key)
                     self._refuse(error.message, key, errorCode=error.code)
+                return
+            except Exception as error:
+                if not is_outside(error):
+                    raise
+                # No snapshot for the moment: the client subscribes again.
+                if self.session.subscriptions.get(key) is subscription:
+                    self._hub.unsubscribe(self.session, key)
+                    self._refuse(f"{reason_of(error)}: subscribe again", key, errorCode="database_unavailable")
                 return
             if not subscription.stale:
                 break

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,14 +58,15 @@ class Tail:
         """There may be something new; call on the event loop."""
         self._poked.set()
 
-    async def run(self) -> None:
-        """Follow until cancelled."""
+    async def run(self, well: Callable[[], None]) -> None:
+        """Follow until cancelled; `well` hears of each look. Raises what the database raises, to be called again."""
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._poked.wait(), self._poll_s)
             self._poked.clear()
             while await self.step():
                 pass
+            well()
 
     async def step(self) -> bool:
         """Pass on what is new. Returns whether there is more."""

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -56,9 +56,36 @@ def binaries() -> Path:
 class Server:
     """A running server. Databases begin as copies of one with the newest schema."""
 
-    def __init__(self, sockets: Path, user: str) -> None:
+    def __init__(self, sockets: Path, user: str, launch: Callable[[], subprocess.Popen[bytes]]) -> None:
         self._sockets, self._user = sockets, user
         self._has_template = False
+        self._launch = launch
+        self._process = launch()
+        self._answering()
+
+    def crash(self) -> None:
+        """End it at once, with every connection."""
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait()
+
+    def restart(self) -> None:
+        """Start it again after a crash, on the same data."""
+        self._process = self._launch()
+        self._answering()
+
+    def stop(self) -> None:
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(180)
+        except subprocess.TimeoutExpired:
+            self.crash()
+
+    def _answering(self) -> None:
+        deadline = time.monotonic() + _START_S
+        while not self.answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL did not start:\n{(self._sockets / 'log').read_text()[-2000:]}")
+            time.sleep(0.02)
 
     def url(self, database: str) -> str:
         """As the services take it."""
@@ -113,23 +140,16 @@ def postgres(*settings: str) -> Iterator[Server]:
         chosen = ("listen_addresses=", f"unix_socket_directories={folder}", "max_connections=200")
         chosen = (*chosen, *(settings or ("fsync=off", "synchronous_commit=off", "full_page_writes=off")))
         command = [programs / "postgres", "-D", data, *(part for setting in chosen for part in ("-c", setting))]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder, **become)
+
+        def launch() -> subprocess.Popen[bytes]:
+            with (folder / "log").open("ab") as log:
+                return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder, **become)
+
+        server = Server(folder, "ouro", launch)
         try:
-            server = Server(folder, "ouro")
-            deadline = time.monotonic() + _START_S
-            while not server.answers():
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"PostgreSQL did not start:\n{(folder / 'log').read_text()[-2000:]}")
-                time.sleep(0.02)
             yield server
         finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(180)
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGQUIT)
-                process.wait()
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

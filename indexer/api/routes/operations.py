@@ -50,7 +50,7 @@ def problems_of(context: Context) -> list[str]:
         problems.append(f"{progress.lag()} blocks behind the chain")
     if now - progress.relayer_seen_s > READY_SILENCE_S:
         problems.append("the relayer's log does not answer")
-    return problems
+    return list(dict.fromkeys([*problems, *progress.troubles.lasting()]))
 
 
 def position(context: Context) -> dict[str, Any]:

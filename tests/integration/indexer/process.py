@@ -92,6 +92,13 @@ class IndexerProcess:
         self._process = None
         return status
 
+    def wait(self) -> int:
+        """Its exit status, when it ends by itself."""
+        assert self._process is not None
+        status = self._process.wait(180)
+        self._process = None
+        return status
+
     def close(self) -> None:
         if self._process is not None:
             self.stop(signal.SIGKILL)

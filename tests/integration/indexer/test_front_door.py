@@ -158,7 +158,7 @@ def test_channels_answer_as_clients_expect(market: Market) -> None:
         assert isinstance(stream.subscribe("v4_candles", "BTC-USD/1MIN")["candles"], list)
         assert stream.subscribe("v4_subaccounts", "0x0000000000000000000000000000000000000001/0") == {}
         height = stream.subscribe("v4_block_height")
-        assert height.keys() == {"height", "time"}
+        assert height.keys() == {"height", "time", "finalHeight"}
         stream.send(type="subscribe", channel="v4_markets")
         assert stream.receive()["message"] == "already subscribed"
         stream.send(type="subscribe", channel="v4_orderbook", id="DOGE-USD")

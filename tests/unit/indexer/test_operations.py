@@ -4,29 +4,34 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from indexer.api.app import create_app, create_operations
-from indexer.api.context import Context, LiveMarkets
+from indexer.api.context import AT_SEQ_WAITERS, Context, LiveMarkets
 from indexer.api.forward import Forwarder
+from indexer.chain.rpc import NodeError
 from indexer.keeping import Keeping
 from indexer.orders.consumer import EventLog
 from indexer.orders.replica import BookReplica
+from indexer.parts import PartFailedError, raise_failure, reason_of, steady, words_of
 from indexer.progress import Progress
 from indexer.replica import TableWatcher
 from indexer.store import outbox
-from indexer.store.engine import open_engine
+from indexer.store.engine import ReplacedDatabaseError, open_engine
 from indexer.store.heartbeat import Heartbeat, beat
 from indexer.store.migrate import migrate
 from indexer.store.order_store import OrderStore
 from indexer.stream.hub import Hub
+from indexer.troubles import Troubles
 from tests.unit.indexer.front import NOBODY, context_over
 from tests.unit.indexer.market import played
 from tests.unit.indexer.test_orders import Heard
@@ -90,12 +95,102 @@ def test_a_node_that_stands_still_is_not_relied_on(engine: Engine) -> None:
     assert problems(context) == [], "its head has only just been heard of"
     context.progress.head_moved_s -= 121
     context.progress.node_answered(8)
-    assert problems(context) == ["the node has had no new block for 121 s"]
+    [problem] = problems(context)
+    assert re.fullmatch(r"the node has had no new block for 1[2-9]\d s", problem), "121, and what this test took"
     context.progress.node_answered(9)
     assert problems(context) == []
     context = followed(engine, head=8, height=8, block_s=5)
     context.progress.head_moved_s -= 121
     assert problems(context) == [], "a block of five seconds ago is new, whenever it was heard of"
+
+
+def test_a_trouble_that_lasts_is_told(engine: Engine) -> None:
+    context = followed(engine, head=8, height=8, block_s=1)
+    troubles = context.progress.troubles
+    troubles.tell("outbox", "the database does not answer")
+    troubles.tell("keeping", "the database does not answer")
+    assert problems(context) == [], "a moment is nothing"
+    troubles._clock = lambda: time.monotonic() + 4
+    troubles.tell("outbox", "the database does not answer")
+    assert problems(context) == ["the database does not answer"]
+    for part in ("outbox", "keeping"):
+        troubles.clear(part)
+    assert problems(context) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "outside"),
+    [
+        (OperationalError("SELECT 1", {}, Exception("server closed the connection")), True),
+        (OperationalError("SELECT 1", {}, Exception("database or disk is full")), True),
+        (OperationalError("SELECT 1", {}, Exception("no such table: fills")), False),
+        (ProgrammingError("SELECT 1", {}, Exception("relation does not exist")), False),
+        (IntegrityError("INSERT", {}, Exception("UNIQUE constraint failed")), False),
+        (NodeError("it is away"), True),
+        (ConnectionRefusedError(), True),
+        (KeyError("market"), False),
+    ],
+)
+def test_parts_outlive_only_what_is_outside(error: Exception, outside: bool) -> None:
+    """A part that fails twice goes on the third time; a fault of its own ends it at once."""
+    runs: list[str] = []
+
+    async def run(well: Callable[[], None]) -> None:
+        runs.append("; ".join(reason for _, reason in troubles._known.values()))
+        if len(runs) < 3:
+            raise error
+        well()
+
+    troubles = Troubles()
+    task = steady("part", run, troubles)
+    if not outside:
+        with pytest.raises(type(error)):
+            asyncio.run(task)
+        assert len(runs) == 1
+        with pytest.raises(PartFailedError, match="part failed: "):
+            raise_failure("part", error)
+        return
+    asyncio.run(task)
+    assert runs == ["", reason_of(error), reason_of(error)]
+    assert not troubles._known
+    assert "SELECT" not in words_of(error)
+
+
+def test_only_so_many_may_wait_for_a_record(engine: Engine) -> None:
+    context = followed(engine, head=8, height=8, block_s=1)
+    context.progress.waiters = AT_SEQ_WAITERS
+    refused = ask(context, "/v4/height?atSeq=6")
+    assert (refused.status_code, refused.json()["errorCode"]) == (503, "too_many_waiting")
+    assert refused.headers["retry-after"] == "1"
+    assert ask(context, "/v4/height?atSeq=-1").status_code == 400
+
+
+def test_another_file_in_the_database_s_place_is_noticed(tmp_path: Path) -> None:
+    """An older copy that is moved over it: whoever writes ends, and who begins with it begins a new epoch."""
+    path, copy = tmp_path / "index.sqlite", tmp_path / "copy.sqlite"
+    engine = open_engine(f"sqlite:///{path}", writes=True)
+    migrate(engine)
+    with engine.begin() as connection:
+        outbox.claim(connection)
+        epoch = outbox.head(connection).epoch
+        outbox.claim(connection)
+        assert outbox.head(connection).epoch == epoch
+    keeping = Keeping(engine, Progress(), hours=1, letters=10)
+    keeping.beat()
+    with engine.connect() as connection:
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql(f"VACUUM INTO '{copy}'")
+    copy.replace(path)
+    with pytest.raises(ReplacedDatabaseError, match="replaced while it was in use"):
+        keeping.beat()
+    engine.dispose()
+    for suffix in ("-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+    engine = open_engine(f"sqlite:///{path}", writes=True)
+    with engine.begin() as connection:
+        outbox.claim(connection)
+        assert outbox.head(connection).epoch != epoch
+    engine.dispose()
 
 
 def test_answers_say_how_far_they_are(engine: Engine) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, select
 from indexer.orders.book import Book
 from indexer.orders.consumer import EventLog, RelayerFollower
 from indexer.orders.records import BookRecord, OrderRecord, decode_record
+from indexer.parts import steady
 from indexer.progress import Progress
 from indexer.reads import orders as reads
 from indexer.reads.catalog import Catalog, Listing
@@ -216,7 +217,7 @@ async def follow(log: Log, engine: Engine, heard: Heard, until: int) -> RelayerF
     progress = Progress()
     follower = RelayerFollower(EventLog(log.url), OrderStore(engine), progress, heard)
     await follower.open()
-    task = asyncio.create_task(follower.run())
+    task = asyncio.create_task(steady("relayer's log", follower.run, progress.troubles))
     try:
         assert await progress.reaches(until, 10)
         await asyncio.sleep(0.05)

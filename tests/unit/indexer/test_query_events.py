@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import Engine, event, select, text
 
 from indexer.migrations.versions.v0008_event_accounts import _accounts
+from indexer.query import exports
 from indexer.store.chain_store import ChainStore, Limits
 from indexer.store.engine import open_engine
 from indexer.store.query import rows
@@ -127,6 +128,12 @@ def test_files_say_what_the_json_says(front: Front, everything: list[dict[str, A
     table = pq.read_table(io.BytesIO(answer.content)).to_pylist()
     assert [json.loads(row["arguments"])["operator"] for row in table] == [SHORT_SIDE] * 4
     assert [row["createdAtHeight"] for row in table] == [31, 21, 11, 1]
+
+
+def test_a_file_holds_no_formulas() -> None:
+    row = {"a": "=1+1", "b": "-5.2", "c": "@x", "d": {"x": "=1"}, "e": "-1+1", "f": None, "g": "\t=1", "h": 7}
+    [_, line] = csv.reader(io.StringIO(exports.as_csv([row], list(row)).decode()))
+    assert line == ["'=1+1", "-5.2", "'@x", '{"x":"=1"}', "'-1+1", "", "'\t=1", "7"]
 
 
 @pytest.mark.parametrize(
