@@ -12,12 +12,13 @@ from tests.integration.deploying.checkout import copy_to, environment
 from tests.support.build import ROOT
 
 PAGE = ROOT / "docs" / "deploying.md"
-# the timelock's delay passes on the chain's clock, not on ours
-PASS_TIME = (
-    "import httpx, sys; "
-    'body = {"jsonrpc": "2.0", "id": 1, "method": "evm_increaseTime", "params": [11]}; '
-    "httpx.post(sys.argv[1], json=body).raise_for_status()"
+# Where the page sleeps until anvil listens or the timelock's delay is over, the test waits for the one and lets the
+# other pass on the chain's clock.
+LISTENS = (
+    "until python -c 'import socket; socket.create_connection((\"127.0.0.1\", 8545))' 2> /dev/null; do sleep 0.2; done"
 )
+DELAY_PASSES = """python -c 'import httpx; httpx.post("http://127.0.0.1:8545", json={
+    "jsonrpc": "2.0", "id": 1, "method": "evm_increaseTime", "params": [11]}).raise_for_status()'"""
 
 
 @pytest.mark.timeout(900)
@@ -26,9 +27,11 @@ def test_every_command_of_the_page_works(tmp_path: Path) -> None:
     blocks = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     assert len(blocks) > 8
     port = str(free_port())
-    commands = "\n".join(["set -euo pipefail", "trap 'kill $ANVIL || true' ERR", *blocks]).replace("8545", port)
-    assert commands.count("\nsleep 11\n") == 4
-    commands = commands.replace("\nsleep 11\n", f"\npython -c '{PASS_TIME}' http://127.0.0.1:{port}\n")
+    page = "\n".join(blocks)
+    for slept, instead, times in (("sleep 3", LISTENS, 1), ("sleep 11", DELAY_PASSES, 4)):
+        assert page.count(f"\n{slept}\n") == times
+        page = page.replace(f"\n{slept}\n", f"\n{instead}\n")
+    commands = "\n".join(["set -euo pipefail", "trap 'kill $ANVIL || true' ERR", page]).replace("8545", port)
     done = subprocess.run(
         ["bash", "-c", commands], cwd=folder, env=environment(), capture_output=True, text=True, timeout=880
     )
