@@ -54,7 +54,7 @@ class Exchange:
             client.chain.faucet(usdc + wallet_usdc)
             if usdc:
                 client.chain.deposit(usdc)
-                eventually(lambda: self.equity(account) >= usdc, 60, "the deposit in the index")
+                eventually(lambda: self.equity(account) >= usdc, 180, "the deposit in the index")
         return account
 
     def equity(self, account: LocalAccount) -> float:

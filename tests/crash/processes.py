@@ -93,7 +93,9 @@ def kill_processes(folder: Path, kills: int, seed: int) -> dict[str, int]:
                 order = relayer.order(order_id)
                 assert order["id"] == order_id, order
                 assert int(order["seq"]) >= seq
-        eventually(lambda: relayer.http.get("/ready").json()["unsettledFills"] == 0, 60, "the settlement of everything")
+        eventually(
+            lambda: relayer.http.get("/ready").json()["unsettledFills"] == 0, 180, "the settlement of everything"
+        )
         matched = {entry["fillId"]: entry for entry in relayer.events() if entry["type"] == "fill"}
         settled = exchange.settled_fill_ids()
         assert sorted(settled) == sorted(matched), "a fill is lost, or settled twice"

@@ -54,7 +54,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
                 return False
 
         try:
-            eventually(ready, 60, "the faucet")
+            eventually(ready, 180, "the faucet")
             yield world
         finally:
             world.http.close()

@@ -53,10 +53,10 @@ def test_a_killed_indexer_goes_on(databases: Databases, database_url: str, tmp_p
                     for _ in range(dice.randrange(1, 6)):
                         chain.act(dice)
                 target = min(start + dice.randrange(1, 60), chain.block)
-                eventually(lambda target=target: height(tables) >= target, 60, f"block {target}")
+                eventually(lambda target=target: height(tables) >= target, 180, f"block {target}")
                 indexer.stop(signal.SIGKILL)
             indexer.start("/health")
-            eventually(lambda: indexer.get("/v4/height")["height"] == str(chain.block), 60, "the head")
+            eventually(lambda: indexer.get("/v4/height")["height"] == str(chain.block), 180, "the head")
             assert indexer.stop() == 0
             index = Index(chain.rpc.url, chain.record(), database_url)
             fresh = Index(chain.rpc.url, chain.record(), databases.new())

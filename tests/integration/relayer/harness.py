@@ -84,7 +84,7 @@ class RelayerProcess:
                 stderr=subprocess.STDOUT,
             )
         path = "/ready" if ready else "/health"
-        eventually(lambda: self._answers(path), 120, f"{path} of the relayer\n{self.log()[-3000:]}")
+        eventually(lambda: self._answers(path), 180, f"{path} of the relayer\n{self.log()[-3000:]}")
 
     def _answers(self, path: str) -> bool:
         assert self._process is not None

@@ -83,7 +83,7 @@ def _catch_up(exchange: World, relayer: RelayerProcess) -> None:
         ready = relayer.http.get("/ready")
         return ready.status_code == 200 and int(ready.json()["height"]) >= height
 
-    eventually(caught_up, 60, "catching up")
+    eventually(caught_up, 180, "catching up")
 
 
 def _match(exchange: World, relayer: RelayerProcess) -> None:
@@ -172,7 +172,7 @@ def test_89_the_relayer_survives_nonsense_of_every_kind(tmp_path: Path) -> None:
 
             liar.lie = lie
             _match(exchange, relayer)
-            eventually(lambda: relayer.fills()[turn][-1] in LANDED, 40, f"settlement despite {method}")  # noqa: B023
+            eventually(lambda: relayer.fills()[turn][-1] in LANDED, 180, f"settlement despite {method}")  # noqa: B023
         assert exchange.settled_fill_ids() == list(range(1, len(ASKED) + 1))
 
 
@@ -194,7 +194,7 @@ def test_89_altered_headers_and_logs_are_not_followed(tmp_path: Path) -> None:
 
         liar.lie = alter
         _match(exchange, relayer)
-        eventually(lambda: relayer.fills()[1][-1] in LANDED, 30, "the settlement")
+        eventually(lambda: relayer.fills()[1][-1] in LANDED, 180, "the settlement")
         log = relayer.log()
         for reason in ("does not have the hash", LIE):
             assert reason in log
@@ -230,7 +230,7 @@ def test_another_node_is_asked_when_the_first_one_fails(tmp_path: Path) -> None:
                 liar.away = away
                 liar.lie = (lambda _, result: result) if lie is None else (lambda *_: "nonsense")
                 _match(exchange, relayer)
-                eventually(lambda: relayer.fills()[turn][-1] in LANDED, 30, "the settlement")  # noqa: B023
+                eventually(lambda: relayer.fills()[turn][-1] in LANDED, 180, "the settlement")  # noqa: B023
             assert relayer.http.get("/ready").status_code == 200
             assert exchange.settled_fill_ids() == [1, 2, 3]
         finally:

@@ -43,7 +43,9 @@ def test_sigkill_loses_nothing_and_settles_nothing_twice(tmp_path: Path) -> None
                 assert order["id"] == order_id, order
                 assert order["seq"] >= seq
         assert sum(sizes) > 0
-        eventually(lambda: relayer.http.get("/ready").json()["unsettledFills"] == 0, 30, "the settlement of everything")
+        eventually(
+            lambda: relayer.http.get("/ready").json()["unsettledFills"] == 0, 180, "the settlement of everything"
+        )
 
         matched = {entry["fillId"]: entry for entry in relayer.events() if entry["type"] == "fill"}
         settled = exchange.settled_fill_ids()
