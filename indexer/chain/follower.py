@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Protocol
 
 import structlog
@@ -31,6 +32,9 @@ _TOGETHER = 2_000
 
 _PRICED_RANGE = 2_000
 """Blocks read at once where prices are asked for, with a header for most of them."""
+
+_ABREAST = 32
+"""Blocks that are not final yet and are asked for at once when there are as many."""
 
 _LAG_S = 2.0
 """A head below ours for this long is a shorter chain, not a node that lags behind another one."""
@@ -160,7 +164,7 @@ class Follower:
                 if self._apply_final(group, end if group[-1] is blocks[-1] else _header_of(group[-1]), limits):
                     break
             if not blocks:
-                self._position = self._store.advance(end, limits)
+                self._position = self._store.advance([end], limits)
             self._observer.advanced(self._position, head)
             _log.info("backfilled", block=self._position.number, of=limits.kept)
 
@@ -179,17 +183,27 @@ class Follower:
         self._pricing = Pricing(*self._store.pricing())
 
     def _next(self, head: int, limits: Limits) -> bool:
-        """Apply the next block; False when it does not follow the last one."""
-        header = self._node.header(self._position.number + 1)
-        if header is None:
-            raise NodeError(f"block {self._position.number + 1} is announced but missing")
-        if self._position.hash and header.parent_hash != self._position.hash:
-            return False
-        block = replace(self._source.block(header), opens_minute=opens_minute(header.time_s, self._position.time_s))
+        """Apply the next blocks; False when the next one does not follow the last one."""
+        first = self._position.number + 1
+        found = self._source.following(first, min(head, first + _ABREAST - 1), self._position.hash)
+        is_asked = self._prices.is_asked(self._pricing.oracle)
+        for blocks in _runs(found, together=not is_asked):
+            if self._stop.is_set():
+                break
+            if blocks[0].events or is_asked:
+                renamed = self._apply(self._priced(blocks[0], head), limits)
+            else:
+                renamed = self._pass(blocks, limits)
+            self._observer.advanced(self._position, head)
+            if renamed:
+                break
+        return bool(found)
+
+    def _priced(self, block: Block, head: int) -> Block:
+        """The next block, with the prices at it where they are asked for."""
+        block = replace(block, opens_minute=opens_minute(block.time_s, self._position.time_s))
         pricing = Pricing(self._pricing.after(block.events).oracle, self._pricing.markets)
-        self._apply(self._prices.at(block, pricing, is_newest=block.number == head), limits)
-        self._observer.advanced(self._position, head)
-        return True
+        return self._prices.at(block, pricing, is_newest=block.number == head)
 
     def _apply_final(self, blocks: Sequence[Block], to: Header, limits: Limits) -> bool:
         """Returns whether the last of the blocks named another contract to follow."""
@@ -207,7 +221,7 @@ class Follower:
         return named and self._source.follow(self._store.named())
 
     def _apply(self, block: Block, limits: Limits) -> bool:
-        """Returns whether the block named another contract to follow: what was asked for beyond it lacks its events."""
+        """Returns whether the block named a contract: what was asked for beyond it may lack its events and prices."""
         started = time.perf_counter()
         seen: list[BlockUnit] = []
         self._position = self._store.apply(block, limits, seen.append)
@@ -217,7 +231,14 @@ class Follower:
         if seen[0].is_changed:
             self._observer.applied(block, seen[0], self._position)
         names = any(isinstance(event, NAMING) for event in block.events)
-        return names and self._source.follow(self._store.named())
+        if names:
+            self._source.follow(self._store.named())
+        return names
+
+    def _pass(self, blocks: Sequence[Block], limits: Limits) -> bool:
+        """Note blocks in which nothing of ours happened. Returns that none of them named a contract."""
+        self._position = self._store.advance([_header_of(block) for block in blocks], limits)
+        return False
 
     def _changed_underneath(self) -> bool:
         """Whether the chain has another block where ours ends, as after a reorg to the same or a greater height."""
@@ -276,3 +297,12 @@ def _groups(blocks: Sequence[Block]) -> Iterator[Sequence[Block]]:
             group, events = [], 0
     if group:
         yield group
+
+
+def _runs(blocks: Sequence[Block], *, together: bool) -> Iterator[Sequence[Block]]:
+    """Each block with events alone, those without any that follow one another `together`."""
+    for has_events, run in groupby(blocks, key=lambda block: bool(block.events)):
+        if has_events or not together:
+            yield from ([block] for block in run)
+        else:
+            yield list(run)

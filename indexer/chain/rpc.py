@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import msgspec
 
 from ouro.errors import OuroError
 
@@ -59,16 +60,19 @@ class Node:
     def headers(self, numbers: Sequence[int]) -> list[Header]:
         """Blocks by number in the order asked for. Raises `NodeError` when one is missing."""
         found: list[Header] = []
+        for number, header in zip(numbers, self.known_headers(numbers), strict=True):
+            if header is None:
+                raise NodeError(f"the node has no block {number}, though it announced a newer one")
+            found.append(header)
+        return found
+
+    def known_headers(self, numbers: Sequence[int]) -> list[Header | None]:
+        """Blocks by number in the order asked for; None where the chain is shorter."""
+        answers: list[Any] = []
         for start in range(0, len(numbers), _BATCH):
             part = numbers[start : start + _BATCH]
-            for number, answer in zip(
-                part, self._calls([("eth_getBlockByNumber", (hex(number), False)) for number in part]), strict=True
-            ):
-                header = _header(answer)
-                if header is None:
-                    raise NodeError(f"the node has no block {number}, though it announced a newer one")
-                found.append(header)
-        return found
+            answers += self._calls([("eth_getBlockByNumber", (hex(number), False)) for number in part])
+        return [_header(answer) for answer in answers]
 
     def final(self) -> int | None:
         """Number of the newest final block, None when the node does not know the tag."""
@@ -83,9 +87,12 @@ class Node:
         query = {"address": list(addresses), "fromBlock": hex(first), "toBlock": hex(last)}
         return list(self._call("eth_getLogs", query))
 
-    def logs_of(self, addresses: Sequence[str], block_hash: str) -> list[dict[str, Any]]:
-        """Raw logs of exactly one block. Raises `NodeError` when it is not on the chain (any more)."""
-        return list(self._call("eth_getLogs", {"address": list(addresses), "blockHash": block_hash}))
+    def logs_of(self, addresses: Sequence[str], hashes: Sequence[str]) -> list[list[dict[str, Any]]]:
+        """Raw logs of exactly these blocks, asked for at once. Raises `NodeError` when one is not on the chain (any
+        more).
+        """
+        ours = list(addresses)
+        return self._calls([("eth_getLogs", ({"address": ours, "blockHash": hash_},)) for hash_ in hashes])
 
     def calls(self, to: str, datas: Sequence[bytes], block: int) -> list[bytes]:
         """What a contract answers to each call at the end of a block. Raises `NodeError` when one fails."""
@@ -133,7 +140,7 @@ class Node:
             response = self._client.post(self._url, json=body if len(body) > 1 else body[0])
             if not response.is_success:
                 raise NodeError(f"the node at {self._host} answered with status {response.status_code}")
-            answers = response.json()
+            answers = msgspec.json.decode(response.content)
         except (httpx.HTTPError, ValueError) as error:
             raise NodeError(f"the node at {self._host} did not answer: {error!r}") from error
         # A node that refuses a batch as a whole answers with one error.

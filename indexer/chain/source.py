@@ -53,9 +53,31 @@ class BlockSource:
         blocks = [self._block_of(header, by_number[header.number]) for header in headers if header.number in by_number]
         return blocks, headers[-1]
 
-    def block(self, header: Header) -> Block:
-        """One block with its events, by hash, so that a reorg meanwhile is a `NodeError` and never a mixture."""
-        return self._block_of(header, self._node.logs_of(self._addresses, header.hash))
+    def following(self, first: int, last: int, parent_hash: str) -> list[Block]:
+        """The blocks from `first` to `last` at most, each on the one before it; none when the first is not on the block
+        of `parent_hash` (empty: whatever it is on).
+
+        Logs are asked for by hash, so that a reorg meanwhile is a `NodeError` and never a mixture.
+        """
+        chain: list[Header] = []
+        found = self._node.known_headers(range(first, last + 1))
+        if found[0] is None:
+            raise NodeError(f"block {first} is announced but missing")
+        for header in found:
+            if header is None or (parent_hash and header.parent_hash != parent_hash):
+                break
+            chain.append(header)
+            parent_hash = header.hash
+        if not chain:
+            return []
+        try:
+            logs = self._node.logs_of(self._addresses, [header.hash for header in chain])
+        except NodeError:
+            if len(chain) == 1:
+                raise
+            # Together they may be too much for the node, or one of the later ones is no longer there.
+            logs = self._node.logs_of(self._addresses, [chain[0].hash])
+        return [self._block_of(header, its) for header, its in zip(chain, logs, strict=False)]
 
     def _block_of(self, header: Header, logs: Iterable[dict[str, Any]]) -> Block:
         """Decode the logs of one block; those that are not ours are left out, whatever the node was asked for."""

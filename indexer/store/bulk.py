@@ -7,12 +7,12 @@ driver as they are, one prepared statement a table on SQLite, one JSON text a ta
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from functools import cache
 from operator import itemgetter
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Table
 
 from indexer.store.types import Wide
@@ -20,6 +20,7 @@ from indexer.views.rows import Row
 
 _PARTS = 5_000
 """Rows in one statement: bounds what PostgreSQL holds in memory."""
+_encode = msgspec.json.Encoder().encode
 
 
 def append(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
@@ -41,7 +42,7 @@ def _write(connection: Connection, table: Table, rows: Sequence[Row], *, replace
         return
     statement = _postgresql(table, replace)
     for start in range(0, len(rows), _PARTS):
-        connection.exec_driver_sql(statement, (json.dumps(rows[start : start + _PARTS]),))
+        connection.exec_driver_sql(statement, (_encode(rows[start : start + _PARTS]).decode(),))
 
 
 @cache

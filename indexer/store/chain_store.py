@@ -11,7 +11,7 @@ from typing import Protocol
 from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
 
 from indexer.chain.rpc import Header
-from indexer.store import outbox
+from indexer.store import bulk, outbox
 from indexer.store.query import rows
 from indexer.store.schema import (
     FACT,
@@ -114,6 +114,7 @@ class ChainStore:
                 connection.execute(
                     insert(chain_cursor), [{"id": 1, "deployment": self._deployment, **_cursor(position)}]
                 )
+                self._cache.begin()
                 return position
             if row.deployment != self._deployment:
                 raise WrongDeploymentError(
@@ -133,7 +134,7 @@ class ChainStore:
                 observe(unit)
             unit.flush()
             if keep_undo:
-                _remember(connection, block)
+                _remember(connection, [block])
             was = connection.scalar(select(chain_cursor.c.final_block))
             position = self._moved(connection, block, limits.final)
             self._finish(connection, limits)
@@ -162,21 +163,21 @@ class ChainStore:
             if observe is not None:
                 observe(unit)
             unit.flush()
-            connection.execute(delete(recent_blocks).where(recent_blocks.c.block_number == to.number))
-            _remember(connection, to)
+            _remember(connection, [to])
             position = self._moved(connection, to, limits.final)
             self._finish(connection, limits)
         unit.committed()
         return position
 
-    def advance(self, header: Header, limits: Limits) -> Position:
-        """Note that everything up to `header` is applied; blocks of which nothing was said held nothing of ours."""
+    def advance(self, headers: Sequence[Header], limits: Limits) -> Position:
+        """Note that everything up to the last of `headers` is applied; blocks of which nothing was said held nothing of
+        ours. Those above `limits.kept` must all be named: they may be taken back.
+        """
         with self._engine.begin() as connection:
             outbox.lock(connection)
             was = connection.scalar(select(chain_cursor.c.final_block))
-            connection.execute(delete(recent_blocks).where(recent_blocks.c.block_number == header.number))
-            _remember(connection, header)
-            position = self._moved(connection, header, limits.final)
+            _remember(connection, headers)
+            position = self._moved(connection, headers[-1], limits.final)
             self._finish(connection, limits)
             self._tell_finality(connection, was, position.final)
         return position
@@ -252,10 +253,10 @@ class ChainStore:
         self._cache.clear()
 
     def _moved(self, connection: Connection, to: Block | Header, final: int) -> Position:
-        version = connection.execute(select(chain_cursor.c.version)).scalar_one() + 1
-        position = Position(to.number, to.hash, to.time_s, min(final, to.number), version)
-        connection.execute(update(chain_cursor).values(_cursor(position)))
-        return position
+        final = min(final, to.number)
+        values = _cursor(Position(to.number, to.hash, to.time_s, final, 0)) | {"version": chain_cursor.c.version + 1}
+        found = connection.execute(update(chain_cursor).values(values).returning(chain_cursor.c.version))
+        return Position(to.number, to.hash, to.time_s, final, found.scalar_one())
 
     def _finish(self, connection: Connection, limits: Limits) -> None:
         forget_undo(connection, limits.kept)
@@ -263,14 +264,12 @@ class ChainStore:
         connection.execute(delete(recent_blocks).where(recent_blocks.c.block_number < limits.kept))
 
 
-def _remember(connection: Connection, block: Block | Header) -> None:
-    row = {
-        "block_number": block.number,
-        "hash": block.hash,
-        "parent_hash": block.parent_hash,
-        "time_s": block.time_s,
-    }
-    connection.execute(insert(recent_blocks), [row])
+def _remember(connection: Connection, blocks: Sequence[Block | Header]) -> None:
+    found = [
+        {"block_number": block.number, "hash": block.hash, "parent_hash": block.parent_hash, "time_s": block.time_s}
+        for block in blocks
+    ]
+    bulk.replace(connection, recent_blocks, found)
 
 
 def _cursor(position: Position) -> Row:

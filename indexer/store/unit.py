@@ -8,7 +8,7 @@ recently used state rows outlives the block: the same accounts and candles come 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -28,13 +28,19 @@ _PREFETCHED = 400
 
 class StateCache:
     """State rows as last committed, by table. None: known to be absent. Bounded: when it is full, the half that came
-    first goes.
+    first goes. `is_whole`: a row that is not here is nowhere.
     """
 
     def __init__(self, limit: int = _CACHE_ROWS) -> None:
+        self.is_whole = False
         self._limit = limit
         self._count = 0
         self._rows: dict[str, dict[Key, Row | None]] = {}
+
+    def begin(self) -> None:
+        """The tables are empty."""
+        self.clear()
+        self.is_whole = True
 
     def table(self, name: str) -> dict[Key, Row | None]:
         """What is known of a table's rows, to be looked into."""
@@ -53,10 +59,12 @@ class StateCache:
             self._shrink()
 
     def clear(self) -> None:
+        self.is_whole = False
         self._rows.clear()
         self._count = 0
 
     def _shrink(self) -> None:
+        self.is_whole = False
         for rows in self._rows.values():
             for key in list(islice(rows, len(rows) // 2)):
                 del rows[key]
@@ -104,6 +112,8 @@ class BlockUnit:
         return row
 
     def prefetch(self, table: Table, keys: Iterable[Key]) -> None:
+        if self.cache.is_whole:
+            return
         known = self.cache.table(table.name)
         missing = [key for key in keys if key not in known]
         for start in range(0, len(missing), _PREFETCHED):
@@ -116,12 +126,12 @@ class BlockUnit:
         words = position_words
         # Spelt as in the partial index, which a parameter in place of the number would keep from being used.
         condition = and_(words.c.size != literal_column("0"), *([] if market is None else [words.c.market == market]))
-        found = self._now(words, self._warm(words, condition))
-        return [row for row in found if row["size"] and market in (None, row["market"])]
+        return self._now(words, condition, lambda row: row["size"] and market in (None, row["market"]))
 
     def touched(self, since_block: int) -> Sequence[Mapping[str, Any]]:
-        found = self._warm(accounts, accounts.c.updated_block >= since_block)
-        return [row for row in self._now(accounts, found) if row["updated_block"] >= since_block]
+        return self._now(
+            accounts, accounts.c.updated_block >= since_block, lambda row: row["updated_block"] >= since_block
+        )
 
     def facts(self, table: Table) -> Sequence[Row]:
         """The facts added so far."""
@@ -159,7 +169,7 @@ class BlockUnit:
                     {
                         "block_number": self.block_number,
                         "position": position,
-                        "table_name": name,
+                        "table_name": str(name),
                         "key": json.dumps(key),
                         "before": None if before is None else json.dumps(before, sort_keys=True),
                     }
@@ -180,14 +190,21 @@ class BlockUnit:
             self.cache.put(table.name, key, row)
         return found
 
-    def _now(self, table: Table, committed: dict[Key, Row]) -> list[Row]:
-        """Committed rows with this block's changes over them, by key."""
-        return [row for _, row in sorted((committed | self._states.get(table.name, {})).items())]
+    def _now(self, table: Table, condition: Any, matches: Callable[[Row], object]) -> list[Row]:
+        """The rows of which a condition holds, said in SQL and in Python, with this block's changes, by key."""
+        known: Mapping[Key, Row | None] = self.cache.table(table.name)
+        if not self.cache.is_whole:
+            known = self._warm(table, condition)
+        found = {**known, **self._states.get(table.name, {})}
+        matching = [(key, row) for key, row in found.items() if row is not None and matches(row)]
+        return [row for _, row in sorted(matching)]
 
     def _committed(self, table: Table, key: Key) -> Row | None:
         known = self.cache.table(table.name)
         if key in known:
             return known[key]
+        if self.cache.is_whole:
+            return None
         row = first_row(self.connection, select(table).where(_matches(table, key)))
         self.cache.put(table.name, key, row)
         return row

@@ -140,10 +140,15 @@ def test_money_beyond_64_bits_is_exact(engine: Engine) -> None:
         assert rows(connection, select(schema.totals)) == [{"name": "insurance", "amount": wide}]
 
 
-def test_what_is_held_and_touched_counts_the_block_at_hand(engine: Engine) -> None:
-    """The store and the dictionaries answer alike, before and within a block that opens, closes and reopens."""
+@pytest.mark.parametrize("limit", [None, 3, 50_000])
+def test_what_is_held_and_touched_counts_the_block_at_hand(engine: Engine, limit: int | None) -> None:
+    """The store and the dictionaries answer alike, before and within a block that opens, closes and reopens: from the
+    database, from a cache that knows all from the beginning, and from one that had to let go of some.
+    """
     memory = MemoryRows()
-    cache = StateCache()
+    cache = StateCache() if limit is None else StateCache(limit)
+    if limit is not None:
+        cache.begin()
     blocks: list[list[tuple[int, int, int]]] = [
         [(1, 1, 5), (2, 1, -5), (1, 2, 7)],
         [(1, 1, 0), (3, 2, 2)],
@@ -165,6 +170,7 @@ def test_what_is_held_and_touched_counts_the_block_at_hand(engine: Engine) -> No
                     assert list(unit.touched(since)) == list(memory.touched(since))
             unit.flush()
         unit.committed()
+    assert cache.is_whole == (limit == 50_000)
 
 
 def test_prefetched_rows_are_the_rows(engine: Engine) -> None:
