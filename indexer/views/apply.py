@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Pure: the events of one block become rows."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 from indexer.store import schema
 from indexer.views import custody, fills, markets, notes, referrals
 from indexer.views.block import Block, fact, hex_of
+from indexer.views.candles import Bars
 from indexer.views.hours import close_hour
 from indexer.views.rows import Rows
 from ouro import events
@@ -43,11 +45,13 @@ class _Calls:
         self._is_shared = False
 
     def follow(self, found: Iterable[Event]) -> None:
-        rows, block = self._rows, self._block
+        rows, block, bars = self._rows, self._block, Bars()
         for event in found:
-            if type(event) in notes.NOTED:
-                notes.noted(rows, block, event)
             match event:
+                case events.Fill():
+                    fills.filled(rows, block, event, bars, referrals.share_ppm(rows) if self._is_shared else 0)
+                    self._is_shared = False
+                    continue
                 case events.HandedOver():
                     self._handed.append(event)
                 case events.Deleveraged():
@@ -59,82 +63,13 @@ class _Calls:
                 case events.ReferralAccrued():
                     referrals.accrued(rows, block, event)
                     self._is_shared = True
-                case events.Fill():
-                    fills.filled(rows, block, event, referrals.share_ppm(rows) if self._is_shared else 0)
-                    self._is_shared = False
                 case _:
-                    _apply(rows, block, event)
-
-
-def _apply(rows: Rows, block: Block, event: Event) -> None:
-    match event:
-        case events.CloseRequested():
-            fills.close_requested(rows, block, event)
-        case events.PositionSettled():
-            fills.position_settled(rows, block, event)
-        case events.DebtCovered():
-            custody.debt_covered(rows, block, event)
-        case events.BackstopSet():
-            custody.backstop_set(rows, block, event)
-        case events.BackstopChanged():
-            custody.backstop_changed(rows, block, event)
-        case events.MarginScaleSet():
-            markets.margin_scaled(rows, block, event)
-        case events.SettlingBegun():
-            markets.settling_begun(rows, block, event)
-        case events.SettlementFixed():
-            markets.settlement_fixed(rows, block, event)
-        case events.ReferrerRegistered():
-            referrals.registered(rows, block, event)
-        case events.ReferralClaimed():
-            referrals.claimed(rows, block, event)
-        case events.ReferrerShareSet():
-            referrals.share_set(rows, block, event)
-        case events.SessionKeyRegistered():
-            referrals.key_registered(rows, block, event)
-        case events.SessionKeyRevoked():
-            referrals.key_revoked(rows, block, event)
-        case events.Liquidated():
-            fills.liquidated(rows, block, event)
-        case events.FillRejected():
-            _rejected(rows, block, event)
-        case events.BatchSettled():
-            _batch(rows, block, event)
-        case events.PositionClosed():
-            custody.position_closed(rows, block, event)
-        case events.Credited() | events.Debited():
-            custody.cash_changed(rows, block, event)
-        case events.Deposited():
-            custody.deposited(rows, block, event)
-        case events.Withdrawn():
-            custody.withdrawn(rows, block, event)
-        case events.WithdrawalRequested():
-            custody.withdrawal_requested(rows, block, event)
-        case events.WithdrawalCancelled():
-            custody.withdrawal_cancelled(rows, block, event)
-        case events.InsuranceChanged():
-            custody.insurance_changed(rows, block, event)
-        case events.FeesWithdrawn():
-            custody.fees_withdrawn(rows, block, event)
-        case events.FundingAccrued():
-            markets.funding_accrued(rows, block, event)
-        case events.LossSpread():
-            markets.loss_spread(rows, block, event)
-        case events.OracleSet():
-            markets.oracle_set(rows, block, event)
-        case events.PricePushed():
-            markets.price_pushed(rows, block, event)
-        case events.MarketListed():
-            markets.listed(rows, block, event)
-        case events.MarketChanged():
-            markets.changed(rows, block, event)
-        case events.SlotCancelled():
-            _chain_cancel(rows, block, event, event.signer, slot=event.slot)
-        case events.AllCancelled():
-            _chain_cancel(rows, block, event, event.account, subaccount=event.subaccount)
-        case _:
-            # A note says all of it.
-            return
+                    view = _VIEWS.get(type(event))
+                    if view is not None:
+                        view(rows, block, event)
+            if type(event) in notes.NOTED:
+                notes.noted(rows, block, event)
+        bars.write(rows, block.time_s)
 
 
 def _rejected(rows: Rows, block: Block, event: events.FillRejected) -> None:
@@ -168,6 +103,14 @@ def _batch(rows: Rows, block: Block, event: events.BatchSettled) -> None:
     custody.fees_collected(rows, block, event)
 
 
+def _slot_cancelled(rows: Rows, block: Block, event: events.SlotCancelled) -> None:
+    _chain_cancel(rows, block, event, event.signer, slot=event.slot)
+
+
+def _all_cancelled(rows: Rows, block: Block, event: events.AllCancelled) -> None:
+    _chain_cancel(rows, block, event, event.account, subaccount=event.subaccount)
+
+
 def _chain_cancel(
     rows: Rows,
     block: Block,
@@ -189,3 +132,41 @@ def _chain_cancel(
             effective_at=event.effective_at,
         ),
     )
+
+
+_VIEWS: Final[Mapping[type[Event], Callable[[Rows, Block, Any], None]]] = {
+    events.CloseRequested: fills.close_requested,
+    events.PositionSettled: fills.position_settled,
+    events.Liquidated: fills.liquidated,
+    events.DebtCovered: custody.debt_covered,
+    events.BackstopSet: custody.backstop_set,
+    events.BackstopChanged: custody.backstop_changed,
+    events.PositionClosed: custody.position_closed,
+    events.Credited: custody.cash_changed,
+    events.Debited: custody.cash_changed,
+    events.Deposited: custody.deposited,
+    events.Withdrawn: custody.withdrawn,
+    events.WithdrawalRequested: custody.withdrawal_requested,
+    events.WithdrawalCancelled: custody.withdrawal_cancelled,
+    events.InsuranceChanged: custody.insurance_changed,
+    events.FeesWithdrawn: custody.fees_withdrawn,
+    events.MarginScaleSet: markets.margin_scaled,
+    events.SettlingBegun: markets.settling_begun,
+    events.SettlementFixed: markets.settlement_fixed,
+    events.FundingAccrued: markets.funding_accrued,
+    events.LossSpread: markets.loss_spread,
+    events.OracleSet: markets.oracle_set,
+    events.PricePushed: markets.price_pushed,
+    events.MarketListed: markets.listed,
+    events.MarketChanged: markets.changed,
+    events.ReferrerRegistered: referrals.registered,
+    events.ReferralClaimed: referrals.claimed,
+    events.ReferrerShareSet: referrals.share_set,
+    events.SessionKeyRegistered: referrals.key_registered,
+    events.SessionKeyRevoked: referrals.key_revoked,
+    events.FillRejected: _rejected,
+    events.BatchSettled: _batch,
+    events.SlotCancelled: _slot_cancelled,
+    events.AllCancelled: _all_cancelled,
+}
+"""What an event does by itself. Of those that are not here a note says all."""

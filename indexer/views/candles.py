@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Pure: candles of every resolution, one trade at a time."""
+"""Pure: candles of every resolution, one block at a time."""
 
-from typing import Any
+from indexer.store import schema
+from indexer.views.rows import Row, Rows
 
 RESOLUTIONS: dict[str, int] = {
     "1MIN": 60,
@@ -20,31 +21,76 @@ def started_at(time_s: int, resolution_s: int) -> int:
     return time_s - time_s % resolution_s
 
 
-def begun(key: tuple[int, int, int], price: int, size: int, open_interest: int) -> dict[str, Any]:
-    """A candle with its first trade. `key`: market, resolution, start; `open_interest` is before it."""
+class Bar:
+    """What was traded of a market in a stretch of time, in order; `open_interest` is before the first trade."""
+
+    __slots__ = ("close", "high", "low", "notional", "open", "open_interest", "trades", "volume")
+
+    def __init__(self, price: int, size: int, open_interest: int) -> None:
+        self.open = self.high = self.low = self.close = price
+        self.volume, self.notional, self.trades = size, price * size, 1
+        self.open_interest = open_interest
+
+    def add(self, price: int, size: int) -> None:
+        """Another trade."""
+        if price > self.high:
+            self.high = price
+        elif price < self.low:
+            self.low = price
+        self.close = price
+        self.volume += size
+        self.notional += price * size
+        self.trades += 1
+
+
+class Bars:
+    """The bars of one block: whatever the resolution, all of its trades fall into the same candle."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, Bar] = {}
+
+    def add(self, market: int, price: int, size: int, open_interest: int) -> None:
+        bar = self._of.get(market)
+        if bar is None:
+            self._of[market] = Bar(price, size, open_interest)
+        else:
+            bar.add(price, size)
+
+    def write(self, rows: Rows, time_s: int) -> None:
+        """Into the candles of every resolution."""
+        for market, bar in self._of.items():
+            for resolution_s in RESOLUTIONS.values():
+                key = (market, resolution_s, started_at(time_s, resolution_s))
+                candle = rows.edit(schema.candles, *key)
+                if candle is None:
+                    rows.put(schema.candles, begun(key, bar))
+                else:
+                    extend(candle, bar)
+
+
+def begun(key: tuple[int, int, int], bar: Bar) -> Row:
+    """A candle with its first trades. `key`: market, resolution, start."""
     market, resolution_s, start = key
     return {
         "market": market,
         "resolution_s": resolution_s,
         "started_at": start,
-        "open": price,
-        "high": price,
-        "low": price,
-        "close": price,
-        "volume": size,
-        "notional": price * size,
-        "trades": 1,
-        "starting_open_interest": open_interest,
+        "open": bar.open,
+        "high": bar.high,
+        "low": bar.low,
+        "close": bar.close,
+        "volume": bar.volume,
+        "notional": bar.notional,
+        "trades": bar.trades,
+        "starting_open_interest": bar.open_interest,
     }
 
 
-def extend(candle: dict[str, Any], price: int, size: int) -> None:
-    """Add another trade to a candle."""
-    if price > candle["high"]:
-        candle["high"] = price
-    elif price < candle["low"]:
-        candle["low"] = price
-    candle["close"] = price
-    candle["volume"] += size
-    candle["notional"] += price * size
-    candle["trades"] += 1
+def extend(candle: Row, bar: Bar) -> None:
+    """Add further trades to a candle."""
+    candle["high"] = max(candle["high"], bar.high)
+    candle["low"] = min(candle["low"], bar.low)
+    candle["close"] = bar.close
+    candle["volume"] += bar.volume
+    candle["notional"] += bar.notional
+    candle["trades"] += bar.trades

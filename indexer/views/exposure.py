@@ -15,9 +15,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
+from indexer.views.rows import Row
 from ouro.units import SCALE
+
+LONG, SHORT = "LONG", "SHORT"
 
 
 class Exposure(msgspec.Struct, frozen=True):
@@ -33,10 +35,6 @@ class Exposure(msgspec.Struct, frozen=True):
     fees: int
     carry_scaled: int
 
-    def price_pnl(self) -> int:
-        """Profit of what is closed against the average entry price, rounded down."""
-        return _price_pnl(self.side, self.close_notional, self.sum_close, self.open_notional, self.sum_open)
-
     def flows(self) -> int:
         """Money that trades brought in since the exposure began, fees deducted."""
         return self.side * (self.close_notional - self.open_notional) - self.fees
@@ -46,73 +44,74 @@ class Exposure(msgspec.Struct, frozen=True):
         return bare - self.carry_scaled - self.flows() * SCALE
 
 
-EXPOSURE_COLUMNS = tuple(name for name in Exposure.__struct_fields__ if name != "side")
-
-
 def exposure_of(row: Mapping[str, Any]) -> Exposure:
     """The exposure that a row of `positions` holds."""
-    return Exposure(**{name: row[name] for name in EXPOSURE_COLUMNS}, side=1 if row["side"] == "LONG" else -1)
+    return Exposure(
+        1 if row["side"] == LONG else -1,
+        row["size"],
+        row["max_size"],
+        row["sum_open"],
+        row["open_notional"],
+        row["sum_close"],
+        row["close_notional"],
+        row["fees"],
+        row["carry_scaled"],
+    )
 
 
 class Trade(msgspec.Struct, frozen=True):
-    """What a trade did: the exposure it ended (and the quote left then), the one that stays, the profit it realised."""
+    """What a trade did: the profit it realised, the quote that was left if it ended the exposure (None: it goes on),
+    and the columns of the exposure that it began, if it did.
+    """
 
-    ended: Exposure | None
-    ended_bare: int
-    current: Exposure | None
     realised: int
+    ended_bare: int | None = None
+    opened: Row | None = None
 
 
-def trade(exposure: Exposure | None, bare: int, delta: int, price: int, fee: int) -> Trade:
-    """`delta` signed lots at `price` with `fee`, on an exposure whose quote is `bare` (0 when there is none).
+def trade(row: Row | None, bare: int, delta: int, price: int, fee: int) -> Trade:
+    """`delta` signed lots at `price` with `fee`, on the exposure of an open row of `positions` whose quote is `bare` (0
+    when there is none). The row's columns are changed.
 
     A flip ends one exposure and begins another; its fee is shared by size.
     """
-    if exposure is None:
-        return Trade(None, 0, _opened(delta, price, fee, carry=0), 0)
-    if (delta > 0) == (exposure.side > 0):
-        lots = abs(delta)
-        size = exposure.size + delta
-        grown = replace(
-            exposure,
-            size=size,
-            max_size=max(exposure.max_size, abs(size)),
-            sum_open=exposure.sum_open + lots,
-            open_notional=exposure.open_notional + lots * price,
-            fees=exposure.fees + fee,
-        )
-        return Trade(None, 0, grown, 0)
-    closing = min(abs(delta), abs(exposure.size))
-    rest = abs(delta) - closing
-    closing_fee = fee * closing // abs(delta)
-    reduced = replace(
-        exposure,
-        size=exposure.size - exposure.side * closing,
-        sum_close=exposure.sum_close + closing,
-        close_notional=exposure.close_notional + closing * price,
-        fees=exposure.fees + closing_fee,
-    )
-    realised = _price_pnl(exposure.side, closing * price, closing, exposure.open_notional, exposure.sum_open)
-    if reduced.size != 0:
-        return Trade(None, 0, reduced, realised)
-    left = bare + (exposure.side * closing * price - closing_fee) * SCALE
-    current = _opened(-exposure.side * rest, price, fee - closing_fee, carry=left) if rest else None
-    return Trade(reduced, left, current, realised)
+    if row is None:
+        return Trade(0, None, _opened(delta, price, fee, carry=0))
+    size, lots = row["size"], abs(delta)
+    side = 1 if size > 0 else -1
+    if (delta > 0) == (size > 0):
+        row["size"] = size = size + delta
+        row["max_size"] = max(row["max_size"], abs(size))
+        row["sum_open"] += lots
+        row["open_notional"] += lots * price
+        row["fees"] += fee
+        return Trade(0)
+    closing = min(lots, abs(size))
+    rest = lots - closing
+    closing_fee = fee * closing // lots
+    row["size"] = size - side * closing
+    row["sum_close"] += closing
+    row["close_notional"] += closing * price
+    row["fees"] += closing_fee
+    # Against the average entry price, rounded down.
+    opened = row["sum_open"]
+    realised = side * closing * (price * opened - row["open_notional"]) // opened
+    if row["size"]:
+        return Trade(realised)
+    left = bare + (side * closing * price - closing_fee) * SCALE
+    return Trade(realised, left, _opened(-side * rest, price, fee - closing_fee, carry=left) if rest else None)
 
 
-def _opened(delta: int, price: int, fee: int, *, carry: int) -> Exposure:
-    return Exposure(
-        side=1 if delta > 0 else -1,
-        size=delta,
-        max_size=abs(delta),
-        sum_open=abs(delta),
-        open_notional=abs(delta) * price,
-        sum_close=0,
-        close_notional=0,
-        fees=fee,
-        carry_scaled=carry,
-    )
-
-
-def _price_pnl(side: int, close_notional: int, closed: int, open_notional: int, opened: int) -> int:
-    return side * (close_notional * opened - open_notional * closed) // opened
+def _opened(delta: int, price: int, fee: int, *, carry: int) -> Row:
+    lots = abs(delta)
+    return {
+        "side": LONG if delta > 0 else SHORT,
+        "size": delta,
+        "max_size": lots,
+        "sum_open": lots,
+        "open_notional": lots * price,
+        "sum_close": 0,
+        "close_notional": 0,
+        "fees": fee,
+        "carry_scaled": carry,
+    }

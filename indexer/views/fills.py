@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from indexer.store import schema
 from indexer.views.block import Block, StartBlockError, fact, hex_of
-from indexer.views.candles import RESOLUTIONS, begun, extend, started_at
+from indexer.views.candles import Bars
 from indexer.views.days import traded
 from indexer.views.markets import indices, state_of
 from indexer.views.payments import pay
@@ -24,14 +24,15 @@ LIMIT, LIQUIDATED, LIQUIDATION = "LIMIT", "LIQUIDATED", "LIQUIDATION"
 DELEVERAGED, OFFSETTING, CLOSED, SETTLED = "DELEVERAGED", "OFFSETTING", "CLOSED", "SETTLED"
 
 
-def filled(rows: Rows, block: Block, event: events.Fill, share_ppm: int = 0) -> None:
+def filled(rows: Rows, block: Block, event: events.Fill, bars: Bars, share_ppm: int = 0) -> None:
     """A fill of the book. Its taker may be an account that is being liquidated: it signed no order, and what it paid to
     the insurance fund is in its position alone. `share_ppm` of the fees goes to a referrer.
     """
     detail = event.detail
-    if rows.get(schema.markets, detail.market) is None:
+    state = rows.edit(schema.market_states, detail.market)
+    if state is None or rows.get(schema.markets, detail.market) is None:
         raise StartBlockError(f"market {detail.market} was traded before it was listed")
-    state = state_of(rows, detail.market, block)
+    state["updated_block"] = block.number
     taker = Account(event.taker, detail.taker_subaccount)
     maker = Account(event.maker, detail.maker_subaccount)
     notional = detail.price * detail.size
@@ -74,13 +75,12 @@ def filled(rows: Rows, block: Block, event: events.Fill, share_ppm: int = 0) -> 
         word=event.maker_position,
     )
     _print(rows, block, event, state, id_=id_, kind=kinds[0], lots=lots, price=detail.price)
-    _extend_candles(rows, block, detail.market, detail.price, detail.size, open_interest)
+    bars.add(detail.market, detail.price, detail.size, open_interest)
     if detail.is_liquidation:
         _liquidation(
             rows, block, event, taker, maker, market=detail.market, size=-lots, fee=taken.fee, price=detail.price
         )
     _count_for_funding(state, event, share_ppm)
-    rows.put(schema.market_states, state)
 
 
 def liquidated(rows: Rows, block: Block, event: events.Liquidated) -> None:
@@ -291,43 +291,59 @@ def _move(
         held = {**key, "exposures": moved.ended, "size": moved.size_before}
         pay(rows, block, event, state, held, amount=moved.funding, g=g_long if moved.size_before > 0 else g_short)
     state["open_interest"] += max(moved.size_after, 0) - max(moved.size_before, 0)
-    traded(rows, block, account, volume=abs(delta) * price, fee=moved.fee)
+    lots = abs(delta)
+    traded(rows, block, account, volume=lots * price, fee=moved.fee)
+    where = event.where
+    # Written out, like the line of the tape: these two are most of all rows.
     rows.add(
         schema.fills,
-        fact(
-            block,
-            event,
-            liquidity=liquidity,
-            id=id_,
-            **_side(account, other, moved),
-            market=state["market"],
-            side=BUY if delta > 0 else SELL,
-            type=kind,
-            size=abs(delta),
-            price=price,
-            fee=moved.fee,
-            fee_ppm=fee_ppm,
-            order_id=None if order_id is None else hex_of(order_id),
-        ),
+        {
+            "block_number": block.number,
+            "log_index": where.log_index,
+            "time_s": block.time_s,
+            "transaction_hash": where.transaction_hash,
+            "liquidity": liquidity,
+            "id": id_,
+            "owner": account.owner,
+            "subaccount": account.subaccount,
+            "counterparty": other.owner,
+            "counterparty_subaccount": other.subaccount,
+            "size_before": moved.size_before,
+            "size_after": moved.size_after,
+            "sum_open_before": moved.sum_open_before,
+            "open_notional_before": moved.open_notional_before,
+            "realised": moved.realised,
+            "market": state["market"],
+            "side": BUY if delta > 0 else SELL,
+            "type": kind,
+            "size": lots,
+            "price": price,
+            "fee": moved.fee,
+            "fee_ppm": fee_ppm,
+            "order_id": None if order_id is None else hex_of(order_id),
+        },
     )
     return moved
 
 
 def _print(rows: Rows, block: Block, event: Event, state: Row, *, id_: str, kind: str, lots: int, price: int) -> None:
     """A line of the tape; `lots` are the taker's, signed."""
+    where = event.where
     rows.add(
         schema.trades,
-        fact(
-            block,
-            event,
-            id=id_,
-            market=state["market"],
-            side=BUY if lots > 0 else SELL,
-            type=kind,
-            size=abs(lots),
-            price=price,
-            open_interest=state["open_interest"],
-        ),
+        {
+            "block_number": block.number,
+            "log_index": where.log_index,
+            "time_s": block.time_s,
+            "transaction_hash": where.transaction_hash,
+            "id": id_,
+            "market": state["market"],
+            "side": BUY if lots > 0 else SELL,
+            "type": kind,
+            "size": abs(lots),
+            "price": price,
+            "open_interest": state["open_interest"],
+        },
     )
 
 
@@ -365,30 +381,6 @@ def _liquidation(
 def _id_of(event: Event) -> str:
     """The public id of what is no fill of the book."""
     return f"{event.where.transaction_hash}-{event.where.log_index}"
-
-
-def _side(account: Account, other: Account, moved: Moved) -> Row:
-    return {
-        "owner": account.owner,
-        "subaccount": account.subaccount,
-        "counterparty": other.owner,
-        "counterparty_subaccount": other.subaccount,
-        "size_before": moved.size_before,
-        "size_after": moved.size_after,
-        "sum_open_before": moved.sum_open_before,
-        "open_notional_before": moved.open_notional_before,
-        "realised": moved.realised,
-    }
-
-
-def _extend_candles(rows: Rows, block: Block, market: int, price: int, size: int, open_interest: int) -> None:
-    for resolution_s in RESOLUTIONS.values():
-        key = (market, resolution_s, started_at(block.time_s, resolution_s))
-        candle = rows.edit(schema.candles, *key)
-        if candle is None:
-            rows.put(schema.candles, begun(key, price, size, open_interest))
-        else:
-            extend(candle, price, size)
 
 
 def _count_for_funding(state: Row, event: events.Fill, share_ppm: int) -> None:

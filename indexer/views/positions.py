@@ -8,9 +8,9 @@ import msgspec
 
 from indexer.store import schema
 from indexer.views.block import Block
-from indexer.views.exposure import EXPOSURE_COLUMNS, Exposure, exposure_of, trade
+from indexer.views.exposure import exposure_of, trade
 from indexer.views.markets import indices
-from indexer.views.rows import Row, Rows
+from indexer.views.rows import Rows
 from ouro.codec import PositionWord
 from ouro.units import SCALE
 
@@ -66,74 +66,51 @@ def move(
     Exposures (flat to flat, or to a flip) are numbered from 1 per account and market. What an event does not say of a
     fee (None) is what the word lacks.
     """
-    key = {"owner": account.owner, "subaccount": account.subaccount, "market": state["market"]}
-    stored = rows.get(schema.position_words, *key.values())
-    size = stored["size"] if stored else 0
-    number = stored["exposures"] if stored else 0
-    g_long, g_short = indices(state, block)
-    bare = stored["quote_scaled"] - size * (g_long if size > 0 else g_short) if stored and size else 0
-    if fee is None:
-        left = word.q - word.size * (g_long if word.size > 0 else g_short if word.size else 0)
-        fee = (bare - left) // SCALE - delta * price
-    row = rows.get(schema.positions, *key.values(), number) if size else None
-    before = exposure_of(row) if row is not None else None
-    result = trade(before, bare, delta, price, fee)
+    owner, subaccount, market = account.owner, account.subaccount, state["market"]
+    stored = rows.edit(schema.position_words, owner, subaccount, market)
+    if stored is None:
+        stored = {"owner": owner, "subaccount": subaccount, "market": market, "size": 0, "exposures": 0}
+        rows.put(schema.position_words, stored)
+    size, number = stored["size"], stored["exposures"]
+    bare = 0
+    if size or fee is None:
+        g_long, g_short = indices(state, block)
+        if size:
+            bare = stored["quote_scaled"] - size * (g_long if size > 0 else g_short)
+        if fee is None:
+            left = word.q - word.size * (g_long if word.size > 0 else g_short if word.size else 0)
+            fee = (bare - left) // SCALE - delta * price
+    row = rows.edit(schema.positions, owner, subaccount, market, number) if size else None
+    sum_open, open_notional = (row["sum_open"], row["open_notional"]) if row is not None else (0, 0)
+    result = trade(row, bare, delta, price, fee)
 
     ended, funding = None, 0
-    if row is not None and result.ended is not None:
-        net_funding = result.ended.funding_scaled(result.ended_bare) // SCALE
+    if row is not None and result.ended_bare is not None:
+        net_funding = exposure_of(row).funding_scaled(result.ended_bare) // SCALE
         ended, funding = number, net_funding - row["net_funding"]
-        rows.put(
-            schema.positions,
-            {
-                **row,
-                **_columns(result.ended),
-                "status": "LIQUIDATED" if liquidated else "CLOSED",
-                "realised": (result.ended_bare - result.ended.carry_scaled) // SCALE,
-                "net_funding": net_funding,
-                "closed_block": block.number,
-                "closed_at": block.time_s,
-            },
-        )
-    if result.current is not None:
-        if row is None or result.ended is not None:
-            number += 1
-            row = {
-                **key,
-                "number": number,
-                "status": "OPEN",
-                "realised": 0,
-                "net_funding": 0,
-                "created_block": block.number,
-                "created_at": block.time_s,
-                "closed_block": None,
-                "closed_at": None,
-            }
-        rows.put(schema.positions, {**row, **_columns(result.current)})
-    rows.put(
-        schema.position_words,
-        {
-            **key,
-            "size": word.size,
-            "quote_scaled": word.q if word.size else 0,
-            "one_shot_ms": word.one_shot_ms,
-            "exposures": number,
-        },
-    )
+        row["status"] = "LIQUIDATED" if liquidated else "CLOSED"
+        row["realised"] = (result.ended_bare - row["carry_scaled"]) // SCALE
+        row["net_funding"] = net_funding
+        row["closed_block"], row["closed_at"] = block.number, block.time_s
+    if result.opened is not None:
+        number += 1
+        begun = {
+            "owner": owner,
+            "subaccount": subaccount,
+            "market": market,
+            "number": number,
+            "status": "OPEN",
+            "realised": 0,
+            "net_funding": 0,
+            "created_block": block.number,
+            "created_at": block.time_s,
+            "closed_block": None,
+            "closed_at": None,
+        }
+        rows.put(schema.positions, begun | result.opened)
+    stored["size"] = word.size
+    stored["quote_scaled"] = word.q if word.size else 0
+    stored["one_shot_ms"] = word.one_shot_ms
+    stored["exposures"] = number
     touch_account(rows, block, account)
-    return Moved(
-        size_before=size,
-        size_after=word.size,
-        sum_open_before=before.sum_open if before else 0,
-        open_notional_before=before.open_notional if before else 0,
-        realised=result.realised,
-        fee=fee,
-        ended=ended,
-        funding=funding,
-    )
-
-
-def _columns(exposure: Exposure) -> Row:
-    return {name: getattr(exposure, name) for name in EXPOSURE_COLUMNS} | {
-        "side": "LONG" if exposure.side > 0 else "SHORT"
-    }
+    return Moved(size, word.size, sum_open, open_notional, result.realised, fee, ended, funding)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.views.exposure import Exposure, trade
+from indexer.views.exposure import Exposure, exposure_of, trade
+from indexer.views.rows import Row
 from ouro.units import SCALE
 
 steps = st.lists(
@@ -42,18 +43,22 @@ class Stored:
 @given(steps)
 def test_every_unit_of_money_is_price_profit_fee_or_funding(history: list[tuple[int, int, int, int, int]]) -> None:
     """What exposures say they made, with what is carried over flips, is the contract's quote and cash."""
-    stored, exposure, ended_money = Stored(), None, 0
+    stored, ended_money = Stored(), 0
+    row: Row | None = None
     g_long = g_short = 0
     for delta, price, fee, funding, loss in history:
         g_long, g_short = g_long + funding + loss, g_short + funding
         bare = stored.quote - stored.size * (g_long if stored.size > 0 else g_short)
-        result = trade(exposure, bare, delta, price, fee)
+        result = trade(row, bare, delta, price, fee)
         stored.trade(delta, price, fee, g_long, g_short)
-        if result.ended is not None:
-            made = result.ended.flows() * SCALE + result.ended.funding_scaled(result.ended_bare)
-            assert made == result.ended_bare - result.ended.carry_scaled
+        if row is not None and result.ended_bare is not None:
+            ended = exposure_of(row)
+            made = ended.flows() * SCALE + ended.funding_scaled(result.ended_bare)
+            assert made == result.ended_bare - ended.carry_scaled
             ended_money = ended_money + made
-        exposure = result.current
+            row = None
+        row = result.opened or row
+        exposure = exposure_of(row) if row else None
         assert (exposure.size if exposure else 0) == stored.size
         now = stored.quote - stored.size * (g_long if stored.size > 0 else g_short)
         open_money = now - exposure.carry_scaled if exposure else 0
@@ -64,39 +69,46 @@ def test_every_unit_of_money_is_price_profit_fee_or_funding(history: list[tuple[
 
 @given(steps)
 def test_without_index_moves_there_is_no_funding(history: list[tuple[int, int, int, int, int]]) -> None:
-    stored, exposure = Stored(), None
+    stored = Stored()
+    row: Row | None = None
     for delta, price, fee, _, _ in history:
-        result = trade(exposure, stored.quote, delta, price, fee)
+        result = trade(row, stored.quote, delta, price, fee)
         stored.trade(delta, price, fee, 0, 0)
-        exposure = result.current
-        if exposure is not None:
-            assert exposure.funding_scaled(stored.quote) == 0
-        if result.ended is not None:
-            assert result.ended.funding_scaled(result.ended_bare) == 0
+        if row is not None and result.ended_bare is not None:
+            assert exposure_of(row).funding_scaled(result.ended_bare) == 0
+            row = None
+        row = result.opened or row
+        if row is not None:
+            assert exposure_of(row).funding_scaled(stored.quote) == 0
+
+
+def opened(lots: int, price: int, fee: int = 0) -> Row:
+    row = trade(None, 0, lots, price, fee).opened
+    assert row is not None
+    return row
 
 
 def test_entry_price_is_the_average_of_what_opened() -> None:
-    first = trade(None, 0, 10, 100, 3).current
-    assert first == Exposure(1, 10, 10, 10, 1_000, 0, 0, 3, 0)
-    second = trade(first, 0, 30, 200, 0).current
-    assert second is not None
-    assert (second.size, second.max_size, second.sum_open, second.open_notional) == (40, 40, 40, 7_000)
+    row = opened(10, 100, 3)
+    assert exposure_of(row) == Exposure(1, 10, 10, 10, 1_000, 0, 0, 3, 0)
+    trade(row, 0, 30, 200, 0)
+    assert (row["size"], row["max_size"], row["sum_open"], row["open_notional"]) == (40, 40, 40, 7_000)
 
 
 def test_a_reduction_realises_against_the_average_rounded_down() -> None:
-    bought = trade(None, 0, 3, 100, 0).current
-    extended = trade(bought, 0, 3, 101, 0).current
-    reduced = trade(extended, 0, -1, 100, 0)
+    row = opened(3, 100)
+    trade(row, 0, 3, 101, 0)
+    reduced = trade(row, 0, -1, 100, 0)
     assert reduced.realised == -1
-    assert reduced.ended is None
+    assert reduced.ended_bare is None
 
 
 def test_a_flip_ends_one_exposure_and_begins_another() -> None:
-    long = trade(None, 0, 10, 100, 0).current
-    flip = trade(long, -1_000 * SCALE, -25, 110, 5)
-    assert flip.ended is not None
-    assert flip.current is not None
+    row = opened(10, 100)
+    flip = trade(row, -1_000 * SCALE, -25, 110, 5)
+    assert flip.opened is not None
     assert flip.realised == 100
-    assert (flip.ended.size, flip.ended.sum_close, flip.ended.fees) == (0, 10, 2)
-    assert (flip.current.side, flip.current.size, flip.current.sum_open, flip.current.fees) == (-1, -15, 15, 3)
-    assert flip.current.carry_scaled == flip.ended_bare == 98 * SCALE
+    assert (row["size"], row["sum_close"], row["fees"]) == (0, 10, 2)
+    current = exposure_of(flip.opened)
+    assert (current.side, current.size, current.sum_open, current.fees) == (-1, -15, 15, 3)
+    assert current.carry_scaled == flip.ended_bare == 98 * SCALE
