@@ -64,7 +64,7 @@ class _Calls:
                     referrals.accrued(rows, block, event)
                     self._is_shared = True
                 case _:
-                    view = _VIEWS.get(type(event))
+                    view = VIEWS.get(type(event))
                     if view is not None:
                         view(rows, block, event)
             if type(event) in notes.NOTED:
@@ -134,7 +134,7 @@ def _chain_cancel(
     )
 
 
-_VIEWS: Final[Mapping[type[Event], Callable[[Rows, Block, Any], None]]] = {
+VIEWS: Final[Mapping[type[Event], Callable[[Rows, Block, Any], None]]] = {
     events.CloseRequested: fills.close_requested,
     events.PositionSettled: fills.position_settled,
     events.Liquidated: fills.liquidated,

@@ -110,6 +110,10 @@ class Function:
     def encode(self, args: Sequence[Any]) -> bytes:
         return self.selector + encode(self.inputs, args)
 
+    def decode_arguments(self, data: bytes) -> tuple[Any, ...]:
+        """Of a call, its selector taken off."""
+        return decode(self.inputs, data)
+
     def blank(self) -> tuple[Any, ...]:
         """Arguments that say nothing, to see who may call at all."""
         return tuple(_blank(kind) for kind in self.inputs)

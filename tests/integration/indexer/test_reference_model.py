@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Hours of trading on the real contracts beside the reference model: cash, equity, profit by the hour and the funding
 that each position got are the model's, to the unit.
-
-The model keeps no history. What a position got is read off it from outside: whatever its quote gained while nobody
-traded it.
 """
 
 from __future__ import annotations
@@ -26,10 +23,11 @@ from indexer.store.engine import open_engine
 from indexer.store.query import rows
 from indexer.views.block import Block
 from ouro import events
-from tests.reference.exact import HOUR, SCALE, down
+from tests.reference.exact import HOUR
 from tests.reference.exchange import AccountKey
 from tests.support.chain import Receipt
 from tests.support.evm import Evm
+from tests.support.history import Held, History
 from tests.support.twin import Twin
 from tests.support.wire import wallet
 from tests.unit.indexer.chain import hash_of
@@ -37,7 +35,6 @@ from tests.unit.indexer.chain import hash_of
 USDC = 10**6
 TRADERS = tuple(wallet(f"trader {number}") for number in range(4))
 TICKERS = {1: "BTC-USD", 2: "ETH-USD"}
-Held = tuple[AccountKey, int]
 
 
 @dataclass(frozen=True)
@@ -48,18 +45,14 @@ class Sent:
     receipt: Receipt
 
 
-class Followed:
+class Followed(History):
     """The twin's transactions as blocks in the tables, and what the model says at the same moments."""
 
     def __init__(self, twin: Twin, sent: list[Sent], store: ChainStore) -> None:
-        self.twin, self.model = twin, twin.model
-        self.net_transfers: dict[AccountKey, int] = defaultdict(int)
-        self.ended: dict[Held, list[int]] = defaultdict(list)
-        self.hours: dict[int, dict[AccountKey, tuple[int, int]]] = {}
+        super().__init__(twin.model)
+        self.twin = twin
         self._sent, self._store = sent, store
-        self._got: dict[Held, int] = defaultdict(int)
-        self._last: dict[Held, int] = {}
-        self._number, self._time_s = 0, 0
+        self._number = 0
         system = twin.world.system
         self._ours = {system.exchange.address, system.vault.address, system.oracle.address}
         store.open()
@@ -67,55 +60,18 @@ class Followed:
 
     @contextmanager
     def step(self) -> Iterator[None]:
-        """Something is done. Time may pass before it, and within it if it changes no position."""
-        self._note_hour()
-        before, earlier = self._quotes(), self._sizes()
-        for held, quote in before.items():
-            self._got[held] += quote - self._last.get(held, quote)
-        yield
-        after, sizes = self._quotes(), self._sizes()
-        for held, size in earlier.items():
-            if sizes[held] == size:
-                self._got[held] += after[held] - before[held]
-            elif size and (sizes[held] == 0 or (sizes[held] > 0) != (size > 0)):
-                self.ended[held].append(down(self._got.pop(held), SCALE))
-        self._last = after
+        with super().step():
+            yield
         self._index()
-
-    def _note_hour(self) -> None:
-        """Worth and net transfers of all at the end of the hour of the last block, if nothing else happens in it."""
-        end = (self._time_s // HOUR + 1) * HOUR
-        self.hours[end] = {key: (self._equity(key, end), self.net_transfers[key]) for key in list(self.model.accounts)}
 
     def worth(self, key: AccountKey) -> tuple[int, int]:
         """Cash and equity at the time of the last block, by the model, micro-USDC."""
-        return self.model.accounts[key].cash, self._equity(key, self._time_s)
-
-    def _equity(self, key: AccountKey, at: int) -> int:
-        now, self.model.now = self.model.now, at
-        try:
-            return down(self.model.health(key).equity)
-        finally:
-            self.model.now = now
-
-    def _quotes(self) -> dict[Held, int]:
-        return {
-            (key, market): position.bare(self.model.markets[market], self.model.now)
-            for key, account in self.model.accounts.items()
-            for market, position in account.positions.items()
-        }
-
-    def _sizes(self) -> dict[Held, int]:
-        return {
-            (key, market): position.size
-            for key, account in self.model.accounts.items()
-            for market, position in account.positions.items()
-        }
+        return self.model.accounts[key].cash, self.equity(key, self.time_s)
 
     def _index(self) -> None:
         for sent in self._sent:
             self._number += 1
-            self._time_s = sent.time_s
+            self.time_s = sent.time_s
             place = hash_of(self._number)
             logs = [
                 {
