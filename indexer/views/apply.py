@@ -7,7 +7,7 @@ from typing import Any, Final
 from indexer.store import schema
 from indexer.views import custody, fills, markets, notes, referrals
 from indexer.views.block import Block, fact, hex_of
-from indexer.views.candles import Bars
+from indexer.views.candles import RESOLUTIONS, Bars, begun, extend, started_at
 from indexer.views.hours import close_hour
 from indexer.views.rows import Rows
 from ouro import events
@@ -69,7 +69,19 @@ class _Calls:
                         view(rows, block, event)
             if type(event) in notes.NOTED:
                 notes.noted(rows, block, event)
-        bars.write(rows, block.time_s)
+        write_candles(rows, block, bars)
+
+
+def write_candles(rows: Rows, block: Block, bars: Bars) -> None:
+    """What the block's fills traded, into the candles of every resolution."""
+    for market, bar in bars.of.items():
+        for resolution_s in RESOLUTIONS.values():
+            key = (market, resolution_s, started_at(block.time_s, resolution_s))
+            candle = rows.edit(schema.candles, *key)
+            if candle is None:
+                rows.put(schema.candles, begun(key, bar))
+            else:
+                extend(candle, bar)
 
 
 def _rejected(rows: Rows, block: Block, event: events.FillRejected) -> None:

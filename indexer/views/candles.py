@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Pure: candles of every resolution, one block at a time."""
 
-from indexer.store import schema
-from indexer.views.rows import Row, Rows
+from typing import Any
 
 RESOLUTIONS: dict[str, int] = {
     "1MIN": 60,
@@ -44,31 +43,20 @@ class Bar:
 
 
 class Bars:
-    """The bars of one block: whatever the resolution, all of its trades fall into the same candle."""
+    """The bars of one block, by market: whatever the resolution, all of its trades fall into the same candle."""
 
     def __init__(self) -> None:
-        self._of: dict[int, Bar] = {}
+        self.of: dict[int, Bar] = {}
 
     def add(self, market: int, price: int, size: int, open_interest: int) -> None:
-        bar = self._of.get(market)
+        bar = self.of.get(market)
         if bar is None:
-            self._of[market] = Bar(price, size, open_interest)
+            self.of[market] = Bar(price, size, open_interest)
         else:
             bar.add(price, size)
 
-    def write(self, rows: Rows, time_s: int) -> None:
-        """Into the candles of every resolution."""
-        for market, bar in self._of.items():
-            for resolution_s in RESOLUTIONS.values():
-                key = (market, resolution_s, started_at(time_s, resolution_s))
-                candle = rows.edit(schema.candles, *key)
-                if candle is None:
-                    rows.put(schema.candles, begun(key, bar))
-                else:
-                    extend(candle, bar)
 
-
-def begun(key: tuple[int, int, int], bar: Bar) -> Row:
+def begun(key: tuple[int, int, int], bar: Bar) -> dict[str, Any]:
     """A candle with its first trades. `key`: market, resolution, start."""
     market, resolution_s, start = key
     return {
@@ -86,7 +74,7 @@ def begun(key: tuple[int, int, int], bar: Bar) -> Row:
     }
 
 
-def extend(candle: Row, bar: Bar) -> None:
+def extend(candle: dict[str, Any], bar: Bar) -> None:
     """Add further trades to a candle."""
     candle["high"] = max(candle["high"], bar.high)
     candle["low"] = min(candle["low"], bar.low)

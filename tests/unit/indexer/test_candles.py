@@ -4,6 +4,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from indexer.views.apply import write_candles
+from indexer.views.block import Block
 from indexer.views.candles import RESOLUTIONS, Bar, Bars, begun, extend, started_at
 from indexer.views.rows import MemoryRows
 
@@ -57,7 +59,7 @@ def test_a_block_goes_into_the_candles_of_each_of_its_markets() -> None:
         bars = Bars()
         for market, price in ((1, 10), (2, 20), (1, 12)):
             bars.add(market, price, 5, 3)
-        bars.write(rows, time_s)
+        write_candles(rows, Block(1, "", "", time_s), bars)
     found = {key: (row["open"], row["close"], row["trades"]) for key, row in rows.states["candles"].items()}
     assert found[1, 3_600, 0] == found[1, 3_600, 3_600] == (10, 12, 2)
     assert found[1, 86_400, 0] == (10, 12, 4)
