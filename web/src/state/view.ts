@@ -16,6 +16,8 @@ export type Dialog =
   | { kind: "confirm"; title: string; lines: [string, string][]; action: string; run: () => void };
 
 export const dialog = signal<Dialog | null>(null);
+/** A menu of the header is open: what it half covers is not to be hit by who aims at it. */
+export const menuOpen = signal(false);
 
 /** A price that was clicked in the book or on the chart; `nonce` makes the same price count twice. */
 export const pickedPrice = signal<{ text: string; nonce: number } | null>(null);

@@ -4,6 +4,7 @@ import { Trade } from "../pages/trade/Trade";
 import { banner } from "../state/health";
 import { go, path } from "../state/router";
 import { ticker } from "../state/venue";
+import { menuOpen } from "../state/view";
 import { Dialogs } from "./Dialogs";
 import { listenForKeys } from "./keys";
 import { lazily } from "./lazy";
@@ -56,7 +57,7 @@ export function App() {
           <strong>{banner.value.text}</strong> {banner.value.still}
         </div>
       )}
-      <main id="main" class="grow" tabIndex={-1}>
+      <main id="main" class="grow" tabIndex={-1} inert={menuOpen.value}>
         <Page />
       </main>
       <Footer />

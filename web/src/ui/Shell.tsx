@@ -8,7 +8,7 @@ import { oneClick } from "../state/session-key";
 import { change, shownTheme } from "../state/settings";
 import { nameOf, number } from "../state/subaccounts";
 import { config, streamState, ticker } from "../state/venue";
-import { dialog } from "../state/view";
+import { dialog, menuOpen } from "../state/view";
 import { address, disconnect, switchChain, wallet, wrongChain } from "../state/wallet";
 import { Link } from "./bits";
 import { Icon, Logo } from "./Icon";
@@ -24,6 +24,7 @@ function useMenu() {
   const anchor = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (!open) return;
+    menuOpen.value = true;
     const outside = (event: Event) => !anchor.current?.contains(event.target as Node) && setOpen(false);
     const onEscape = (event: KeyboardEvent) => {
       if (event.key !== "Escape") return;
@@ -34,11 +35,14 @@ function useMenu() {
     addEventListener("focusin", outside);
     addEventListener("keydown", onEscape);
     return () => {
+      menuOpen.value = false;
       removeEventListener("pointerdown", outside);
       removeEventListener("focusin", outside);
       removeEventListener("keydown", onEscape);
     };
   }, [open]);
+  // A link of the menu leads elsewhere.
+  useEffect(() => setOpen(false), [path.value]);
   return { open, setOpen, anchor };
 }
 
@@ -159,10 +163,10 @@ function SubaccountMenu() {
         type="button"
         class="button ghost subaccount-chip"
         aria-expanded={open}
-        aria-label={`Subaccount: ${nameOf(number.value)}`}
         title="Subaccount and its equity"
         onClick={() => setOpen(!open)}
       >
+        <span class="visually-hidden">Subaccount: </span>
         <span class="muted">{nameOf(number.value)}</span>
         <span class="num">{subaccount.value ? usd(standing.value.equity) : "–"}</span>
         <Icon name="down" size={12} />
