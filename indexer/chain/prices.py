@@ -48,6 +48,7 @@ class PriceReader:
         self._node = node
         self._silent: dict[str, bool] = {}
         self._forgotten = -1
+        self._told = False
 
     def is_asked(self, oracle: str) -> bool:
         """Whether it tells no prices by events: a `PushedOracle` has a signer."""
@@ -62,7 +63,7 @@ class PriceReader:
 
     def at(self, block: Block, pricing: Pricing, *, is_newest: bool) -> Block:
         """A block with the prices at it, if they are to be asked for. Raises `NodeError`."""
-        [priced] = self._read([(block, pricing)], is_newest=is_newest)
+        [priced] = self._read([(block, pricing)], is_newest=is_newest, is_final=False)
         return priced
 
     def past(self, blocks: Sequence[Block], before: Header | None, end: Header, pricing: Pricing) -> list[Block]:
@@ -83,9 +84,9 @@ class PriceReader:
             # A market has its first price in the block after the one that lists it.
             asked.append((block, Pricing(pricing.after(block.events).oracle, pricing.markets)))
             pricing = pricing.after(block.events)
-        return [block for block in self._read(asked, is_newest=False) if block.events or block.prices]
+        return [block for block in self._read(asked, is_newest=False, is_final=True) if block.events or block.prices]
 
-    def _read(self, wanted: Sequence[tuple[Block, Pricing]], *, is_newest: bool) -> list[Block]:
+    def _read(self, wanted: Sequence[tuple[Block, Pricing]], *, is_newest: bool, is_final: bool) -> list[Block]:
         asked = [
             (block, pricing)
             for block, pricing in wanted
@@ -100,21 +101,24 @@ class PriceReader:
                 if isinstance(answer, NoStateError):
                     if is_newest:
                         raise answer
-                    self._missing(block, answer)
+                    self._missing(block, answer, is_final=is_final)
                 else:
                     prices.append((market, *price_in(answer, block.time_s)))
             if len(prices) == len(pricing.markets):
                 found[block.number] = tuple(prices)
         return [replace(block, prices=found.get(block.number, ())) for block, _ in wanted]
 
-    def _missing(self, block: Block, error: NoStateError) -> None:
-        if self._forgotten < 0:
+    def _missing(self, block: Block, error: NoStateError, *, is_final: bool) -> None:
+        if not self._told:
             _log.warning(
                 "the node has not the state of old blocks: prices of the past are missing; an archive node has them",
                 block=block.number,
                 error=str(error),
             )
-        self._forgotten = max(self._forgotten, block.number)
+        self._told = True
+        # What is not final may be replaced by a block that the node has.
+        if is_final:
+            self._forgotten = max(self._forgotten, block.number)
 
 
 def opens_minute(time_s: int, before_s: int) -> bool:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from ouro.errors import OuroError
 
 _BATCH = 100
 _REVERTED = 3
+_LIMITED = re.compile(r"\blimit|too many|capacity|throttl|timed? ?out|busy", re.IGNORECASE)
+_LIMIT_CODES = (-32005, 429)
 
 
 class NodeError(OuroError):
@@ -100,7 +103,9 @@ class Node:
         return [bytes.fromhex(answer[2:]) for answer in answers]
 
     def asked(self, calls: Sequence[tuple[str, bytes, str]]) -> list[bytes | NoStateError]:
-        """What contracts answer: to each call (contract, calldata, hash of the block), nothing where it reverts."""
+        """What contracts answer: to each call (contract, calldata, hash of the block), nothing where it reverts. Raises
+        `NodeError` where asking again may help.
+        """
         found: list[bytes | NoStateError] = []
         for start in range(0, len(calls), _BATCH):
             part = [
@@ -171,7 +176,17 @@ def _outcome(answer: dict[str, Any]) -> bytes | NoStateError:
         return bytes.fromhex(answer["result"][2:])
     if _reverted(answer["error"]):
         return b""
-    return NoStateError(f"the node refused eth_call: {answer['error']}")
+    message = f"the node refused eth_call: {answer['error']}"
+    # Of what there is a limit on, there is more later.
+    if _limited(answer["error"]):
+        raise NodeError(message)
+    return NoStateError(message)
+
+
+def _limited(error: Any) -> bool:
+    return isinstance(error, dict) and (
+        error.get("code") in _LIMIT_CODES or bool(_LIMITED.search(str(error.get("message"))))
+    )
 
 
 def _reverted(error: Any) -> bool:
