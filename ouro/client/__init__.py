@@ -29,6 +29,7 @@ from ouro.client.errors import (
     WrongNetworkError,
 )
 from ouro.client.http import AsyncOuroClient, OuroClient
+from ouro.client.models import PlacedOrder
 from ouro.client.money import Withdrawal, WithdrawalRequest, WithdrawalRules
 from ouro.client.networks import LOCAL, Network
 from ouro.client.placing import Outcome
@@ -64,6 +65,7 @@ __all__ = [
     "OrderRuleError",
     "OuroClient",
     "Outcome",
+    "PlacedOrder",
     "RateLimitedError",
     "RefusedError",
     "RemoteSigner",
