@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """`ouro keeper`: run the bots, look once, or check a configuration."""
 
+import json
 import logging
 import signal
 import sys
@@ -14,7 +15,7 @@ import typer
 
 from keeper import config as settings
 from keeper.assembly import Assembly, assemble
-from keeper.checking import check_venue
+from keeper.checking import Finding, check_venue
 from keeper.keys import NoKeyError
 from keeper.outcome import Outcome
 from keeper.ports import ChainError, SystemClock
@@ -37,6 +38,7 @@ File = Annotated[
     Path | None,
     typer.Option("--config", "-c", envvar="OURO_KEEPER_CONFIG", help="YAML file.", show_default="built-in settings"),
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of sentences.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, send nothing.")]
 
 
@@ -107,16 +109,17 @@ def run(
 
 
 @app.command()
-def once(config: File = None, dry_run: DryRun = False) -> None:
+def once(config: File = None, dry_run: DryRun = False, as_json: Json = False) -> None:
     """One round of each bot (with --dry-run only say what it would do), and the end."""
     assembly = _assembled(_load(config, dry_run=dry_run))
     outcomes: list[Outcome] = []
     try:
         survey = assembly.tools.surveyor.survey()
-        typer.echo(
-            f"block {survey.head.number}: {len(survey.health)} accounts with positions, "
-            f"{len(survey.liquidatable())} below maintenance margin"
-        )
+        if not as_json:
+            typer.echo(
+                f"block {survey.head.number}: {len(survey.health)} accounts with positions, "
+                f"{len(survey.liquidatable())} below maintenance margin"
+            )
         for bot, _ in assembly.bots:
             outcomes += bot.round()
     except (ChainError, OrderFileError) as error:
@@ -124,6 +127,16 @@ def once(config: File = None, dry_run: DryRun = False) -> None:
         raise typer.Exit(1) from error
     finally:
         assembly.close()
+    if as_json:
+        found = {
+            "block": survey.head.number,
+            "accounts": len(survey.health),
+            "liquidatable": len(survey.liquidatable()),
+            "outcomes": [outcome.record() for outcome in outcomes],
+            "alarms": [{"name": alarm.name, "text": alarm.text} for alarm in assembly.board.on()],
+        }
+        typer.echo(json.dumps(found))
+        return
     for outcome in outcomes:
         typer.echo(outcome.line())
     for alarm in assembly.board.on():
@@ -134,12 +147,17 @@ def once(config: File = None, dry_run: DryRun = False) -> None:
 def check(
     config: File = None,
     offline: Annotated[bool, typer.Option("--offline", help="Look at the file only.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Say whether a configuration can run: the file, the key, the chain, gas money and margin."""
     loaded = _load(config)
     bots = ", ".join(name for name, _ in loaded.bots.enabled())
-    typer.echo(f"bots: {bots}" + (" (dry run)" if loaded.dry_run else ""))
+    summary = f"bots: {bots}" + (" (dry run)" if loaded.dry_run else "")
+    if not as_json:
+        typer.echo(summary)
     if offline:
+        if as_json:
+            typer.echo(json.dumps({"findings": [{"text": summary, "problem": False}]}))
         return
     assembly = _assembled(loaded)
     try:
@@ -149,7 +167,10 @@ def check(
         raise typer.Exit(3) from None
     finally:
         assembly.close()
-    for finding in findings:
+    if as_json:
+        told = [Finding(summary), *findings]
+        typer.echo(json.dumps({"findings": [{"text": each.text, "problem": each.is_problem} for each in told]}))
+    for finding in [] if as_json else findings:
         typer.echo(finding.text, err=finding.is_problem)
     if any(finding.is_problem for finding in findings):
         raise typer.Exit(1)

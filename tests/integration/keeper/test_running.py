@@ -162,9 +162,19 @@ def test_the_exchanges_address_is_enough(venue: Venue, terminal: Terminal) -> No
     terminal.edit("  # first_block: 0", f'  exchange: "{address}"\n  # first_block: 0')
     del terminal.environment["OURO_DEPLOYMENT_PATH"]
     venue.push(THIN)
-    done = terminal.run("once")
+    checked = terminal.run("check", "--json")
+    assert checked.exit_code == 0, checked.stderr
+    findings = json.loads(checked.stdout)["findings"]
+    assert any(address in each["text"] for each in findings)
+    assert not any(each["problem"] for each in findings)
+    done = terminal.run("once", "--json")
     assert done.exit_code == 0, done.stderr
-    assert "liquidation won: BTC-USD" in done.stdout
+    told = json.loads(done.stdout)
+    assert told["liquidatable"] == 1
+    won = [each for each in told["outcomes"] if each["bot"] == "liquidation"]
+    assert [(each["result"], each["subject"][:7], each["unwindCostBy"]) for each in won] == [
+        ("won", "BTC-USD", "setting")
+    ]
     found = discover(venue.chain(), address)
     assert found.contracts == venue.deployment.contracts
     assert [(m.id, m.ticker, m.imf_ppm, m.tick, m.state) for m in found.markets] == [
