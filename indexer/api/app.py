@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 
 from indexer.api.answer import NEVER, Json
@@ -28,6 +29,9 @@ from indexer.parts import is_outside, reason_of
 from indexer.stream import socket
 from indexer.stream.gate import Gate
 from indexer.stream.hub import Hub
+
+#: Bytes. Candles, histories and files are worth packing; what bots ask for many times a second is not.
+_PACKED_FROM = 8_192
 
 
 def create_app(
@@ -73,6 +77,7 @@ def create_app(
         app.add_middleware(Limited, allowance=allowance)
     app.add_middleware(Observed, progress=context.progress)
     app.add_middleware(Guarded)
+    app.add_middleware(GZipMiddleware, minimum_size=_PACKED_FROM, compresslevel=1)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],

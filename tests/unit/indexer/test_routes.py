@@ -162,6 +162,17 @@ def test_what_else_the_tables_hold(front: Front) -> None:
     assert front.refused("/v4/liquidations", 404, market="NO-USD")[0] == "unknown_market"
 
 
+def test_long_answers_are_packed_for_who_can_unpack(front: Front) -> None:
+    packed = front.answer("/v4/query/trades", "limit=100", {"Accept-Encoding": "gzip"})
+    plain = front.answer("/v4/query/trades", "limit=100", {"Accept-Encoding": "identity"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert int(packed.headers["Content-Length"]) < int(plain.headers["Content-Length"]) / 3
+    assert "Accept-Encoding" in packed.headers["Vary"]
+    assert "Content-Encoding" not in plain.headers
+    assert packed.json() == plain.json()
+    assert "Content-Encoding" not in front.answer("/v4/time", headers={"Accept-Encoding": "gzip"}).headers
+
+
 def test_screening_lets_everybody_in(front: Front) -> None:
     assert front.get("/v4/screen", address=LONG_SIDE) == {"restricted": False}
     assert front.get(f"/v4/compliance/screen/{LONG_SIDE}")["status"] == "COMPLIANT"
