@@ -11,6 +11,8 @@ SEED ?= 1
 DEATHS ?= 1000
 KILLS ?= 20
 REORGS ?= 500
+# The tests wait for nodes much of their time: three processes keep two cores busy.
+WORKERS ?= 3
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$(PATH):$(CURDIR)/.tools/uv/bin
 export PORT ANVIL_PORT
@@ -44,7 +46,7 @@ demo: setup ## play deposits to liquidation without a person and prove that the 
 	@exec ouro demo
 
 test: setup ## every test; ARGS="tests/unit -k book" for some
-	@exec pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@exec pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: setup ## format, lint and types of Python and of the app, imports, Vyper format, committed ABIs
 	@$(PYTHON) stack/bootstrap.py --tools

@@ -93,7 +93,9 @@ class RpcChain:
         return [found.get(place, answer) for place, answer in enumerate(answers)]
 
     def simulate_many(self, calls: Sequence[Call]) -> list[int | RefusedError]:
-        requests: list[Request] = [("eth_estimateGas", (_query(call),)) for call in calls]
+        # Without a block some nodes answer for the pending one, where a rival's transaction that nobody may ever mine
+        # has already done the work.
+        requests: list[Request] = [("eth_estimateGas", (_query(call), "latest")) for call in calls]
         found: list[int | RefusedError] = []
         for answer in self._request(requests):
             if "error" in answer and _is_revert(answer["error"]):

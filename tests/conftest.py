@@ -6,6 +6,7 @@ Imports of services are inside: most tests need none, and forks of the mutation 
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ def pytest_configure() -> None:
     """Random examples may take any time: a busy machine is no failure. The mutation campaign has its own profile."""
     from hypothesis import HealthCheck, settings
 
+    # A shell starts what is to run in the background with Ctrl-C ignored, and so would be whatever the tests start.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("patient")
 

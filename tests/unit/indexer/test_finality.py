@@ -94,7 +94,7 @@ def test_blocks_become_final_without_events(engine: Engine, way: str) -> None:
     if way == "finalise":
         store.finalise(header(2), Limits(2, 0))
     else:
-        store.advance(header(900), Limits(800, 800))
+        store.advance([header(900)], Limits(800, 800))
     [message] = told.next(SHORT_SIDE)
     assert message["final"]["fills"] == [fill]
 

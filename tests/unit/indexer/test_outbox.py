@@ -26,6 +26,7 @@ from indexer.store.chain_store import ChainStore, Limits
 from indexer.store.engine import open_engine
 from indexer.store.order_store import OrderStore
 from indexer.store.query import rows
+from indexer.stream.gate import Gate
 from indexer.stream.hub import QUEUE_LIMIT, Hub, Session
 from indexer.stream.letters import Letters
 from indexer.stream.snapshots import REPLAYED
@@ -157,6 +158,11 @@ class Server:
         self.tail._renewed_s = float("-inf")
 
 
+def client_of(server: Server) -> _Connection:
+    """A connection whose messages are read from its session, not from a socket."""
+    return _Connection(cast("Any", None), server.context, server.hub, Gate(None), "")
+
+
 class Client:
     """Listens to an account, loses its connection again and again, and checks what it is told."""
 
@@ -174,7 +180,7 @@ class Client:
 
     def connect(self, server: Server) -> None:
         self._server = server
-        self._connection = _Connection(cast("Any", None), server.context, server.hub)
+        self._connection = client_of(server)
         server.hub.join(self._connection.session)
         request = _Request("subscribe", DOOR, f"{LONG_SIDE}/0", auth=self.auth)
         if self.epoch:
@@ -343,7 +349,7 @@ def ask(engine: Engine, epoch: str, seq: int) -> dict[str, Any]:
 
     async def scene() -> dict[str, Any]:
         server = Server(engine)
-        connection = _Connection(cast("Any", None), server.context, server.hub)
+        connection = client_of(server)
         connection._handle(_Request("subscribe", DOOR, f"{LONG_SIDE}/0", from_seq=seq, epoch=epoch))
         while connection.snapshots:
             await asyncio.wait(connection.snapshots)
@@ -448,7 +454,7 @@ def test_what_waits_for_a_snapshot_is_bounded(engine: Engine, readers: list[Engi
     async def scene() -> None:
         writer, server = plain(engine), Server(readers[0])
         await server.tail.open()
-        connection = _Connection(cast("Any", None), server.context, server.hub)
+        connection = client_of(server)
         server.hub.join(connection.session)
         connection._handle(_Request("subscribe", DOOR, f"{LONG_SIDE}/0"))
         [subscription] = connection.session.subscriptions.values()
