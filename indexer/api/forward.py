@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from indexer.api.errors import ApiError
+from ouro.async_http import AsyncClient
 
 _UP = ("content-type", "accept", "idempotency-key")
 _DOWN = ("content-type", "retry-after", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset")
@@ -31,7 +32,7 @@ class Forwarder:
         self, url: str, name: str = "relayer", advice: str = "read the order by its id before sending it again"
     ) -> None:
         self._name, self._advice = name, advice
-        self._client = httpx.AsyncClient(
+        self._client = AsyncClient(
             base_url=url, timeout=30.0, limits=httpx.Limits(max_connections=200, max_keepalive_connections=100)
         )
 

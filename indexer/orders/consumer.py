@@ -16,6 +16,7 @@ from indexer.orders.book import Book
 from indexer.orders.records import BookRecord, Record, decode_record
 from indexer.progress import Progress
 from indexer.store.order_store import OrderStore, RelayerCursor, digest_of
+from ouro.async_http import AsyncClient
 
 _log = structlog.get_logger(__name__)
 
@@ -57,7 +58,7 @@ class EventLog:
 
     def client(self) -> httpx.AsyncClient:
         """A connection to it, to be closed by who asks for it."""
-        return httpx.AsyncClient(base_url=self._url, timeout=_WAIT_S + 10, headers=self._headers)
+        return AsyncClient(base_url=self._url, timeout=_WAIT_S + 10, headers=self._headers)
 
     @staticmethod
     async def lines(client: httpx.AsyncClient, first: int, limit: int, wait_s: int) -> list[bytes]:

@@ -22,6 +22,7 @@ import httpx
 import msgspec
 from eth_account.signers.local import LocalAccount
 
+from ouro.async_http import AsyncClient
 from ouro.client.calls import Call, Effect, Flow, Pause, Work
 from ouro.client.config import ClientConfig
 from ouro.client.errors import ClientError, UnreachableError
@@ -169,7 +170,7 @@ class AsyncOuroClient(_Client):
     stream_type: type[Stream | AsyncStream] = AsyncStream
 
     def _connect(self, timeout_s: float) -> None:
-        self._http = httpx.AsyncClient(timeout=timeout_s)
+        self._http = AsyncClient(timeout=timeout_s)
         self.markets: Markets[Awaited] = Markets(self)
         self.account: AccountReads[Awaited] = AccountReads(self)
         self.orders: Orders[Awaited] = Orders(self)

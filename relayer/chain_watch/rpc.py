@@ -13,6 +13,7 @@ import httpx
 import msgspec
 from prometheus_client import Counter
 
+from ouro.async_http import AsyncClient
 from relayer.chain_watch.answers import NonsenseError
 from relayer.logs import logger
 
@@ -44,7 +45,7 @@ class Node:
     """A connection to one node. Values are as on the wire: hex strings."""
 
     def __init__(self, url: str, *, timeout_s: float) -> None:
-        self._client = httpx.AsyncClient(timeout=timeout_s, limits=httpx.Limits(max_connections=8))
+        self._client = AsyncClient(timeout=timeout_s, limits=httpx.Limits(max_connections=8))
         self._url = url
         # Node URLs often hold a key in their path: it must not get into logs.
         self.host = httpx.URL(url).host

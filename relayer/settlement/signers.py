@@ -15,6 +15,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from ouro import eip712, signing_service
+from ouro.async_http import AsyncClient
 from ouro.errors import OuroError
 
 
@@ -116,7 +117,7 @@ class RemoteSigner:
 
     def __init__(self, url: str, address: str) -> None:
         self.address = address
-        self._client = httpx.AsyncClient(timeout=signing_service.TIMEOUT_S)
+        self._client = AsyncClient(timeout=signing_service.TIMEOUT_S)
         self._url = url
         # A user and password may be in the URL.
         self._host = httpx.URL(url).host
