@@ -66,6 +66,8 @@ def orders(exchange: World, keys: Sequence[LocalAccount]) -> Iterator[Json]:
         sell = number % 2 == 0 and not crossing
         away = 100 * (1 + number * 7 % 50)
         base = exchange.order(key, "SELL" if sell else "BUY", 10, BTC_PRICE + (away if sell else -away))
+        # Each has a slot of its own, so that many may be of one millisecond; none may be of the future.
+        base = base.but(generation=time.time_ns() // 1_000_000)
         if crossing:
             base = base.but(limit_price=BTC_PRICE + 6_000)
         order = Order.from_message(base.message())
