@@ -28,7 +28,8 @@ from coincurve import PublicKey
 from ouro.deployment import Deployment
 from relayer.api.bodies import PlaceBatchBody, PlaceBody
 from relayer.api.verifying import Verifier
-from tests.integration.relayer.harness import BTC_PRICE, Json, World, eventually, free_port, world
+from stack.ports import free_port
+from tests.integration.relayer.harness import BTC_PRICE, Json, World, eventually, world
 from tests.support.build import ROOT
 
 RESULTS = Path(__file__).with_name("results") / "intake.json"

@@ -31,9 +31,10 @@ from rich.console import Console
 from rich.table import Table
 from websockets.asyncio.client import connect
 
-from bench.intake import UNLIMITED, eventually, free_port, listens, over_http
+from bench.intake import UNLIMITED, eventually, listens, over_http
 from ouro import eip712
 from ouro.orders import Order
+from stack.ports import free_port
 from tests.integration.relayer.harness import BTC_PRICE, Json, World, world
 from tests.support.build import ROOT
 

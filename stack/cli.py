@@ -12,8 +12,9 @@ import typer
 
 from ouro.deployment import Deployment
 from stack.deploy import EXAMPLE_USDC, deploy
-from stack.node import BLOCK_TIME_S, CHAIN_ID, Node, port_in_use, project_root
+from stack.node import BLOCK_TIME_S, CHAIN_ID, Node, project_root
 from stack.plan import Plan, Ports
+from stack.ports import port_in_use
 from stack.state import StateFolder
 from stack.supervisor import StackError, Supervisor
 from stack.wallets import Role, key_hex

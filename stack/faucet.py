@@ -30,7 +30,8 @@ from web3.types import Nonce, TxParams
 from ouro import abi
 from ouro.deployment import Deployment
 from ouro.units import MICRO
-from stack.node import CHAIN_ID, HOST
+from stack.node import CHAIN_ID
+from stack.ports import HOST
 from stack.process import CHAIN_TROUBLE, log_to_stdout
 from stack.wallets import Role, wallet
 

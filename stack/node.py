@@ -3,15 +3,14 @@
 
 import os
 import shutil
-import socket
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from stack.ports import HOST
 from stack.supervisor import Program, StackError
 
-HOST = "127.0.0.1"
 CHAIN_ID = 31_337
 BLOCK_TIME_S = 1
 ACCOUNTS = 20
@@ -32,33 +31,6 @@ def binary() -> Path:
     if found is None:
         raise StackError("anvil is missing. `make setup` installs it.")
     return Path(found)
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def free_ports(count: int) -> int:
-    """The first of `count` neighbouring ports that nobody listens on now."""
-    while True:
-        port = free_port()
-        if port + count <= 65_536 and not any(port_in_use(port + more) for more in range(1, count)):
-            return port
-
-
-def port_in_use(port: int) -> bool:
-    """Whether something listens on this machine's `port` already."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return True
-    return False
 
 
 class Node:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import httpx
 
-from stack.node import HOST, Node
+from stack.node import Node
+from stack.ports import HOST
 from stack.state import StateFolder
 from stack.supervisor import Program
 from stack.wallets import Role, key_hex

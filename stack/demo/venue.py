@@ -16,8 +16,9 @@ from ouro.deployment import Deployment
 from stack.cli import Stack
 from stack.demo.oracle import Oracle
 from stack.demo.story import DemoError, Story
-from stack.node import Node, free_ports, project_root
+from stack.node import Node, project_root
 from stack.plan import Plan, Ports
+from stack.ports import free_ports
 from stack.state import StateFolder
 from stack.wallets import Role, wallet
 

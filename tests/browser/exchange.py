@@ -21,7 +21,7 @@ from eth_account.signers.local import LocalAccount
 
 from ouro.client import OuroClient
 from ouro.reading import HEADER
-from stack.node import free_ports
+from stack.ports import free_ports
 from tests.integration.relayer.harness import eventually
 
 RUNNING = "OURO_BROWSER_URL"

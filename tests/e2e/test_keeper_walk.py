@@ -7,7 +7,6 @@ Only where things listen and lie is another place than in the text, so that the 
 import json
 import os
 import re
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
+from stack.ports import free_ports
 from tests.support.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
@@ -30,26 +30,6 @@ def blocks() -> list[str]:
     """The shell blocks of the walk."""
     section = PAGE.read_text().split("## From nothing to a first liquidation")[1].split("\n## ")[0]
     return re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
-
-
-def free_ports(count: int) -> int:
-    """The first of so many neighbouring free ports."""
-    while True:
-        held: list[socket.socket] = []
-        try:
-            first = socket.socket()
-            held.append(first)
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
-            for number in range(1, count):
-                held.append(socket.socket())
-                held[-1].bind(("127.0.0.1", port + number))
-        except OSError:
-            continue
-        finally:
-            for each in held:
-                each.close()
-        return port
 
 
 def eventually(check: Callable[[], Any], what: str, seconds: float = PATIENCE_S) -> Any:

@@ -14,8 +14,9 @@ import httpx
 import pytest
 
 from stack.faucet import PER_ADDRESS, Limit
+from stack.ports import free_port
 from tests.integration.indexer.venue import KEYS
-from tests.integration.relayer.harness import eventually, free_port
+from tests.integration.relayer.harness import eventually
 from tests.support.anvil import Node, anvil, record
 from tests.support.build import ROOT
 from tests.support.system import System, deploy_system

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from stack.node import free_ports, port_in_use
+from stack.ports import free_ports, port_in_use
 
 OURO = str(Path(sys.executable).with_name("ouro"))
 PATIENCE_S = 240

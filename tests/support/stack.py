@@ -4,39 +4,23 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from ouro.client import OuroClient
+from stack.ports import free_ports
 from tests.support.build import ROOT
 
 OURO = Path(sys.executable).with_name("ouro")
 SERVICES = 3
 """Neighbouring ports that the stack listens on beside the chain's."""
-
-
-def free_ports() -> tuple[int, int]:
-    """Neighbouring free ports for the services, returned as the first, and one for the chain."""
-    while True:
-        with ExitStack() as held:
-            first, chain = (held.enter_context(socket.socket()) for _ in range(2))
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            try:
-                for offset in range(1, SERVICES):
-                    held.enter_context(socket.socket()).bind(("127.0.0.1", port + offset))
-            except (OSError, OverflowError):
-                continue
-            chain.bind(("127.0.0.1", 0))
-            return port, chain.getsockname()[1]
 
 
 def eventually(check: Callable[[], Any], what: str, seconds: float = 180) -> Any:
@@ -53,7 +37,8 @@ def eventually(check: Callable[[], Any], what: str, seconds: float = 180) -> Any
 @contextmanager
 def running_stack(folder: Path) -> Iterator[str]:
     """The stack without its bots; yields the front door's URL once prices are there."""
-    port, anvil_port = free_ports()
+    port = free_ports(SERVICES + 1)
+    anvil_port = port + SERVICES
     base_url = f"http://127.0.0.1:{port}"
     ports = ("--port", str(port), "--anvil-port", str(anvil_port))
     command = [str(OURO), "up", *ports, "--state", str(folder / "state"), "--no-bots"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stack.node import free_port
+from stack.ports import free_port
 from tests.integration.deploying.checkout import copy_to, environment
 from tests.support.build import ROOT
 

@@ -14,7 +14,8 @@ import httpx
 import msgspec
 from websockets.sync.client import ClientConnection, connect
 
-from tests.integration.relayer.harness import eventually, free_port
+from stack.ports import free_port
+from tests.integration.relayer.harness import eventually
 from tests.support.build import ROOT
 
 Json = dict[str, Any]
@@ -51,11 +52,7 @@ class IndexerProcess:
         eventually(lambda: self._answers(path), 180, f"{path} of the indexer")
 
     def launch(self) -> None:
-        """Start it, at a port of its own each time: while it was down somebody else may have taken the last one."""
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._environment["OURO_INDEXER_PORT"] = str(self.port)
-        self.http.base_url = httpx.URL(self.url)
+        """Start it, and return at once."""
         with (self._state / "indexer.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "indexer", self._command],

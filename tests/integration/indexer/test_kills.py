@@ -12,10 +12,11 @@ from sqlalchemy import Engine, select
 
 from indexer.store.engine import open_engine
 from indexer.store.schema import chain_cursor
+from stack.ports import free_port
 from tests.integration.indexer.index import Index
 from tests.integration.indexer.process import IndexerProcess
 from tests.integration.indexer.venue import venue
-from tests.integration.relayer.harness import eventually, free_port
+from tests.integration.relayer.harness import eventually
 from tests.support.databases import Databases
 
 KILLS = 5

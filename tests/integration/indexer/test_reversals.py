@@ -7,9 +7,10 @@ import json
 import signal
 from pathlib import Path
 
+from stack.ports import free_port
 from tests.integration.indexer.process import IndexerProcess
 from tests.integration.indexer.venue import MAKER, TAKER, venue
-from tests.integration.relayer.harness import eventually, free_port
+from tests.integration.relayer.harness import eventually
 
 
 def test_a_reorg_takes_back_trades_fills_and_positions(tmp_path: Path) -> None:

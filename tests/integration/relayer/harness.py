@@ -7,7 +7,6 @@ Orders are signed by `tests.support.wire`, which shares no code with `ouro`.
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from typing import Any
 import httpx
 from eth_account.signers.local import LocalAccount
 
+from stack.ports import free_port
 from tests.support.anvil import OPERATOR, Node, anvil, deploy_on, record
 from tests.support.build import ROOT
 from tests.support.system import System
@@ -33,13 +33,6 @@ CANCEL_ALL_TYPE = "CancelAll(address account,uint16 subaccount,string market,uin
 CANCEL_ALL_AFTER_TYPE = "CancelAllAfter(address account,uint16 subaccount,uint32 timeoutSeconds,uint64 nonce)"
 
 Json = dict[str, Any]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def eventually(check: Callable[[], Any], within_s: float = 180.0, what: str = "it") -> Any:
@@ -127,7 +120,8 @@ class RelayerProcess:
         """Returns when it has followed the chain as far as it is now."""
         request = {"jsonrpc": "2.0", "id": 1, "method": "eth_blockNumber", "params": []}
         height = int(self.http.post(self.environment["OURO_RPC_URL"], json=request).json()["result"], 16)
-        eventually(lambda: int(self.http.get("/ready").json()["height"]) >= height, what="catching up")
+        # Until it has replayed its journal it names no height.
+        eventually(lambda: int(self.http.get("/ready").json().get("height", -1)) >= height, what="catching up")
 
     # What a client does
 

@@ -22,7 +22,7 @@ from relayer.config import RelayerConfig, RelayerSettings
 from relayer.core.outputs import BookOutput
 from relayer.event_log import EventLog
 from relayer.service import Relayer
-from tests.integration.relayer.harness import free_port
+from stack.ports import free_port
 from tests.support.anvil import OPERATOR
 
 RECORDS = 60_000
