@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from indexer.chain.rpc import NodeError
-from indexer.orders.consumer import RelayerLogError
+from indexer.orders.event_log import RelayerLogError
 from indexer.troubles import Troubles
 from ouro.errors import OuroError
 

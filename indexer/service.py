@@ -32,7 +32,8 @@ from indexer.chain.source import BlockSource
 from indexer.keeping import Keeping
 from indexer.observer import ChainObserver, Moved, Silent, listings
 from indexer.orders.book import Book
-from indexer.orders.consumer import EventLog, RelayerFollower
+from indexer.orders.consumer import RelayerFollower
+from indexer.orders.event_log import EventLog
 from indexer.orders.records import BookRecord
 from indexer.orders.replica import BookReplica
 from indexer.parts import Well, raise_failure, steady

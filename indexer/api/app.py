@@ -104,14 +104,12 @@ async def _api_error(_request: Request, error: Exception) -> Response:
     return answer
 
 
-async def _database_error(_request: Request, error: Exception) -> Response:
+async def _database_error(request: Request, error: Exception) -> Response:
     """The database is away: nothing is known, and asking again helps. What it refuses for another reason is a fault."""
     if not is_outside(error):
         raise error
-    body = {"errors": [{"msg": f"{reason_of(error)}: ask again in a moment"}], "errorCode": "database_unavailable"}
-    answer = Json(body, 503, cache=NEVER)
-    answer.headers["Retry-After"] = "1"
-    return answer
+    message = f"{reason_of(error)}: ask again in a moment"
+    return await _api_error(request, ApiError(503, "database_unavailable", message))
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:

@@ -8,20 +8,15 @@ from collections.abc import Callable
 from typing import Protocol
 
 import httpx
-import msgspec
 import structlog
 
-from indexer import metrics
 from indexer.orders.book import Book
-from indexer.orders.records import BookRecord, Record, decode_record
+from indexer.orders.event_log import WAIT_S, EventLog
+from indexer.orders.records import BookRecord
 from indexer.progress import Progress
-from indexer.store.order_store import OrderStore, RelayerCursor, digest_of
-from ouro.async_http import AsyncClient
+from indexer.store.order_store import OrderStore, RelayerCursor
 
 _log = structlog.get_logger(__name__)
-
-_LIMIT = 1_000
-_WAIT_S = 15
 
 
 class Listener(Protocol):
@@ -35,52 +30,6 @@ class Listener(Protocol):
 
     def log_restarted(self) -> None:
         """The log is another one: books are empty, orders forgotten."""
-
-
-class LogGapError(Exception):
-    """The log skipped a record."""
-
-
-class RelayerLogError(Exception):
-    """The log cannot be followed for the moment."""
-
-
-UNAVAILABLE = (httpx.HTTPError, msgspec.DecodeError, LogGapError)
-"""What may be wrong with the log for a while."""
-
-
-class EventLog:
-    """The relayer's event log over HTTP. `token` is what it asks for, if it does."""
-
-    def __init__(self, relayer_url: str, token: str = "") -> None:
-        self._url = relayer_url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-
-    def client(self) -> httpx.AsyncClient:
-        """A connection to it, to be closed by who asks for it."""
-        return AsyncClient(base_url=self._url, timeout=_WAIT_S + 10, headers=self._headers)
-
-    @staticmethod
-    async def lines(client: httpx.AsyncClient, first: int, limit: int, wait_s: int) -> list[bytes]:
-        """Records from number `first` on; waits so long for the first of them."""
-        answer = await client.get("/events", params={"from": first, "limit": limit, "wait": wait_s})
-        answer.raise_for_status()
-        return [line for line in answer.content.split(b"\n") if line.strip()]
-
-    async def holds(self, client: httpx.AsyncClient, cursor: RelayerCursor) -> bool:
-        """Whether it is still the log that was followed up to the cursor."""
-        if cursor.seq == 0:
-            return True
-        lines = await self.lines(client, cursor.seq, 1, 0)
-        return bool(lines) and digest_of(lines[0]) == cursor.digest
-
-    async def after(self, client: httpx.AsyncClient, seq: int, wait_s: int) -> tuple[list[Record], bytes]:
-        """The records after `seq`, and the last of them as it arrived. Raises `LogGapError`."""
-        lines = await self.lines(client, seq + 1, _LIMIT, wait_s)
-        records = [decode_record(line) for line in lines]
-        if [record.seq for record in records] != list(range(seq + 1, seq + 1 + len(records))):
-            raise LogGapError(f"records {records[0].seq} to {records[-1].seq} do not follow {seq}")
-        return records, lines[-1] if lines else b""
 
 
 class RelayerFollower:
@@ -105,24 +54,20 @@ class RelayerFollower:
         await self._progress.relayer(self._cursor.seq, self._cursor.epoch)
 
     async def run(self, well: Callable[[], None]) -> None:
-        """Follow until cancelled; `well` hears that the log answered. Raises what `UNAVAILABLE` names while the relayer
-        is away, and what the database raises; to be called again then.
+        """Follow until cancelled; `well` hears that the log answered. Raises `RelayerLogError` while the relayer is
+        away, and what the database raises; to be called again then.
         """
         if self._behind:
             # The books have what was not written: they, and who listens to them, begin where the tables are.
             await self.open()
             self._listener.log_restarted()
-        try:
-            async with self._log.client() as client:
-                await self._check_log(client)
-                # the first answer comes at once, so that an empty log does not keep the front door waiting
-                await self._read(client, wait_s=0)
-                while True:
-                    well()
-                    await self._read(client, wait_s=_WAIT_S)
-        except UNAVAILABLE as error:
-            metrics.relayer_errors.inc()
-            raise RelayerLogError(f"the relayer's log does not answer: {error!r}") from error
+        async with self._log.connected() as client:
+            await self._check_log(client)
+            # the first answer comes at once, so that an empty log does not keep the front door waiting
+            await self._read(client, wait_s=0)
+            while True:
+                well()
+                await self._read(client, wait_s=WAIT_S)
 
     async def _check_log(self, client: httpx.AsyncClient) -> None:
         """The last record known must still be there, else this is another log and everything starts again."""

@@ -10,15 +10,14 @@ import httpx
 import structlog
 from sqlalchemy import Engine
 
-from indexer import metrics
 from indexer.orders.book import Book
-from indexer.orders.consumer import UNAVAILABLE, EventLog, Listener, RelayerLogError
+from indexer.orders.consumer import Listener
+from indexer.orders.event_log import WAIT_S, EventLog
 from indexer.orders.records import BookRecord
 from indexer.store.order_store import RelayerCursor, digest_of, read_books
 
 _log = structlog.get_logger(__name__)
 
-_WAIT_S = 15
 _NEW_LOG_S = 0.5
 
 
@@ -47,13 +46,9 @@ class BookReplica:
         """Follow until cancelled; `well` hears that the log answered. Raises `RelayerLogError` while the relayer is
         away; to be called again then.
         """
-        try:
-            async with self._log.client() as client:
-                while True:
-                    await self._follow(client, well)
-        except UNAVAILABLE as error:
-            metrics.relayer_errors.inc()
-            raise RelayerLogError(f"the relayer's log does not answer: {error!r}") from error
+        async with self._log.connected() as client:
+            while True:
+                await self._follow(client, well)
 
     async def _follow(self, client: httpx.AsyncClient, well: Callable[[], None]) -> None:
         if not await self._log.holds(client, self._cursor):
@@ -66,7 +61,7 @@ class BookReplica:
         wait_s = 0
         while True:
             records, last_line = await self._log.after(client, self._cursor.seq, wait_s)
-            wait_s = _WAIT_S
+            wait_s = WAIT_S
             well()
             for record in records:
                 if isinstance(record, BookRecord):

@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, literal, select, tuple_
+from sqlalchemy import Connection, and_, select
 
 from indexer.api.errors import ApiError, bad_parameter
 from indexer.api.params import Params, owner_address
 from indexer.query import cursor
 from indexer.query.cursor import Key
+from indexer.query.pages import Result, heights_between, page, within
 from indexer.query.request import (
     FORMATS,
     MAX_EXPORTED,
@@ -26,10 +27,8 @@ from indexer.query.request import (
     limit_of,
     times_of,
 )
-from indexer.query.trades import Result, heights_between, within
 from indexer.reads.catalog import Catalog
 from indexer.reads.text import iso
-from indexer.store.query import rows
 from indexer.store.schema import contract_events, event_accounts
 from indexer.views.notes import NOTED
 
@@ -128,16 +127,8 @@ def find(connection: Connection, catalog: Catalog, query: EventQuery, contracts:
     )
     statement = within(statement, heights)
     order = [first.c.block_number, first.c.log_index]
-    if query.after is not None:
-        here, there = tuple_(*order), tuple_(*(literal(part) for part in query.after))
-        statement = statement.where(here < there if query.is_descending else here > there)
-    sorted_ = statement.order_by(*(column.desc() if query.is_descending else column.asc() for column in order))
-    found = rows(connection, sorted_.limit(query.limit + 1))
-    shown = found[: query.limit]
-    ended = len(found) <= query.limit
-    last = None if ended else cursor.encode(query.order, (shown[-1]["block_number"], shown[-1]["log_index"]))
     names = {address: name for name, address in contracts.items()}
-    return Result([_event(row, catalog, names) for row in shown], last)
+    return page(connection, statement, order, query, lambda row: _event(row, catalog, names))
 
 
 def _event(row: Mapping[str, Any], catalog: Catalog, names: Mapping[str, str]) -> dict[str, Any]:

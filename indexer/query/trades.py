@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, Select, func, literal, literal_column, select, tuple_
+from sqlalchemy import Connection, Integer, Select, func, literal_column, select
 
-from indexer.query import cursor
+from indexer.query.pages import Result, heights_between, page, within
 from indexer.query.request import TradeQuery
 from indexer.reads.catalog import Catalog
 from indexer.reads.text import iso, usd
@@ -21,29 +20,13 @@ from ouro.maths.funding import HOUR_S
 _PRICE_BITS, _SIZE_BITS = 20, 23
 
 
-@dataclass(frozen=True)
-class Result:
-    """Rows in the wire's shape, and the cursor after the last one; None at the end."""
-
-    rows: list[dict[str, Any]]
-    cursor: str | None
-
-
 def find(connection: Connection, catalog: Catalog, query: TradeQuery) -> Result:
     """One page of rows."""
     table = schema.trades if query.account is None else schema.fills
     key = list(table.primary_key.columns)
     order = key if query.sort == "time" else [table.c[query.sort], *key]
     statement = _filtered(connection, select(table), table, query)
-    if query.after is not None:
-        here, there = tuple_(*order), tuple_(*(literal(part) for part in query.after))
-        statement = statement.where(here < there if query.is_descending else here > there)
-    sorted_ = statement.order_by(*(column.desc() if query.is_descending else column.asc() for column in order))
-    found = rows(connection, sorted_.limit(query.limit + 1))
-    shown = found[: query.limit]
-    ended = len(found) <= query.limit
-    last = None if ended else cursor.encode(query.order, tuple(shown[-1][column.name] for column in order))
-    return Result([_trade(row, catalog) for row in shown], last)
+    return page(connection, statement, order, query, lambda row: _trade(row, catalog))
 
 
 def sums(connection: Connection, catalog: Catalog, query: TradeQuery) -> list[dict[str, Any]]:
@@ -122,45 +105,6 @@ def _filtered(connection: Connection, statement: Select[Any], table: Any, query:
         (table.c.block_number, heights_between(connection, query.times_s)),
     ]
     return within(statement, ends)
-
-
-def within(
-    statement: Select[Any], ends: Sequence[tuple[ColumnElement[int], tuple[int | None, int | None]]]
-) -> Select[Any]:
-    """Rows whose columns lie between both ends."""
-    for column, (least, most) in ends:
-        if least is not None:
-            statement = statement.where(column >= least)
-        if most is not None:
-            statement = statement.where(column <= most)
-    return statement
-
-
-def heights_between(connection: Connection, times_s: tuple[int | None, int | None]) -> tuple[int | None, int | None]:
-    """The heights of blocks between two times: rows stand in the order of height, and time never runs against it."""
-    least_s, most_s = times_s
-    return (
-        None if least_s is None else first_height(connection, least_s),
-        None if most_s is None else first_height(connection, most_s + 1) - 1,
-    )
-
-
-def first_height(connection: Connection, time_s: int) -> int:
-    """The first block with events at `time_s` or later; one after the last when there is none."""
-    table = schema.blocks
-    ends = connection.execute(select(func.min(table.c.block_number), func.max(table.c.block_number))).one()
-    if ends[0] is None:
-        return 0
-    low, high = int(ends[0]), int(ends[1]) + 1
-    while low < high:
-        middle = (low + high) // 2
-        query = select(table.c.block_number, table.c.time_s).where(table.c.block_number >= middle)
-        found = connection.execute(query.order_by(table.c.block_number).limit(1)).one()
-        if found.time_s >= time_s:
-            high = middle
-        else:
-            low = int(found.block_number) + 1
-    return low
 
 
 def _trade(row: Mapping[str, Any], catalog: Catalog) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from indexer.api.context import AT_SEQ_WAITERS, Context, LiveMarkets
 from indexer.api.forward import Forwarder
 from indexer.chain.rpc import NodeError
 from indexer.keeping import Keeping
-from indexer.orders.consumer import EventLog
+from indexer.orders.event_log import EventLog
 from indexer.orders.replica import BookReplica
 from indexer.parts import PartFailedError, raise_failure, reason_of, steady, words_of
 from indexer.progress import Progress

@@ -15,7 +15,8 @@ import pytest
 from sqlalchemy import Engine, select
 
 from indexer.orders.book import Book
-from indexer.orders.consumer import EventLog, RelayerFollower
+from indexer.orders.consumer import RelayerFollower
+from indexer.orders.event_log import EventLog
 from indexer.orders.records import BookRecord, OrderRecord, decode_record
 from indexer.parts import steady
 from indexer.progress import Progress
