@@ -29,8 +29,9 @@ from ouro.deployment import Deployment
 from relayer.api.bodies import PlaceBatchBody, PlaceBody
 from relayer.api.verifying import Verifier
 from stack.ports import free_port
-from tests.integration.relayer.harness import BTC_PRICE, Json, World, eventually, world
+from tests.integration.relayer.harness import BTC_PRICE, Json, World, world
 from tests.support.build import ROOT
+from tests.support.waiting import eventually
 
 RESULTS = Path(__file__).with_name("results") / "intake.json"
 TRADERS = 20
@@ -120,7 +121,7 @@ def against_stock(exchange: World, port: int, bodies: Sequence[Json]) -> Iterato
     command = [sys.executable, "-m", "bench.stock_api", exchange.system.exchange.address, str(stock_port)]
     stock = subprocess.Popen(command, cwd=ROOT)
     try:
-        eventually(lambda: listens(stock_port), 30, "the stock application")
+        eventually(lambda: listens(stock_port), "the stock application", within_s=30)
         for connections in (1, 16):
             rates = [
                 tuple(over_http(where, "/v4/orders/verify", bodies, connections)[0] for where in (stock_port, port))

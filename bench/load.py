@@ -31,12 +31,13 @@ from rich.console import Console
 from rich.table import Table
 from websockets.asyncio.client import connect
 
-from bench.intake import UNLIMITED, eventually, listens, over_http
+from bench.intake import UNLIMITED, listens, over_http
 from ouro import eip712
 from ouro.orders import Order
 from stack.ports import free_port
 from tests.integration.relayer.harness import BTC_PRICE, Json, World, world
 from tests.support.build import ROOT
+from tests.support.waiting import eventually
 
 RESULTS = Path(__file__).with_name("results") / "load.json"
 TRADERS = 40
@@ -167,7 +168,7 @@ def stock(exchange: World, rounds: Sequence[Sequence[Json]], rate: float) -> lis
     command = [sys.executable, "-m", "bench.stock_api", exchange.system.exchange.address, str(port)]
     process = subprocess.Popen(command, cwd=ROOT)
     try:
-        eventually(lambda: listens(port), 30, "the stock application")
+        eventually(lambda: listens(port), "the stock application", within_s=30)
         found = [uvloop.run(open_loop(port, "/v4/orders/verify", bodies, rate)) for bodies in rounds]
         return min((sorted(at - due for due, at, _ in done) for done in found), key=lambda each: each[len(each) // 2])
     finally:

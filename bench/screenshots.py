@@ -27,7 +27,7 @@ from ouro.client import OuroClient
 from tests.browser.app import App, Ticket
 from tests.browser.exchange import Exchange, exchange
 from tests.browser.wallet import Wallet
-from tests.integration.relayer.harness import eventually
+from tests.support.waiting import eventually
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 QUALITY = 82
@@ -45,7 +45,7 @@ def trader(venue: Exchange) -> LocalAccount:
         index = venue.index()
         for percent, size in ((99, "0.05"), (98, "0.1")):
             orders.place_limit_order("BTC-USD", "BUY", size, str(int(index * percent / 100)), post_only=True)
-        eventually(lambda: len(venue.positions(account)) == 2, 60, "both positions")
+        eventually(lambda: len(venue.positions(account)) == 2, "both positions", within_s=60)
     return account
 
 

@@ -22,7 +22,7 @@ from eth_account.signers.local import LocalAccount
 from ouro.client import OuroClient
 from ouro.reading import HEADER
 from stack.ports import free_ports
-from tests.integration.relayer.harness import eventually
+from tests.support.waiting import eventually
 
 RUNNING = "OURO_BROWSER_URL"
 """Names an exchange that runs already, for whoever writes tests."""
@@ -54,7 +54,7 @@ class Exchange:
             client.chain.faucet(usdc + wallet_usdc)
             if usdc:
                 client.chain.deposit(usdc)
-                eventually(lambda: self.equity(account) >= usdc, 180, "the deposit in the index")
+                eventually(lambda: self.equity(account) >= usdc, "the deposit in the index")
         return account
 
     def equity(self, account: LocalAccount) -> float:
@@ -120,7 +120,7 @@ def exchange(folder: Path) -> Iterator[Exchange]:
             assert process.poll() is None, "".join(printed)
             return any("Ctrl-C stops" in line for line in printed)
 
-        eventually(up, START_S, "the local stack")
+        eventually(up, "the local stack", within_s=START_S)
         served = Exchange(f"http://127.0.0.1:{first}")
         try:
             yield served

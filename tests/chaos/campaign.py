@@ -17,8 +17,9 @@ import httpx
 from eth_account.signers.local import LocalAccount
 
 from tests.chaos.hostile import HostileNode
-from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, World, eventually, world
+from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, World, world
 from tests.support.anvil import ACCOUNTS
+from tests.support.waiting import eventually
 
 GWEI = 10**9
 TRADERS = 6
@@ -282,7 +283,7 @@ def _come_to_rest(relayer: RelayerProcess) -> None:
             return False
         return bool(ready["ready"]) and ready["unsettledFills"] == 0 and ready["batchesInFlight"] == 0
 
-    eventually(rests, 150, "rest")
+    eventually(rests, "rest", within_s=150)
 
 
 def _judge(report: Report, exchange: World, relayer: RelayerProcess, crowd: Crowd) -> None:

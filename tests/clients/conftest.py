@@ -19,7 +19,8 @@ import pytest
 from ouro.client import LocalSigner, OuroClient
 from tests.clients.truth import Chain
 from tests.support.client_environment import python_with
-from tests.support.stack import eventually, running_stack
+from tests.support.stack import running_stack
+from tests.support.waiting import eventually
 
 TICKER = "BTC-USD"
 HOUR_S = 3_600
@@ -91,12 +92,16 @@ class Scene:
     def priced(self) -> None:
         """Until the exchange takes its price for fresh again."""
         eventually(
-            lambda: not self.chain.exchange.functions.margin_of(self.taker.address, 0).call()[3], "a fresh price", 120
+            lambda: not self.chain.exchange.functions.margin_of(self.taker.address, 0).call()[3],
+            "a fresh price",
+            within_s=120,
         )
 
     def caught_up(self) -> None:
         height = self.chain.height
-        eventually(lambda: int(self.http.get("/v4/height").json()["height"]) >= height, "the index is there", 120)
+        eventually(
+            lambda: int(self.http.get("/v4/height").json()["height"]) >= height, "the index is there", within_s=120
+        )
 
     @cached_property
     def taken(self) -> list[Any]:

@@ -17,8 +17,9 @@ from random import Random
 import httpx
 
 from relayer.journal import OsFiles, Snapshots
-from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, eventually, world
+from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, world
 from tests.support.build import ROOT
+from tests.support.waiting import eventually
 
 FAST = {
     "OURO_RELAYER_SNAPSHOT_RECORDS": "40",
@@ -93,9 +94,7 @@ def kill_processes(folder: Path, kills: int, seed: int) -> dict[str, int]:
                 order = relayer.order(order_id)
                 assert order["id"] == order_id, order
                 assert int(order["seq"]) >= seq
-        eventually(
-            lambda: relayer.http.get("/ready").json()["unsettledFills"] == 0, 180, "the settlement of everything"
-        )
+        eventually(lambda: relayer.http.get("/ready").json()["unsettledFills"] == 0, "the settlement of everything")
         matched = {entry["fillId"]: entry for entry in relayer.events() if entry["type"] == "fill"}
         settled = exchange.settled_fill_ids()
         assert sorted(settled) == sorted(matched), "a fill is lost, or settled twice"

@@ -25,7 +25,8 @@ import pytest
 from eth_account import Account
 
 from ouro.client import NotFoundError, OuroClient
-from tests.support.stack import OURO, eventually
+from tests.support.stack import OURO
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "a password for the test"

@@ -11,7 +11,7 @@ from eth_account import Account
 from keeper.depth import BookReader, Depth
 from keeper.survey import MarketView
 from ouro.client import OuroClient
-from tests.support.stack import eventually
+from tests.support.waiting import eventually
 
 # the first test starts the stack, and that compiles every contract
 pytestmark = pytest.mark.timeout(600)

@@ -8,18 +8,17 @@ import json
 import os
 import re
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from stack.ports import free_ports
 from tests.support.terminal import Terminal
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "keepers.md"
@@ -30,17 +29,6 @@ def blocks() -> list[str]:
     """The shell blocks of the walk."""
     section = PAGE.read_text().split("## From nothing to a first liquidation")[1].split("\n## ")[0]
     return re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
-
-
-def eventually(check: Callable[[], Any], what: str, seconds: float = PATIENCE_S) -> Any:
-    """The first truthy answer."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        answer = check()
-        if answer:
-            return answer
-        time.sleep(0.3)
-    raise AssertionError(f"not within {seconds:.0f} s: {what}")
 
 
 @dataclass
@@ -85,7 +73,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     # The set-up is that of the test itself.
     first.start(up.removeprefix("make setup\n").rstrip() + desk.up, log)
     try:
-        eventually(lambda: "Ouro is up" in log.read_text(), "the stack is up", 400)
+        eventually(lambda: "Ouro is up" in log.read_text(), "the stack is up", within_s=400)
         yield desk
     finally:
         assert first.stop() == 0, log.read_text()

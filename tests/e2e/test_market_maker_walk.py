@@ -15,8 +15,8 @@ from eth_account import Account
 
 from ouro.client import LocalSigner, OuroClient
 from tests.support.build import ROOT
-from tests.support.stack import eventually
 from tests.support.terminal import Terminal
+from tests.support.waiting import eventually
 
 PATIENCE_S = 240
 
@@ -53,30 +53,36 @@ def test_the_walk(url: str, taker: OuroClient, tmp_path: Path) -> None:
     log = tmp_path / "bot.log"
     bot.start(run, log)
     try:
-        eventually(lambda: "quote SELL OPEN" in log.read_text(), "quotes on both sides", PATIENCE_S)
+        eventually(lambda: "quote SELL OPEN" in log.read_text(), "quotes on both sides", within_s=PATIENCE_S)
         assert "quote BUY OPEN" in log.read_text()
 
         def bought() -> bool:
             placed = taker.orders.place_market_order("ETH-USD", "BUY", "0.1", max_slippage="0.01")
             return placed.filled > 0
 
-        eventually(bought, "somebody takes", PATIENCE_S)
-        eventually(lambda: "fill SELL 0.1" in log.read_text(), "the bot hears of it", PATIENCE_S)
-        assert "ETH-USD" in eventually(lambda: shown(owner, look), "the owner sees it", PATIENCE_S)
+        eventually(bought, "somebody takes", within_s=PATIENCE_S)
+        eventually(lambda: "fill SELL 0.1" in log.read_text(), "the bot hears of it", within_s=PATIENCE_S)
+        assert "ETH-USD" in eventually(lambda: shown(owner, look), "the owner sees it", within_s=PATIENCE_S)
     except AssertionError as error:
         raise AssertionError(f"{error}\n{log.read_text()}") from error
     finally:
         assert bot.stop() == 0, log.read_text()
     assert log.read_text().endswith("quotes are gone\n")
     address = LocalSigner.from_keystore(tmp_path / "owner.json", "only-a-test").address
-    eventually(lambda: not taker.orders.list(address=address, status="OPEN"), "nothing of it rests", PATIENCE_S)
+    eventually(
+        lambda: not taker.orders.list(address=address, status="OPEN"), "nothing of it rests", within_s=PATIENCE_S
+    )
 
     # Somebody to close against.
     index = taker.markets.get("ETH-USD").oracle_price
     assert index is not None
     taker.orders.place_limit_order("ETH-USD", "SELL", "1", (index * Decimal("1.001")).quantize(Decimal(1)))
     owner.type(end)
-    eventually(lambda: not taker.account.subaccount(address=address).open_perpetual_positions, "it is flat", PATIENCE_S)
+    eventually(
+        lambda: not taker.account.subaccount(address=address).open_perpetual_positions,
+        "it is flat",
+        within_s=PATIENCE_S,
+    )
     taker.orders.cancel_all()
 
 

@@ -16,10 +16,10 @@ import pytest
 from stack.faucet import PER_ADDRESS, Limit
 from stack.ports import free_port
 from tests.integration.indexer.venue import KEYS
-from tests.integration.relayer.harness import eventually
 from tests.support.anvil import Node, anvil, record
 from tests.support.build import ROOT
 from tests.support.system import System, deploy_system
+from tests.support.waiting import eventually
 
 
 class World:
@@ -55,7 +55,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
                 return False
 
         try:
-            eventually(ready, 180, "the faucet")
+            eventually(ready, "the faucet")
             yield world
         finally:
             world.http.close()

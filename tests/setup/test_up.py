@@ -8,8 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import httpx
 import pytest
 
 from stack.ports import free_ports, port_in_use
+from tests.support.waiting import eventually
 
 OURO = str(Path(sys.executable).with_name("ouro"))
 PATIENCE_S = 240
@@ -45,7 +44,9 @@ class Up:
             self.printed += line
 
     def wait_until_up(self) -> None:
-        wait_for(lambda: "Ctrl-C stops" in self.printed or self.process.poll() is not None)
+        eventually(
+            lambda: "Ctrl-C stops" in self.printed or self.process.poll() is not None, "the stack is up", PATIENCE_S
+        )
         assert self.process.poll() is None, self.printed
 
     def get(self, path: str) -> Any:
@@ -73,17 +74,6 @@ class Up:
         assert self.process.stdout is not None
         self.process.stdout.close()
         return code
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = PATIENCE_S) -> Any:
-    """The first true answer of `condition`."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.25)
 
 
 @pytest.fixture
@@ -124,12 +114,12 @@ def test_a_person_can_trade_and_come_back(tmp_path: Path, ports: tuple[int, int]
         second.wait_until_up()
         assert "where it stopped" in second.printed
         assert second.get("/v4/config")["contracts"]["exchange"] == exchange
-        wait_for(lambda: int(second.get("/v4/height")["height"]) >= height)
+        eventually(lambda: int(second.get("/v4/height")["height"]) >= height, "the index is there", PATIENCE_S)
         assert [(p["market"], p["size"]) for p in second.ouro("positions")] == [
             (p["market"], p["size"]) for p in positions
         ]
         second.ouro("order", "place", "BTC-USD", "sell", "0.01", "--reduce-only")
-        wait_for(lambda: not second.ouro("positions"))
+        eventually(lambda: not second.ouro("positions"), "it is flat", PATIENCE_S)
         assert second.stop(signal.SIGTERM) == 0, second.printed
     finally:
         second.stop(signal.SIGTERM)
@@ -138,12 +128,12 @@ def test_a_person_can_trade_and_come_back(tmp_path: Path, ports: tuple[int, int]
 def trade_through(up: Up) -> None:
     """Deposit, buy from the market makers, see the fill and the position, withdraw."""
     up.ouro("deposit", "1000")
-    wait_for(lambda: up.ouro("balance")["freeCollateral"])
+    eventually(lambda: up.ouro("balance")["freeCollateral"], "the balance", PATIENCE_S)
     placed = up.ouro("order", "place", "BTC-USD", "buy", "0.01")
     assert placed["status"] == "FILLED", placed
-    [fill, *_] = wait_for(lambda: up.ouro("fills"))
+    [fill, *_] = eventually(lambda: up.ouro("fills"), "the fill", PATIENCE_S)
     assert (fill["market"], fill["side"], fill["orderId"]) == ("BTC-USD", "BUY", placed["id"])
-    [position] = wait_for(lambda: up.ouro("positions"))
+    [position] = eventually(lambda: up.ouro("positions"), "the position", PATIENCE_S)
     assert (position["market"], position["side"], position["size"]) == ("BTC-USD", "LONG", "0.01")
     up.ouro("withdraw", "100")
 

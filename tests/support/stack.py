@@ -6,32 +6,20 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 
 from ouro.client import OuroClient
 from stack.ports import free_ports
 from tests.support.build import ROOT
+from tests.support.waiting import eventually
 
 OURO = Path(sys.executable).with_name("ouro")
 SERVICES = 3
 """Neighbouring ports that the stack listens on beside the chain's."""
-
-
-def eventually(check: Callable[[], Any], what: str, seconds: float = 180) -> Any:
-    """The first truthy answer of `check`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        answer = check()
-        if answer:
-            return answer
-        time.sleep(0.3)
-    raise AssertionError(f"not within {seconds:.0f} s: {what}")
 
 
 @contextmanager
@@ -46,7 +34,7 @@ def running_stack(folder: Path) -> Iterator[str]:
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
     try:
-        eventually(lambda: _is_ready(base_url, process, log), f"the stack is ready; {log}", 420)
+        eventually(lambda: _is_ready(base_url, process, log), f"the stack is ready; {log}", within_s=420)
         yield base_url
     finally:
         process.send_signal(signal.SIGINT)
@@ -68,7 +56,7 @@ def market_makers(base_url: str) -> Iterator[None]:
     try:
         with OuroClient(base_url) as client:
             for ticker in ("BTC-USD", "ETH-USD"):
-                eventually(lambda market=ticker: all(client.markets.book(market)), f"quotes in {ticker}", 120)
+                eventually(lambda market=ticker: all(client.markets.book(market)), f"quotes in {ticker}", within_s=120)
         yield
     finally:
         for maker in makers:

@@ -13,7 +13,8 @@ from eth_account.signers.local import LocalAccount
 from ouro.client import OuroClient
 from ouro.client.config import ClientConfig
 from ouro.deployment import Deployment
-from tests.integration.relayer.harness import BTC_PRICE, Json, RelayerProcess, World, eventually, world
+from tests.integration.relayer.harness import BTC_PRICE, Json, RelayerProcess, World, world
+from tests.support.waiting import eventually
 
 STEP = 1_000
 
@@ -73,7 +74,7 @@ def play(exchange: World, relayer: RelayerProcess, receipts: Path) -> int:
 
 
 def _settled(exchange: World, relayer: RelayerProcess, count: int) -> None:
-    eventually(lambda: len(exchange.settled_fill_ids()) == count, what=f"{count} fills on chain")
+    eventually(lambda: len(exchange.settled_fill_ids()) == count, f"{count} fills on chain")
     relayer.catch_up()
 
 

@@ -20,9 +20,10 @@ from relayer.audit.source import DiskJournal
 from relayer.core.inputs import ChainBlock
 from tests.integration.audit.conftest import post
 from tests.integration.audit.forger import Forged
-from tests.integration.relayer.harness import BTC_PRICE, ETH_PRICE, Json, RelayerProcess, World, eventually, world
+from tests.integration.relayer.harness import BTC_PRICE, ETH_PRICE, Json, RelayerProcess, World, world
 from tests.support.anvil import DEPLOYER, GUARDIAN
 from tests.support.oracles import Feed, Sources, change_oracle
+from tests.support.waiting import eventually
 
 PUSHED_LATER = BTC_PRICE + 50_000
 
@@ -80,7 +81,7 @@ def play(exchange: World) -> Routed:
         seen["later"] = index_price(exchange, relayer, taker)
         post(relayer, signed(exchange, maker, "SELL", 2_320_000))
         post(relayer, signed(exchange, taker, "BUY", 2_320_000, time_in_force="IOC"))
-        eventually(lambda: len(exchange.settled_fill_ids()) == 1, what="the fill on chain")
+        eventually(lambda: len(exchange.settled_fill_ids()) == 1, "the fill on chain")
         relayer.catch_up()
         relayer.stop()
         # A restart has the prices from its journal.

@@ -21,7 +21,8 @@ from relayer.audit.source import ReadGroup, Source
 from relayer.core import inputs
 from relayer.core.inputs import Place
 from tests.integration.audit.conftest import play, post, trader_of
-from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, World, eventually, world
+from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, World, world
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +128,7 @@ def test_nothing_is_published_before_its_time(tmp_path: Path) -> None:
             first = late.http.get("/v4/journal/segments").json()
             assert first["segments"] == []
             assert late.http.get("/v4/journal/segments/1").status_code == 404
-            eventually(lambda: late.http.get("/v4/journal/segments").json()["upTo"] > 0, what="publication")
+            eventually(lambda: late.http.get("/v4/journal/segments").json()["upTo"] > 0, "publication")
             [only] = late.http.get("/v4/journal/segments").json()["segments"]
             assert (only["firstSeq"], only["lastSeq"] > 0) == (1, True)
         with fresh.relayer("never", OURO_RELAYER_PUBLISH_DELAY_S="-1") as never:

@@ -20,7 +20,8 @@ from relayer.core import Core, NextBatch, inputs
 from relayer.core.config import CoreConfig
 from tests.integration.audit.conftest import post, trader_of
 from tests.integration.audit.forger import Forged
-from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, World, eventually, world
+from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, World, world
+from tests.support.waiting import eventually
 
 NEVER = {"OURO_RELAYER_BATCH_DELAY_MS": "3600000"}
 
@@ -53,7 +54,7 @@ def settle_by_hand(exchange: World, journal: Path, change: Callable[[FillWord], 
     }
     sent = exchange.node.rpc.request("eth_sendTransaction", transaction)
     # The node answers before it has made the block.
-    eventually(lambda: exchange.node.rpc.request("eth_getTransactionReceipt", sent), what="the batch in a block")
+    eventually(lambda: exchange.node.rpc.request("eth_getTransactionReceipt", sent), "the batch in a block")
 
 
 def play(exchange: World, relayer: RelayerProcess, change: Callable[[FillWord], FillWord]) -> Report:

@@ -23,7 +23,8 @@ from relayer.journal.format import SegmentHeader, chain, encode_group, encode_se
 from relayer.journal.reader import open_segment
 from tests.integration.audit.conftest import play, post
 from tests.integration.audit.test_honest import ouro_audit
-from tests.integration.relayer.harness import BTC_PRICE, World, eventually, world
+from tests.integration.relayer.harness import BTC_PRICE, World, world
+from tests.support.waiting import eventually
 
 CUT = "the state before them is not known"
 
@@ -58,7 +59,7 @@ def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgraded]:
             second.catch_up()
             post(second, exchange.signed(maker, "SELL", 10, BTC_PRICE))
             post(second, exchange.signed(taker, "BUY", 10, BTC_PRICE, time_in_force="IOC", max_fee_ppm=450))
-            eventually(lambda: len(exchange.settled_fill_ids()) == fills + 1, what="the fill on chain")
+            eventually(lambda: len(exchange.settled_fill_ids()) == fills + 1, "the fill on chain")
             second.catch_up()
             second.stop()
         yield Upgraded(exchange, second.state)

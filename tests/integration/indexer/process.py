@@ -15,8 +15,8 @@ import msgspec
 from websockets.sync.client import ClientConnection, connect
 
 from stack.ports import free_port
-from tests.integration.relayer.harness import eventually
 from tests.support.build import ROOT
+from tests.support.waiting import eventually
 
 Json = dict[str, Any]
 
@@ -49,7 +49,7 @@ class IndexerProcess:
     def start(self, path: str = "/ready") -> None:
         """Start it and wait until `path` answers with 200."""
         self.launch()
-        eventually(lambda: self._answers(path), 180, f"{path} of the indexer")
+        eventually(lambda: self._answers(path), f"{path} of the indexer")
 
     def launch(self) -> None:
         """Start it, and return at once."""

@@ -12,7 +12,8 @@ import pytest
 
 from ouro.client import OuroClient
 from tests.integration.indexer.process import IndexerProcess
-from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, World, eventually, world
+from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, World, world
+from tests.support.waiting import eventually
 
 DOOR = "v4_subaccounts"
 WEIGHT = 600
@@ -33,7 +34,10 @@ class Market:
     def synced(self) -> None:
         """Until the index is at the head of the chain, which nobody moves meanwhile."""
         rpc = self.world.node.rpc
-        eventually(lambda: self.indexer.get("/v4/height")["height"] == str(int(rpc.request("eth_blockNumber"), 16)))
+        eventually(
+            lambda: self.indexer.get("/v4/height")["height"] == str(int(rpc.request("eth_blockNumber"), 16)),
+            "the newest block",
+        )
         self.relayer.catch_up()
 
 
@@ -75,7 +79,9 @@ def test_an_order_becomes_a_position(market: Market) -> None:
     assert after.json()["totalFilled"] == "0.004"
     assert int(after.headers["Ouro-Seq"]) >= taken["seq"]
 
-    fills = eventually(lambda: door.get("/v4/fills", address=taker.address.lower(), ticker="BTC-USD")["fills"])
+    fills = eventually(
+        lambda: door.get("/v4/fills", address=taker.address.lower(), ticker="BTC-USD")["fills"], "the fill"
+    )
     assert [(fill["side"], fill["liquidity"], fill["price"], fill["size"], fill["orderId"]) for fill in fills] == [
         ("BUY", "TAKER", "23000", "0.004", taken["id"])
     ]

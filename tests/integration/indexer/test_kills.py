@@ -16,8 +16,8 @@ from stack.ports import free_port
 from tests.integration.indexer.index import Index
 from tests.integration.indexer.process import IndexerProcess
 from tests.integration.indexer.venue import venue
-from tests.integration.relayer.harness import eventually
 from tests.support.databases import Databases
+from tests.support.waiting import eventually
 
 KILLS = 5
 
@@ -54,10 +54,10 @@ def test_a_killed_indexer_goes_on(databases: Databases, database_url: str, tmp_p
                     for _ in range(dice.randrange(1, 6)):
                         chain.act(dice)
                 target = min(start + dice.randrange(1, 60), chain.block)
-                eventually(lambda target=target: height(tables) >= target, 180, f"block {target}")
+                eventually(lambda target=target: height(tables) >= target, f"block {target}")
                 indexer.stop(signal.SIGKILL)
             indexer.start("/health")
-            eventually(lambda: indexer.get("/v4/height")["height"] == str(chain.block), 180, "the head")
+            eventually(lambda: indexer.get("/v4/height")["height"] == str(chain.block), "the head")
             assert indexer.stop() == 0
             index = Index(chain.rpc.url, chain.record(), database_url)
             fresh = Index(chain.rpc.url, chain.record(), databases.new())

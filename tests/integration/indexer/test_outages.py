@@ -12,9 +12,10 @@ import psycopg
 import pytest
 
 from tests.integration.indexer.process import IndexerProcess
-from tests.integration.relayer.harness import BTC_PRICE, eventually, world
+from tests.integration.relayer.harness import BTC_PRICE, world
 from tests.integration.relayer.proxy import Wire
 from tests.support.postgres import postgres
+from tests.support.waiting import eventually
 
 # the first of a run compiles the contracts, and it waits for each of many things
 pytestmark = pytest.mark.timeout(900)
@@ -31,12 +32,12 @@ def problems(indexer: IndexerProcess) -> list[str]:
 
 def told(indexer: IndexerProcess, what: str) -> None:
     """Until it says that this is wrong, while it is up."""
-    eventually(lambda: f"the {what} does not answer" in " ".join(problems(indexer)), 180, f"what ails: {what}")
+    eventually(lambda: f"the {what} does not answer" in " ".join(problems(indexer)), f"what ails: {what}")
     assert indexer.http.get("/health").status_code == 200
 
 
 def well(indexer: IndexerProcess) -> None:
-    eventually(lambda: not problems(indexer), 180, "ready again")
+    eventually(lambda: not problems(indexer), "ready again")
 
 
 def test_what_is_outside_goes_away_and_comes_back(tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def test_what_is_outside_goes_away_and_comes_back(tmp_path: Path) -> None:
             made.push(BTC_PRICE + 100)
             wire.mend()
             well(indexer)
-            eventually(lambda: indexer.get(MARKETS)["markets"]["BTC-USD"]["oraclePrice"] == "23001", 180)
+            eventually(lambda: indexer.get(MARKETS)["markets"]["BTC-USD"]["oraclePrice"] == "23001", "the new price")
 
             relayer.kill()
             told(indexer, "relayer's log")
@@ -85,7 +86,7 @@ def test_what_is_outside_goes_away_and_comes_back(tmp_path: Path) -> None:
                 assert bought["filled"] == "20"
                 server.restart()
                 well(indexer)
-                fills = eventually(lambda: indexer.get("/v4/fills", address=taker.address)["fills"], 180)
+                fills = eventually(lambda: indexer.get("/v4/fills", address=taker.address)["fills"], "the fill")
                 assert [fill["orderId"] for fill in fills] == [bought["id"]]
                 book = indexer.get("/v4/orderbooks/perpetualMarket/BTC-USD", atSeq=bought["seq"])
                 assert [level["size"] for level in book["asks"]] == ["0.003"]

@@ -12,9 +12,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.integration.indexer.process import IndexerProcess, Stream
-from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, World, eventually, world
+from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, World, world
 from tests.support.databases import PostgresDatabases
 from tests.support.postgres import Server
+from tests.support.waiting import eventually
 
 DOOR = "v4_subaccounts"
 BOOK = "/v4/orderbooks/perpetualMarket/BTC-USD"
@@ -52,7 +53,7 @@ class Deployment:
     def synced(self) -> None:
         height = str(int(self.world.node.rpc.request("eth_blockNumber"), 16))
         for door in self.doors:
-            eventually(lambda door=door: door.get("/v4/height")["height"] == height)
+            eventually(lambda door=door: door.get("/v4/height")["height"] == height, "the newest block")
         self.relayer.catch_up()
 
 
@@ -151,7 +152,7 @@ def test_two_doors_over_one_database(deployed: Deployment) -> None:
     one.kill()
     listener.cut_off()
     second = deployed.place(other, made.signed(taker, "BUY", 20, BTC_PRICE + 1_000, time_in_force="IOC"))
-    eventually(lambda: len(other.get("/v4/fills", address=taker.address)["fills"]) == 2)
+    eventually(lambda: len(other.get("/v4/fills", address=taker.address)["fills"]) == 2, "the second fill")
     listener.connect(other)
     listener.until(lambda contents: "fills" in contents)
     fills = [fill["orderId"] for contents in listener.told for fill in contents.get("fills", ())]

@@ -10,7 +10,7 @@ from pathlib import Path
 from stack.ports import free_port
 from tests.integration.indexer.process import IndexerProcess
 from tests.integration.indexer.venue import MAKER, TAKER, venue
-from tests.integration.relayer.harness import eventually
+from tests.support.waiting import eventually
 
 
 def test_a_reorg_takes_back_trades_fills_and_positions(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_a_reorg_takes_back_trades_fills_and_positions(tmp_path: Path) -> None:
         indexer = IndexerProcess(chain.rpc.url, nobody, deployment, tmp_path / "indexer")
         try:
             indexer.start("/health")
-            eventually(lambda: indexer.get("/v4/height")["height"] == str(chain.block))
+            eventually(lambda: indexer.get("/v4/height")["height"] == str(chain.block), "the newest block")
             with indexer.stream() as stream:
                 assert stream.subscribe("v4_trades", "BTC-USD") == {"trades": []}
                 snapshot = stream.subscribe("v4_subaccounts", f"{TAKER.address}/0")

@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +30,12 @@ from ouro.units import SCALE
 from tests.integration.keeper.conftest import BTC, LIQUIDATOR, LONG, LOTS, PRICE, RIVAL, SHORT, Venue
 from tests.support.anvil import ACCOUNTS, record
 from tests.support.build import ROOT
+from tests.support.waiting import eventually
 from tests.support.wire import PositionWord
 
 EXAMPLE = ROOT / "docs" / "examples" / "keeper.yaml"
 OURO = Path(sys.executable).with_name("ouro")
 THIN = PRICE * 960 // 1_000
-
-
-def eventually(check: Callable[[], Any], what: str, seconds: float = 180) -> Any:
-    """The first truthy answer."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        answer = check()
-        if answer:
-            return answer
-        time.sleep(0.1)
-    raise AssertionError(f"not within {seconds:.0f} s: {what}")
 
 
 class Terminal:

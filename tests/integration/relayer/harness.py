@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from stack.ports import free_port
 from tests.support.anvil import OPERATOR, Node, anvil, deploy_on, record
 from tests.support.build import ROOT
 from tests.support.system import System
+from tests.support.waiting import eventually
 from tests.support.wire import ORDER_TYPE, WITHDRAWAL_TYPE, Order, digest, sign, wallet
 
 USDC = 10**6
@@ -33,17 +34,6 @@ CANCEL_ALL_TYPE = "CancelAll(address account,uint16 subaccount,string market,uin
 CANCEL_ALL_AFTER_TYPE = "CancelAllAfter(address account,uint16 subaccount,uint32 timeoutSeconds,uint64 nonce)"
 
 Json = dict[str, Any]
-
-
-def eventually(check: Callable[[], Any], within_s: float = 180.0, what: str = "it") -> Any:
-    """The first true answer of `check`; an AssertionError when there is none in time."""
-    deadline = time.monotonic() + within_s
-    while True:
-        answer = check()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"{what} did not come true within {within_s} s"
-        time.sleep(0.05)
 
 
 class RelayerProcess:
@@ -77,7 +67,7 @@ class RelayerProcess:
                 stderr=subprocess.STDOUT,
             )
         path = "/ready" if ready else "/health"
-        eventually(lambda: self._answers(path), 180, f"{path} of the relayer\n{self.log()[-3000:]}")
+        eventually(lambda: self._answers(path), f"{path} of the relayer\n{self.log()[-3000:]}")
 
     def _answers(self, path: str) -> bool:
         assert self._process is not None
@@ -121,7 +111,7 @@ class RelayerProcess:
         request = {"jsonrpc": "2.0", "id": 1, "method": "eth_blockNumber", "params": []}
         height = int(self.http.post(self.environment["OURO_RPC_URL"], json=request).json()["result"], 16)
         # Until it has replayed its journal it names no height.
-        eventually(lambda: int(self.http.get("/ready").json().get("height", -1)) >= height, what="catching up")
+        eventually(lambda: int(self.http.get("/ready").json().get("height", -1)) >= height, "catching up")
 
     # What a client does
 

@@ -13,8 +13,8 @@ from tests.integration.relayer.harness import (
     Json,
     RelayerProcess,
     World,
-    eventually,
 )
+from tests.support.waiting import eventually
 from tests.support.wire import Order, wallet
 
 
@@ -53,10 +53,10 @@ def test_revisions_of_an_order_settle_on_chain(shared: World, relayer: RelayerPr
     take(shared, relayer, taker, 40)
     second = amend(shared, relayer, maker, first, size=90, revision=1, expected_filled="40")
     take(shared, relayer, taker, 20)
-    eventually(lambda: shared.size_of(taker) == 60, what="the settlement of both revisions")
+    eventually(lambda: shared.size_of(taker) == 60, "the settlement of both revisions")
     third = amend(shared, relayer, maker, second, size=120, revision=2, limit_price=BTC_PRICE + 100)
     take(shared, relayer, taker, 60, BTC_PRICE + 100)
-    eventually(lambda: shared.size_of(taker) == 120, what="the settlement of the third")
+    eventually(lambda: shared.size_of(taker) == 120, "the settlement of the third")
     assert shared.size_of(maker) == -120
     assert "rejected" not in {status for said in relayer.fills().values() for status in said}
     assert relayer.order(shared.order_id(first))["reason"] == "replaced"
@@ -94,7 +94,7 @@ def test_a_decremented_order_settles_for_what_is_left(shared: World, relayer: Re
     take(shared, relayer, taker, 70)
     order = relayer.order(shared.order_id(resting))
     assert (order["status"], order["filled"], order["withheld"]) == ("FILLED", 70, 30)
-    eventually(lambda: shared.size_of(taker) == 70, what="the settlement")
+    eventually(lambda: shared.size_of(taker) == 70, "the settlement")
     assert shared.size_of(maker) == -70
 
 
@@ -126,10 +126,10 @@ def test_fees_follow_the_schedule_on_chain(shared: World, relayer: RelayerProces
         relayer.catch_up()
         relayer.http.post("/v4/orders", json=shared.signed(maker, "SELL", 200))
         take(shared, relayer, taker, 100)
-        eventually(lambda: shared.size_of(taker) == 100, what="the settlement at the first tier")
+        eventually(lambda: shared.size_of(taker) == 100, "the settlement at the first tier")
         relayer.catch_up()
         take(shared, relayer, taker, 100)
-        eventually(lambda: shared.size_of(taker) == 200, what="the settlement at the second")
+        eventually(lambda: shared.size_of(taker) == 200, "the settlement at the second")
         said = [entry for entry in relayer.events() if entry["type"] == "fill" and entry["taker"] == taker.address]
         charged = {entry["fillId"]: (entry["takerFeePpm"], entry["makerFeePpm"]) for entry in said}
         assert list(charged.values()) == [(400, 100), (300, 50)]

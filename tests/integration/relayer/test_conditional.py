@@ -13,7 +13,8 @@ from eth_account.signers.local import LocalAccount
 
 from ouro.client import ClientConfig, OuroClient
 from ouro.client.models import PlacedOrder
-from tests.integration.relayer.harness import BTC_PRICE, Json, RelayerProcess, World, eventually, world
+from tests.integration.relayer.harness import BTC_PRICE, Json, RelayerProcess, World, world
+from tests.support.waiting import eventually
 
 P = BTC_PRICE
 
@@ -43,7 +44,7 @@ def long(on: World, relayer: RelayerProcess, role: str, size: int) -> LocalAccou
     relayer.catch_up()
     relayer.http.post("/v4/orders", json=on.signed(maker, "SELL", size)).raise_for_status()
     relayer.http.post("/v4/orders", json=on.signed(taker, "BUY", size, time_in_force="IOC")).raise_for_status()
-    eventually(lambda: on.size_of(taker) == size, what="the position")
+    eventually(lambda: on.size_of(taker) == size, "the position")
     return taker
 
 
@@ -73,7 +74,7 @@ def test_a_stop_fires_after_a_pushed_price_and_settles(shared: World, relayer: R
         at_price(shared, relayer, P - 19_900)
         assert last_status(relayer, placed.id) == "UNTRIGGERED"
         at_price(shared, relayer, P - 20_000)
-        eventually(lambda: shared.size_of(holder) == 0, what="the settlement of the stop")
+        eventually(lambda: shared.size_of(holder) == 0, "the settlement of the stop")
     state = relayer.order(placed.id)
     assert (state["status"], state["type"], state["private"]) == ("FILLED", "STOP_MARKET", False)
     told = [
@@ -94,8 +95,8 @@ def test_the_contract_asks_the_trigger_again(tmp_path: Path) -> None:
         own.node.rpc.request("evm_setAutomine", False)
         push_unmined(own, P - 20_000)
         own.node.rpc.warp(1)
-        eventually(lambda: last_status(relayer, placed.id) == "FILLED", what="the match")
-        eventually(lambda: pending(own) == 1, what="the batch in the pool")
+        eventually(lambda: last_status(relayer, placed.id) == "FILLED", "the match")
+        eventually(lambda: pending(own) == 1, "the batch in the pool")
         # It pays more, so that it comes before the batch in the next block.
         push_unmined(own, P, tip=10**12)
         own.node.rpc.warp(1)
@@ -109,7 +110,7 @@ def test_the_contract_asks_the_trigger_again(tmp_path: Path) -> None:
         own.push(P - 20_000)
         for _ in range(5):
             own.node.rpc.request("evm_mine")
-        eventually(lambda: own.size_of(holder) == 0, what="the settlement")
+        eventually(lambda: own.size_of(holder) == 0, "the settlement")
         assert last_status(relayer, placed.id) == "FILLED"
 
 
@@ -150,10 +151,10 @@ def test_a_bracket(shared: World, relayer: RelayerProcess) -> None:
     assert [made.entry.status, made.take_profit.status, made.stop_loss.status] == ["OPEN", "UNTRIGGERED", "UNTRIGGERED"]
     sold = relayer.http.post("/v4/orders", json=shared.signed(maker, "SELL", 50, time_in_force="IOC"))
     assert sold.json()["status"] == "FILLED"
-    eventually(lambda: shared.size_of(trader) == 50, what="the entry")
+    eventually(lambda: shared.size_of(trader) == 50, "the entry")
     bids(shared, relayer, 50, P + 15_000)
     at_price(shared, relayer, P + 20_000)
-    eventually(lambda: shared.size_of(trader) == 0, what="the take-profit")
+    eventually(lambda: shared.size_of(trader) == 0, "the take-profit")
     assert relayer.order(made.take_profit.id)["type"] == "TAKE_PROFIT_MARKET"
     assert (last_status(relayer, made.stop_loss.id), relayer.order(made.stop_loss.id)["reason"]) == ("CANCELED", "oco")
 
@@ -190,7 +191,7 @@ def test_a_trailing_stop_follows_and_fires(shared: World, relayer: RelayerProces
     at_price(shared, relayer, P - 9_000)
     assert last_status(relayer, ids[2]) == "UNTRIGGERED"
     at_price(shared, relayer, P - 10_000)
-    eventually(lambda: shared.size_of(holder) == 0, what="the settlement of the trailing stop")
+    eventually(lambda: shared.size_of(holder) == 0, "the settlement of the trailing stop")
     assert last_status(relayer, ids[2]) == "FILLED"
     assert [relayer.order(each)["reason"] for each in ids[3:]] == ["amended_order_ended"] * 2
 
@@ -208,7 +209,7 @@ def test_a_twap(shared: World, relayer: RelayerProcess) -> None:
     answer = relayer.http.post("/v4/orders/batch", json={"orders": bodies}).json()
     assert [each["body"]["status"] for each in answer["results"]] == ["UNTRIGGERED"] * 3
     ids = [shared.order_id(body) for body in bodies]
-    eventually(lambda: shared.size_of(trader) == 60, what="all parts")
+    eventually(lambda: shared.size_of(trader) == 60, "all parts")
     states = [relayer.order(each) for each in ids]
     assert [(each["status"], each["filled"], each["type"]) for each in states] == [("FILLED", 20, "TWAP_SUBORDER")] * 3
     matched = [
@@ -232,4 +233,4 @@ def test_waiting_orders_survive_a_restart(tmp_path: Path) -> None:
         ids = [own.order_id(body) for body in bodies]
         assert {last_status(relayer, each) for each in ids} == {"UNTRIGGERED"}
         at_price(own, relayer, P + 6_000)
-        eventually(lambda: relayer.order(ids[0])["reason"] == "replaced")
+        eventually(lambda: relayer.order(ids[0])["reason"] == "replaced", "the new leg")

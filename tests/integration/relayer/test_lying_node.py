@@ -14,7 +14,8 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
-from tests.integration.relayer.harness import RelayerProcess, World, eventually, world
+from tests.integration.relayer.harness import RelayerProcess, World, world
+from tests.support.waiting import eventually
 
 Lie = Callable[[str, Any], Any]
 LANDED = ("confirmed", "final")
@@ -83,7 +84,7 @@ def _catch_up(exchange: World, relayer: RelayerProcess) -> None:
         ready = relayer.http.get("/ready")
         return ready.status_code == 200 and int(ready.json()["height"]) >= height
 
-    eventually(caught_up, 180, "catching up")
+    eventually(caught_up, "catching up")
 
 
 def _match(exchange: World, relayer: RelayerProcess) -> None:
@@ -115,23 +116,26 @@ HIDDEN: list[Callable[[Any], Any]] = [
 ]
 
 
+def _settle_with_hidden_events(
+    exchange: World, liar: _Liar, relayer: RelayerProcess, turn: int, hide: Callable[[Any], Any]
+) -> None:
+    before = relayer.log().count(LIE)
+    liar.lie = lambda method, result: hide(result) if _settles(method, result) else result
+    _match(exchange, relayer)
+    eventually(lambda: relayer.log().count(LIE) > before, "the contradiction")
+    assert relayer.fills()[turn][-1] == "submitted"
+    assert "batch_dropped" not in relayer.log()
+    sent = exchange.node.rpc.request("eth_getTransactionCount", exchange.operator.address, "latest")
+    assert int(sent, 16) == turn
+    liar.lie = lambda _, result: result
+    eventually(lambda: relayer.fills()[turn][-1] in LANDED, "the settlement")
+
+
 def test_89_a_batch_whose_events_the_node_hides_is_not_sent_again(tmp_path: Path) -> None:
     """All of them, some of them, or other amounts: the block is not followed until the node tells the truth."""
     with world(tmp_path) as exchange, _lied_to(exchange, tmp_path) as (liar, relayer):
         for turn, hide in enumerate(HIDDEN, 1):
-            before = relayer.log().count(LIE)
-            liar.lie = lambda method, result: hide(result) if _settles(method, result) else result  # noqa: B023
-            _match(exchange, relayer)
-            eventually(
-                lambda: relayer.log().count(LIE) > before,  # noqa: B023
-                what="the contradiction",
-            )
-            assert relayer.fills()[turn][-1] == "submitted"
-            assert "batch_dropped" not in relayer.log()
-            sent = exchange.node.rpc.request("eth_getTransactionCount", exchange.operator.address, "latest")
-            assert int(sent, 16) == turn
-            liar.lie = lambda _, result: result
-            eventually(lambda: relayer.fills()[turn][-1] in LANDED, what="the settlement")  # noqa: B023
+            _settle_with_hidden_events(exchange, liar, relayer, turn, hide)
         assert exchange.settled_fill_ids() == [1, 2, 3]
 
 
@@ -172,7 +176,7 @@ def test_89_the_relayer_survives_nonsense_of_every_kind(tmp_path: Path) -> None:
 
             liar.lie = lie
             _match(exchange, relayer)
-            eventually(lambda: relayer.fills()[turn][-1] in LANDED, 180, f"settlement despite {method}")  # noqa: B023
+            eventually(lambda: relayer.fills()[turn][-1] in LANDED, f"settlement despite {method}")  # noqa: B023
         assert exchange.settled_fill_ids() == list(range(1, len(ASKED) + 1))
 
 
@@ -194,7 +198,7 @@ def test_89_altered_headers_and_logs_are_not_followed(tmp_path: Path) -> None:
 
         liar.lie = alter
         _match(exchange, relayer)
-        eventually(lambda: relayer.fills()[1][-1] in LANDED, 180, "the settlement")
+        eventually(lambda: relayer.fills()[1][-1] in LANDED, "the settlement")
         log = relayer.log()
         for reason in ("does not have the hash", LIE):
             assert reason in log
@@ -208,12 +212,12 @@ def test_89_a_block_of_the_future_is_not_followed(tmp_path: Path) -> None:
         exchange.relayer(OURO_RELAYER_MAX_AHEAD_S="600", OURO_RELAYER_STALE_S="1") as relayer,
     ):
         _match(exchange, relayer)
-        eventually(lambda: relayer.fills()[1][-1] in LANDED, what="the settlement")
+        eventually(lambda: relayer.fills()[1][-1] in LANDED, "the settlement")
         maker = exchange.trader("resting")
         _catch_up(exchange, relayer)
         resting = relayer.http.post("/v4/orders", json=exchange.signed(maker, "BUY", 5, 2_299_000)).json()
         exchange.node.rpc.warp(86_400)
-        eventually(lambda: relayer.http.get("/ready").status_code == 503, what="not ready")
+        eventually(lambda: relayer.http.get("/ready").status_code == 503, "not ready")
         assert "s ahead of the clock" in relayer.log()
         assert relayer.order(resting["id"])["status"] == "OPEN"
 
@@ -230,7 +234,7 @@ def test_another_node_is_asked_when_the_first_one_fails(tmp_path: Path) -> None:
                 liar.away = away
                 liar.lie = (lambda _, result: result) if lie is None else (lambda *_: "nonsense")
                 _match(exchange, relayer)
-                eventually(lambda: relayer.fills()[turn][-1] in LANDED, 180, "the settlement")  # noqa: B023
+                eventually(lambda: relayer.fills()[turn][-1] in LANDED, "the settlement")  # noqa: B023
             assert relayer.http.get("/ready").status_code == 200
             assert exchange.settled_fill_ids() == [1, 2, 3]
         finally:
@@ -252,7 +256,7 @@ def test_nodes_of_two_chains_are_not_believed(tmp_path: Path) -> None:
         )
         try:
             relayer.start(ready=False)
-            eventually(lambda: "contradict each other" in relayer.log(), what="the contradiction")
+            eventually(lambda: "contradict each other" in relayer.log(), "the contradiction")
             assert relayer.http.get("/ready").status_code == 503
         finally:
             relayer.close()
@@ -271,7 +275,7 @@ def test_89_logs_of_another_block_are_not_taken(tmp_path: Path) -> None:
 
         liar.lie = elsewhere
         _match(exchange, relayer)
-        eventually(lambda: relayer.fills()[1][-1] == "confirmed", what="the settlement")
+        eventually(lambda: relayer.fills()[1][-1] == "confirmed", "the settlement")
         assert len(lies) == 3
         assert exchange.settled_fill_ids() == [1]
 
@@ -279,5 +283,5 @@ def test_89_logs_of_another_block_are_not_taken(tmp_path: Path) -> None:
 def test_the_key_in_a_node_url_stays_out_of_the_log(tmp_path: Path) -> None:
     with world(tmp_path) as exchange, _lied_to(exchange, tmp_path) as (liar, relayer):
         liar.away = True
-        eventually(lambda: "node_trouble" in relayer.log(), what="the complaint")
+        eventually(lambda: "node_trouble" in relayer.log(), "the complaint")
         assert "a-secret-key" not in relayer.log()

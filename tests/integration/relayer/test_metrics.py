@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """What the relayer says of itself: figures for Prometheus, and logs that name nobody."""
 
-from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, World, eventually
+from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, World
+from tests.support.waiting import eventually
 
 
 def _samples(relayer: RelayerProcess) -> dict[str, float]:
@@ -22,7 +23,7 @@ def test_risk_is_watched(shared: World) -> None:
         market = '{market="BTC-USD"}'
         open_interest = 400 * BTC_PRICE / 10**6
         eventually(
-            lambda: _samples(relayer)[f"ouro_relayer_open_interest_usdc{market}"] == open_interest, what="open interest"
+            lambda: _samples(relayer)[f"ouro_relayer_open_interest_usdc{market}"] == open_interest, "open interest"
         )
         samples = _samples(relayer)
         assert samples[f"ouro_relayer_largest_share{market}"] == 0.5
@@ -39,4 +40,4 @@ def test_risk_is_watched(shared: World) -> None:
         assert "203.0.113.7" not in text
         shared.push(BTC_PRICE * 95 // 100)
         liquidatable = 'ouro_relayer_accounts{which="liquidatable"}'
-        eventually(lambda: _samples(relayer)[liquidatable] == 1, what="the thin account in trouble")
+        eventually(lambda: _samples(relayer)[liquidatable] == 1, "the thin account in trouble")

@@ -5,9 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, eventually, world
+from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, world
 from tests.integration.relayer.proxy import Wire
 from tests.support.build import ROOT
+from tests.support.waiting import eventually
 
 
 def test_the_node_goes_away_and_comes_back(tmp_path: Path) -> None:
@@ -27,7 +28,7 @@ def test_the_node_goes_away_and_comes_back(tmp_path: Path) -> None:
             taken = exchange.signed(taker, "BUY", 20, time_in_force="IOC")
             assert relayer.http.post("/v4/orders", json=taken).json()["filled"] == "20"
             wire.sever()
-            eventually(lambda: relayer.http.get("/ready").status_code == 503, what="not ready")
+            eventually(lambda: relayer.http.get("/ready").status_code == 503, "not ready")
             refused = relayer.http.post("/v4/orders", json=exchange.signed(taker, "BUY", 5))
             assert (refused.status_code, refused.json()["errorCode"]) == (503, "not_ready")
             assert refused.headers["retry-after"] == "1"
@@ -39,8 +40,8 @@ def test_the_node_goes_away_and_comes_back(tmp_path: Path) -> None:
             for _ in range(3):
                 exchange.node.rpc.request("evm_mine")
             wire.mend()
-            eventually(lambda: relayer.http.get("/ready").status_code == 200, what="ready again")
-            eventually(lambda: exchange.size_of(taker) == 20, what="the settlement")
+            eventually(lambda: relayer.http.get("/ready").status_code == 200, "ready again")
+            eventually(lambda: exchange.size_of(taker) == 20, "the settlement")
             assert exchange.settled_fill_ids() == [1]
         finally:
             relayer.close()

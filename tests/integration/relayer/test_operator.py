@@ -5,8 +5,9 @@ from pathlib import Path
 
 from eth_account import Account
 
-from tests.integration.relayer.harness import USDC, RelayerProcess, World, eventually, world
+from tests.integration.relayer.harness import USDC, RelayerProcess, World, world
 from tests.support.signing_service import SigningService
+from tests.support.waiting import eventually
 
 
 def _match(exchange: World, relayer: RelayerProcess) -> None:
@@ -30,7 +31,7 @@ def test_the_key_may_be_behind_a_signing_service(tmp_path: Path) -> None:
         try:
             with exchange.relayer(**signer) as relayer:
                 _match(exchange, relayer)
-                eventually(lambda: exchange.settled_fill_ids() == [1], what="settlement")
+                eventually(lambda: exchange.settled_fill_ids() == [1], "settlement")
                 owner = exchange.trader("owner")
                 relayer.catch_up()
                 asked = exchange.withdrawal(owner, 5 * USDC)
@@ -42,10 +43,12 @@ def test_the_key_may_be_behind_a_signing_service(tmp_path: Path) -> None:
                 refused = relayer.http.post("/v4/withdrawals", json=exchange.withdrawal(owner, USDC))
                 assert (refused.status_code, refused.json()["errorCode"]) == (503, "signer_unavailable")
                 _match(exchange, relayer)
-                eventually(lambda: "signing service" in str(relayer.http.get("/ready").json().get("warnings")))
+                eventually(
+                    lambda: "signing service" in str(relayer.http.get("/ready").json().get("warnings")), "the warning"
+                )
                 service.reply = honest
-                eventually(lambda: exchange.settled_fill_ids() == [1, 2], what="settlement")
-                eventually(lambda: "warnings" not in relayer.http.get("/ready").json(), what="no warning")
+                eventually(lambda: exchange.settled_fill_ids() == [1, 2], "settlement")
+                eventually(lambda: "warnings" not in relayer.http.get("/ready").json(), "no warning")
                 assert "a-secret" not in relayer.log()
         finally:
             service.close()
@@ -54,7 +57,7 @@ def test_the_key_may_be_behind_a_signing_service(tmp_path: Path) -> None:
 def test_little_gas_money_gives_an_alarm_while_orders_are_taken(tmp_path: Path) -> None:
     with world(tmp_path) as exchange, exchange.relayer(OURO_RELAYER_ALARM_BATCHES=str(10**15)) as relayer:
         _match(exchange, relayer)
-        eventually(lambda: "gas_money_low" in relayer.log(), what="the alarm")
+        eventually(lambda: "gas_money_low" in relayer.log(), "the alarm")
         ready = relayer.http.get("/ready")
         assert ready.status_code == 200
         assert "send it ether" in ready.json()["warnings"][0]

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import httpx
 
-from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, World, eventually, world
+from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, World, world
 from tests.support.build import ROOT
+from tests.support.waiting import eventually
 
 
 def test_sigkill_loses_nothing_and_settles_nothing_twice(tmp_path: Path) -> None:
@@ -43,9 +44,7 @@ def test_sigkill_loses_nothing_and_settles_nothing_twice(tmp_path: Path) -> None
                 assert order["id"] == order_id, order
                 assert order["seq"] >= seq
         assert sum(sizes) > 0
-        eventually(
-            lambda: relayer.http.get("/ready").json()["unsettledFills"] == 0, 180, "the settlement of everything"
-        )
+        eventually(lambda: relayer.http.get("/ready").json()["unsettledFills"] == 0, "the settlement of everything")
 
         matched = {entry["fillId"]: entry for entry in relayer.events() if entry["type"] == "fill"}
         settled = exchange.settled_fill_ids()
@@ -61,8 +60,8 @@ def test_the_same_records_after_a_restart(tmp_path: Path) -> None:
         relayer.catch_up()
         relayer.http.post("/v4/orders", json=exchange.signed(maker, "SELL", 60))
         relayer.http.post("/v4/orders", json=exchange.signed(taker, "BUY", 20, time_in_force="IOC"))
-        eventually(lambda: exchange.size_of(taker) == 20)
-        eventually(lambda: relayer.http.get("/ready").json()["unsettledFills"] == 0)
+        eventually(lambda: exchange.size_of(taker) == 20, "the position")
+        eventually(lambda: relayer.http.get("/ready").json()["unsettledFills"] == 0, "the settlement of everything")
         before = relayer.events()
         assert relayer.stop() == 0
         relayer.start()
@@ -71,7 +70,7 @@ def test_the_same_records_after_a_restart(tmp_path: Path) -> None:
         # And it trades on: the rest of the maker's order is still there.
         again = relayer.http.post("/v4/orders", json=exchange.signed(taker, "BUY", 40, time_in_force="IOC"))
         assert again.json()["filled"] == "40"
-        eventually(lambda: exchange.size_of(taker) == 60)
+        eventually(lambda: exchange.size_of(taker) == 60, "the position")
 
 
 def test_sigterm_ends_polls_and_exits_with_zero(tmp_path: Path) -> None:

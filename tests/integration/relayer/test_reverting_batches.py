@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.relayer.harness import RelayerProcess, World, eventually, world
+from tests.integration.relayer.harness import RelayerProcess, World, world
+from tests.support.waiting import eventually
 
 ASIDE = "0x" + "0a" * 20
 
@@ -54,7 +55,7 @@ def test_the_one_fill_that_makes_settlement_revert_is_undone_and_the_others_sett
         bodies = [exchange.signed(taker, "BUY", size, time_in_force=kind) for size in sizes]
         for body, size in zip(bodies, sizes, strict=True):
             assert relayer.http.post("/v4/orders", json=body).json()["filled"] == str(size)
-        eventually(lambda: relayer.http.get("/ready").json()["unsettledFills"] == 0, 180, "everything decided")
+        eventually(lambda: relayer.http.get("/ready").json()["unsettledFills"] == 0, "everything decided")
         guilty = {5} if kind == "IOC" else {5, 6}
         assert exchange.settled_fill_ids() == [number for number in range(1, 8) if number not in guilty]
         assert {number for number, turns in relayer.fills().items() if turns[-1] == "rejected"} == guilty
@@ -69,7 +70,7 @@ def test_the_one_fill_that_makes_settlement_revert_is_undone_and_the_others_sett
         assert {number: turns[-1] for number, turns in relayer.fills().items()}.keys() == before.keys()
         _place(relayer, exchange.signed(maker, "SELL", 9))
         _place(relayer, exchange.signed(taker, "BUY", 9))
-        eventually(lambda: 8 in exchange.settled_fill_ids(), what="settling as before")
+        eventually(lambda: 8 in exchange.settled_fill_ids(), "settling as before")
 
 
 def test_no_fill_is_blamed_when_every_batch_is_undone(exchange: World) -> None:
@@ -81,9 +82,9 @@ def test_no_fill_is_blamed_when_every_batch_is_undone(exchange: World) -> None:
         rpc.request("anvil_setCode", contract, "0x5f5ffd")
         _place(relayer, exchange.signed(maker, "SELL", 5))
         _place(relayer, exchange.signed(taker, "BUY", 5))
-        eventually(lambda: "settlement_refused_altogether" in relayer.log(), what="a batch undone")
+        eventually(lambda: "settlement_refused_altogether" in relayer.log(), "a batch undone")
         rpc.request("anvil_setCode", contract, code)
-        eventually(lambda: exchange.settled_fill_ids() == [1], 180, "settlement")
+        eventually(lambda: exchange.settled_fill_ids() == [1], "settlement")
         assert "fills_undone" not in relayer.log()
 
 

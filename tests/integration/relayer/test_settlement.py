@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from eth_account.signers.local import LocalAccount
 
-from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, World, eventually, world
+from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, World, world
 from tests.support.abi import RevertError
+from tests.support.waiting import eventually
 
 GWEI = 10**9
 
@@ -70,14 +71,14 @@ def _settle_all(exchange: World, relayer: RelayerProcess, within_s: float = 180)
         _mine(exchange)
         return _unsettled(relayer) == 0
 
-    eventually(settled, within_s, "the settlement of everything")
+    eventually(settled, "the settlement of everything", within_s)
 
 
 def test_a_landed_fill_resubmitted_changes_nothing(exchange: World) -> None:
     with exchange.relayer() as relayer:
         _, taker = _traders(exchange, relayer)
         _take(exchange, relayer, taker, 10)
-        eventually(lambda: exchange.size_of(taker) == 10)
+        eventually(lambda: exchange.size_of(taker) == 10, "the position")
         [landed] = exchange.batches()
         raw = exchange.node.rpc.request("eth_getRawTransactionByHash", landed)
         call = exchange.node.rpc.request("eth_getTransactionByHash", landed)
@@ -103,7 +104,7 @@ def test_a_batch_that_lands_while_the_relayer_is_down(exchange: World) -> None:
         _, taker = _traders(exchange, relayer)
         _stall(exchange)
         _take(exchange, relayer, taker, 10)
-        [sent] = eventually(lambda: _waiting(exchange), what="the batch in the pool")
+        [sent] = eventually(lambda: _waiting(exchange), "the batch in the pool")
         relayer.kill()
         _mine(exchange)
         assert exchange.size_of(taker) == 10
@@ -118,12 +119,12 @@ def test_a_forgotten_transaction_is_sent_again_byte_for_byte(exchange: World) ->
         _, taker = _traders(exchange, relayer)
         _stall(exchange)
         _take(exchange, relayer, taker, 10)
-        [sent] = eventually(lambda: _waiting(exchange), what="the batch in the pool")
+        [sent] = eventually(lambda: _waiting(exchange), "the batch in the pool")
         relayer.kill()
         exchange.node.rpc.request("anvil_dropTransaction", sent["hash"])
         assert _waiting(exchange) == []
         relayer.start()
-        [again] = eventually(lambda: _waiting(exchange), what="the batch in the pool again")
+        [again] = eventually(lambda: _waiting(exchange), "the batch in the pool again")
         assert again["hash"] == sent["hash"]
         _settle_all(exchange, relayer)
         assert exchange.settled_fill_ids() == [1]
@@ -134,13 +135,13 @@ def test_a_stuck_batch_is_replaced_for_a_higher_fee(exchange: World) -> None:
         _, taker = _traders(exchange, relayer)
         _stall(exchange)
         _take(exchange, relayer, taker, 10)
-        [first] = eventually(lambda: _waiting(exchange), what="the batch in the pool")
+        [first] = eventually(lambda: _waiting(exchange), "the batch in the pool")
 
         def replaced() -> Any:
             now = _waiting(exchange)
             return now if now and now[0]["hash"] != first["hash"] else None
 
-        [second] = eventually(replaced, what="the replacement")
+        [second] = eventually(replaced, "the replacement")
         assert second["nonce"] == first["nonce"]
         assert second["input"] == first["input"]
         assert int(second["maxFeePerGas"], 16) > int(first["maxFeePerGas"], 16)
@@ -159,10 +160,10 @@ def test_batches_sent_ahead_stand_on_one_another(exchange: World) -> None:
         for size in (1, 2, 3):
             before = len(_waiting(exchange))
             _take(exchange, relayer, taker, size)
-            eventually(lambda: len(_waiting(exchange)) > before, what="the next batch in the pool")  # noqa: B023
+            eventually(lambda: len(_waiting(exchange)) > before, "the next batch in the pool")  # noqa: B023
         assert [int(sent["nonce"], 16) for sent in _waiting(exchange)] == [0, 1, 2]
         _mine(exchange)
-        eventually(lambda: _unsettled(relayer) == 0)
+        eventually(lambda: _unsettled(relayer) == 0, "the settlement of everything")
         assert exchange.settled_fill_ids() == [1, 2, 3]
         assert exchange.size_of(taker) == 6
 
@@ -175,7 +176,7 @@ def test_a_nonce_taken_by_another_transaction(exchange: World) -> None:
         for size in (10, 5):
             before = len(_waiting(exchange))
             _take(exchange, relayer, taker, size)
-            eventually(lambda: len(_waiting(exchange)) > before, what="the next batch in the pool")  # noqa: B023
+            eventually(lambda: len(_waiting(exchange)) > before, "the next batch in the pool")  # noqa: B023
         foreign = exchange.operator.sign_transaction(
             {
                 "type": 2,
@@ -202,14 +203,14 @@ def test_a_reorg_that_drops_a_confirmed_batch(exchange: World, replacement_block
     with exchange.relayer(OURO_RELAYER_RESEND_S="0.5") as relayer:
         _, taker = _traders(exchange, relayer)
         _take(exchange, relayer, taker, 10)
-        eventually(lambda: relayer.fills()[1][-1] == "confirmed")
+        eventually(lambda: relayer.fills()[1][-1] == "confirmed", "the settlement")
         [landed] = exchange.batches()
         _stall(exchange)
         exchange.node.rpc.request("anvil_reorg", 1, [])
         assert exchange.size_of(taker) == 0
         for _ in range(replacement_blocks):
             _mine(exchange)
-        eventually(lambda: relayer.fills()[1][-1] == "submitted", what="the fill turned back")
+        eventually(lambda: relayer.fills()[1][-1] == "submitted", "the fill turned back")
         _settle_all(exchange, relayer)
         assert exchange.batches() == [landed]
         assert exchange.settled_fill_ids() == [1]
@@ -222,14 +223,14 @@ def test_a_second_relayer_on_the_same_key_changes_nothing(exchange: World) -> No
     with exchange.relayer("first") as first, exchange.relayer("second") as second:
         _, taker = _traders(exchange, first)
         _take(exchange, first, taker, 10)
-        eventually(lambda: exchange.size_of(taker) == 10)
-        eventually(lambda: second.http.get("/ready").status_code == 503, what="the fence")
+        eventually(lambda: exchange.size_of(taker) == 10, "the position")
+        eventually(lambda: second.http.get("/ready").status_code == 503, "the fence")
         assert "another relayer uses the same key" in second.http.get("/ready").json()["reason"]
         refused = second.http.post("/v4/orders", json=exchange.signed(taker, "BUY", 5))
         assert (refused.status_code, refused.json()["errorCode"]) == (503, "not_ready")
         # The first one goes on as if nothing were.
         _take(exchange, first, taker, 20)
-        eventually(lambda: exchange.size_of(taker) == 30)
+        eventually(lambda: exchange.size_of(taker) == 30, "the position")
         assert first.http.get("/ready").status_code == 200
         assert exchange.settled_fill_ids() == [1, 2]
 
@@ -246,10 +247,10 @@ def test_two_relayers_racing_on_one_key_settle_once(exchange: World) -> None:
             assert relayer.http.post("/v4/orders", json=offer).status_code == 201
         for relayer in (first, second):
             assert relayer.http.post("/v4/orders", json=bid).json()["filled"] == "10"
-        eventually(lambda: exchange.size_of(taker) == 10)
+        eventually(lambda: exchange.size_of(taker) == 10, "the position")
         statuses = eventually(
             lambda: sorted(relayer.http.get("/ready").status_code for relayer in (first, second)) == [200, 503],
-            what="the fence",
+            "the fence",
         )
         assert statuses
         assert exchange.size_of(taker) == 10
@@ -268,7 +269,7 @@ def test_a_bad_fill_leaves_the_others_and_names_the_guilty(exchange: World) -> N
             _take(exchange, relayer, taker, 1_000)
         exchange.push(btc=BTC_PRICE * 108 // 100)
         verdict = {1: "rejected", 2: "confirmed"}
-        eventually(lambda: {fill: turns[-1] for fill, turns in relayer.fills().items()} == verdict, what="the verdict")
+        eventually(lambda: {fill: turns[-1] for fill, turns in relayer.fills().items()} == verdict, "the verdict")
         assert (exchange.size_of(ruined), exchange.size_of(sound), exchange.size_of(taker)) == (0, -1_000, 1_000)
         [rejected] = [entry for entry in relayer.events() if entry["type"] == "fill" and entry["status"] == "rejected"]
         assert rejected["reason"] == "margin"

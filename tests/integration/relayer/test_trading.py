@@ -3,7 +3,8 @@
 
 import time
 
-from tests.integration.relayer.harness import BTC_PRICE, CANCEL_ALL_TYPE, RelayerProcess, World, eventually
+from tests.integration.relayer.harness import BTC_PRICE, CANCEL_ALL_TYPE, RelayerProcess, World
+from tests.support.waiting import eventually
 from tests.support.wire import wallet
 
 
@@ -25,13 +26,13 @@ def test_a_signed_order_becomes_a_settled_position(shared: World, relayer: Relay
         "seq": 0,
         "receipt": {},
     }
-    eventually(lambda: shared.size_of(taker) == 40, what="the settlement")
+    eventually(lambda: shared.size_of(taker) == 40, "the settlement")
     assert shared.size_of(maker) == -40
     fill_id = max(relayer.fills())
-    eventually(lambda: relayer.fills()[fill_id] == ["matched", "submitted", "confirmed"])
+    eventually(lambda: relayer.fills()[fill_id] == ["matched", "submitted", "confirmed"], "the settlement")
     for _ in range(4):
         shared.node.rpc.request("evm_mine")
-    eventually(lambda: relayer.fills()[fill_id][-1] == "final", what="finality")
+    eventually(lambda: relayer.fills()[fill_id][-1] == "final", "finality")
     order = relayer.order(placed.json()["id"])
     assert (order["filled"], order["status"]) == (40, "OPEN")
 
@@ -53,7 +54,7 @@ def test_a_session_key_trades_for_its_account(shared: World, relayer: RelayerPro
     assert (taken.status_code, taken.json()["status"]) == (201, "FILLED"), taken.text
     resting = shared.body(key, shared.order(owner, "BUY", 10, BTC_PRICE - 1_000))
     assert relayer.http.post("/v4/orders", json=resting).status_code == 201
-    eventually(lambda: shared.size_of(owner) == 30, what="the settlement")
+    eventually(lambda: shared.size_of(owner) == 30, "the settlement")
     assert shared.system.exchange.call.session_key(owner.address, key.address)[2] == 10**9 - 30 * BTC_PRICE
 
     shared.system.exchange.send(owner.address).revoke_session_key(owner.address, key.address)
@@ -124,7 +125,7 @@ def test_the_dead_mans_switch(shared: World, relayer: RelayerProcess) -> None:
     order_id = relayer.http.post("/v4/orders", json=shared.signed(maker, "BUY", 10, BTC_PRICE - 800)).json()["id"]
     armed = relayer.http.post("/v4/orders/cancelAllAfter", json=shared.cancel_all_after(maker, 1))
     assert armed.status_code == 200
-    eventually(lambda: relayer.order(order_id)["status"] == "CANCELED")
+    eventually(lambda: relayer.order(order_id)["status"] == "CANCELED", "the cancel")
     assert relayer.order(order_id)["reason"] == "cancel_all_after"
 
 
@@ -159,7 +160,7 @@ def test_many_orders_at_once_settle_in_batches(shared: World, relayer: RelayerPr
     for _ in range(40):
         answer = relayer.http.post("/v4/orders", json=shared.signed(taker, "BUY", 2, time_in_force="IOC"))
         assert (answer.status_code, answer.json()["status"]) == (201, "FILLED")
-    eventually(lambda: shared.size_of(taker) == 80, what="the settlement")
+    eventually(lambda: shared.size_of(taker) == 80, "the settlement")
     batches = len(shared.batches()) - before
     assert batches <= 4 + (time.monotonic() - started) / 0.25
     assert len(set(shared.settled_fill_ids())) == len(shared.settled_fill_ids())

@@ -28,7 +28,7 @@ from indexer.store.migrate import migrate
 from indexer.stream import gate
 from indexer.stream.gate import Gate
 from indexer.stream.hub import Hub
-from tests.integration.relayer.harness import eventually
+from tests.support.waiting import eventually
 from tests.unit.indexer.front import NOBODY, context_over
 
 SCRIPT = "<script>alert(1)</script>"
@@ -55,7 +55,7 @@ def door(engine: Engine, ip_weight: int = 0) -> Iterator[str]:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        eventually(lambda: server.started, 30, "the server")
+        eventually(lambda: server.started, "the server", within_s=30)
         yield f"127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True

@@ -21,7 +21,7 @@ from indexer.api.site import accepted_encodings, policy
 from indexer.store.engine import open_engine
 from indexer.store.migrate import migrate
 from indexer.stream.hub import Hub
-from tests.integration.relayer.harness import eventually
+from tests.support.waiting import eventually
 from tests.unit.indexer.front import NOBODY, context_over
 
 SCRIPT = "/assets/index-abc123.js"
@@ -61,7 +61,7 @@ def served(engine: Engine, site: Path) -> Iterator[httpx.Client]:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        eventually(lambda: server.started, 30, "the server")
+        eventually(lambda: server.started, "the server", within_s=30)
         port = server.servers[0].sockets[0].getsockname()[1]
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Accept-Encoding": "identity"}) as client:
             yield client
