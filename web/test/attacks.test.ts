@@ -9,6 +9,7 @@ import { TYPES } from "../src/sign/types";
 import { DEFAULTS, restored, sound } from "../src/state/preferences";
 import { csv } from "../src/ui/csv";
 import { announced, announcedBy, doubtful } from "../src/wallet/discovery";
+import { BTC_RECORD } from "./markets";
 
 const EXCHANGE = "0x5FbDB2315678afecb367f032d93F642f64180aa3";
 const VAULT = "0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512";
@@ -23,18 +24,7 @@ function announcedConfig(): Config {
     settleWindow: 60,
     withdrawalDelay: 60,
     contracts: { usdc: FOREIGN, exchange: EXCHANGE, vault: VAULT, oracle: FOREIGN },
-    markets: [
-      {
-        id: 1,
-        ticker: "BTC-USD",
-        sizeDecimals: 4,
-        priceDecimals: 2,
-        tick: 100,
-        imfPpm: 50_000,
-        mmfPpm: 30_000,
-        bandPpm: 50_000,
-      },
-    ],
+    markets: [structuredClone(BTC_RECORD)],
     domain: { ...domain, verifyingContract: EXCHANGE },
     vaultDomain: { ...domain, verifyingContract: VAULT },
     types: structuredClone(TYPES) as unknown as Config["types"],

@@ -4,7 +4,6 @@ import { held, largest, preview, worth } from "../src/money/account";
 import {
   bandLimit,
   lots,
-  market,
   marketLimit,
   priceText,
   priceUnits,
@@ -15,17 +14,8 @@ import {
 } from "../src/money/market";
 import { drawSlot, message, nextMs, stampFor } from "../src/orders/build";
 import { exits, ladder, split, trailing, twap } from "../src/orders/composed";
+import { BTC } from "./markets";
 
-const BTC = market({
-  id: 1,
-  ticker: "BTC-USD",
-  sizeDecimals: 4,
-  priceDecimals: 2,
-  tick: 100,
-  imfPpm: 50_000,
-  mmfPpm: 30_000,
-  bandPpm: 100_000,
-});
 const INDEX = 2_225_313n;
 
 describe("prices that are signed", () => {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 import { describe, expect, it } from "vitest";
 import type { Match, Order } from "../src/api/types";
-import { bandLimit, market } from "../src/money/market";
+import { bandLimit } from "../src/money/market";
 import { guarding, statusOf, steps, summed } from "../src/orders/reading";
+import { BTC } from "./markets";
 
 const order = (id: string, rest: Partial<Order>): Order => ({ id, ticker: "BTC-USD", ...rest }) as Order;
 const match = (id: string, size: string, price: string, taker = "0xAB"): Match =>
@@ -75,22 +76,12 @@ it("statuses are told in the words of the page", () => {
 });
 
 it("the band ends on the tick, within what the exchange takes", () => {
-  const btc = market({
-    id: 1,
-    ticker: "BTC-USD",
-    sizeDecimals: 4,
-    priceDecimals: 2,
-    tick: 100,
-    imfPpm: 50_000,
-    mmfPpm: 30_000,
-    bandPpm: 100_000,
-  });
   const index = 2_223_737n;
-  const width = (index * btc.bandPpm) / 1_000_000n;
+  const width = (index * BTC.bandPpm) / 1_000_000n;
   for (const buy of [true, false]) {
-    const end = bandLimit(btc, buy, index);
-    const beyond = end + (buy ? btc.tick : -btc.tick);
-    expect(end % btc.tick).toBe(0n);
+    const end = bandLimit(BTC, buy, index);
+    const beyond = end + (buy ? BTC.tick : -BTC.tick);
+    expect(end % BTC.tick).toBe(0n);
     expect(buy ? end <= index + width : end >= index - width).toBe(true);
     expect(buy ? beyond > index + width : beyond < index - width).toBe(true);
   }

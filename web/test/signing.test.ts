@@ -3,11 +3,11 @@
 import { hashTypedData, recoverAddress } from "viem/utils";
 import { describe, expect, it } from "vitest";
 import type { Domain, TypedField } from "../src/api/types";
-import { market } from "../src/money/market";
 import { message } from "../src/orders/build";
 import { addressOf, newKey, signDigest } from "../src/sign/local";
 import { digest, type Message, type Primary, typedData, wire } from "../src/sign/messages";
 import { TYPES } from "../src/sign/types";
+import { BTC } from "./markets";
 import { vectors } from "./vectors";
 
 interface MessageVector {
@@ -47,16 +47,7 @@ describe("what is signed", () => {
   it("a wallet that is given the JSON hashes the same", () => {
     const order = message(
       {
-        market: market({
-          id: 1,
-          ticker: "BTC-USD",
-          sizeDecimals: 4,
-          priceDecimals: 2,
-          tick: 100,
-          imfPpm: 50_000,
-          mmfPpm: 30_000,
-          bandPpm: 100_000,
-        }),
+        market: BTC,
         buy: true,
         size: 70_368_744_177_664n,
         price: 1_099_511_627_700n,

@@ -5,7 +5,7 @@ import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
 import { fixed, parse, plain } from "../money/decimal";
 
-interface AmountProps {
+export interface AmountProps {
   label: string;
   value: string;
   onValue: (text: string) => void;

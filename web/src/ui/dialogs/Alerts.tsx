@@ -6,7 +6,7 @@ import { typedPrice } from "../../money/market";
 import { indexOf } from "../../state/account";
 import { addAlert, alerts, MOST_ALERTS, removeAlert } from "../../state/alerts";
 import { market } from "../../state/venue";
-import { Amount } from "../Field";
+import { PriceAmount } from "../Amounts";
 import { Icon } from "../Icon";
 import { Modal } from "../Modal";
 
@@ -36,21 +36,18 @@ export function Alerts() {
         }}
       >
         <p class="muted">You are told once when the index price of {m.ticker} comes there, while this page is open.</p>
-        <Amount
+        <PriceAmount
+          market={m}
           label={`Price of ${m.ticker}`}
           value={text}
           onValue={setText}
-          decimals={m.priceDecimals}
-          digits={m.tickDigits}
-          step={m.tick}
-          from={(index / m.tick) * m.tick}
+          from={index}
           problem={wrong}
           hint={
             <>
               Index now <span class="num">{finePrice(m, index)}</span>
             </>
           }
-          suffix="USD"
           autofocus
         />
         <button type="submit" class="button primary large" disabled={!price || Boolean(wrong) || full}>

@@ -8,8 +8,8 @@ import { openOrders, refresh } from "../../state/account";
 import { expectEnd } from "../../state/events";
 import { notify } from "../../state/notices";
 import { listed } from "../../state/venue";
+import { PriceAmount, SizeAmount } from "../Amounts";
 import { Facts } from "../bits";
-import { Amount } from "../Field";
 import { closeDialog, Modal } from "../Modal";
 
 /**
@@ -97,40 +97,26 @@ export function Amend({ order: id, at }: { order: string; at?: string | undefine
         }}
       >
         {waits && (
-          <Amount
+          <PriceAmount
+            market={m}
             label="Trigger (index price)"
             value={trigger}
             onValue={setTrigger}
-            decimals={m.priceDecimals}
-            digits={m.tickDigits}
-            step={m.tick}
             problem={wrongTrigger}
-            suffix="USD"
             autofocus
           />
         )}
         {!atMarket && (
-          <Amount
+          <PriceAmount
+            market={m}
             label="Price"
             value={price}
             onValue={setPrice}
-            decimals={m.priceDecimals}
-            digits={m.tickDigits}
-            step={m.tick}
             problem={wrongPrice}
-            suffix="USD"
             autofocus={!waits}
           />
         )}
-        <Amount
-          label="Size"
-          value={text}
-          onValue={setText}
-          decimals={m.sizeDecimals}
-          step={1n}
-          problem={wrongSize}
-          suffix={baseOf(m.ticker)}
-        />
+        <SizeAmount market={m} value={text} onValue={setText} problem={wrongSize} />
         <Facts
           rows={[
             [

@@ -9,10 +9,11 @@ import { best } from "../../state/feed";
 import { tier } from "../../state/fees";
 import { notify } from "../../state/notices";
 import { ticker } from "../../state/venue";
+import { PriceAmount, SizeAmount } from "../Amounts";
 import { closeAtMarket } from "../actions";
 import { Facts, tone } from "../bits";
 import { Segmented } from "../Choice";
-import { Amount, Slider } from "../Field";
+import { Slider } from "../Field";
 import { closeDialog, Modal } from "../Modal";
 
 export function ClosePosition({ market }: { market: string }) {
@@ -85,27 +86,9 @@ export function ClosePosition({ market }: { market: string }) {
           ]}
         />
         {way === "limit" && (
-          <Amount
-            label="Price"
-            value={price}
-            onValue={setPrice}
-            decimals={m.priceDecimals}
-            digits={m.tickDigits}
-            step={m.tick}
-            problem={wrongPrice}
-            suffix="USD"
-          />
+          <PriceAmount market={m} label="Price" value={price} onValue={setPrice} problem={wrongPrice} />
         )}
-        <Amount
-          label="Size"
-          value={text}
-          onValue={setText}
-          decimals={m.sizeDecimals}
-          step={1n}
-          problem={problem}
-          suffix={baseOf(market)}
-          autofocus
-        />
+        <SizeAmount market={m} value={text} onValue={setText} problem={problem} autofocus />
         <Slider
           label="Share of the position"
           value={lots ? Math.min(100, Number((lots * 100n) / held)) : 0}

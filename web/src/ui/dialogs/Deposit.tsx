@@ -9,7 +9,8 @@ import { notify } from "../../state/notices";
 import { choose, nameOf, nextNumber, number, numbers, subaccountOf } from "../../state/subaccounts";
 import { config } from "../../state/venue";
 import { address, wrongChain } from "../../state/wallet";
-import { Amount, Select } from "../Field";
+import { MoneyAmount } from "../Amounts";
+import { Select } from "../Field";
 import { closeDialog, Modal } from "../Modal";
 import { type StepState, Steps } from "../Steps";
 import { Connect } from "./Connect";
@@ -154,14 +155,10 @@ export function Deposit({ into: asked }: { into?: number | undefined }) {
               onValue={(value) => setInto(Number(value))}
             />
           )}
-          <Amount
-            label="Amount"
+          <MoneyAmount
+            most={held?.balance}
             value={text}
             onValue={setText}
-            decimals={6}
-            step={100_000_000n}
-            placeholder="0.00"
-            autofocus
             problem={wrong}
             hint={
               held ? (
@@ -171,16 +168,6 @@ export function Deposit({ into: asked }: { into?: number | undefined }) {
               ) : (
                 "Asking the chain for your balance…"
               )
-            }
-            suffix={
-              <button
-                type="button"
-                class="button small ghost"
-                disabled={!held}
-                onClick={() => held && setText(plain(held.balance, 6))}
-              >
-                Max
-              </button>
             }
           />
           {problem && (

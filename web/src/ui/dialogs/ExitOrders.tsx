@@ -7,9 +7,9 @@ import { exits } from "../../orders/composed";
 import { exitsInForce, liquidationIn, positionIn } from "../../state/account";
 import { kindOf } from "../../state/events";
 import { notify } from "../../state/notices";
+import { PriceAmount } from "../Amounts";
 import { cancelOne } from "../actions";
 import { Facts, tone } from "../bits";
-import { Amount } from "../Field";
 import { closeDialog, Modal } from "../Modal";
 
 /** Take-profit and stop for a whole position. */
@@ -91,30 +91,24 @@ export function ExitOrders({ market }: { market: string }) {
             ],
           ]}
         />
-        <Amount
+        <PriceAmount
+          market={m}
           label="Take profit at"
           value={profit}
           onValue={setProfit}
-          decimals={m.priceDecimals}
-          digits={m.tickDigits}
-          step={m.tick}
-          from={(one.index / m.tick) * m.tick}
+          from={one.index}
           problem={wrongProfit}
           hint={<>Result {result(takeProfit)}</>}
-          suffix="USD"
           autofocus
         />
-        <Amount
+        <PriceAmount
+          market={m}
           label="Stop at"
           value={loss}
           onValue={setLoss}
-          decimals={m.priceDecimals}
-          digits={m.tickDigits}
-          step={m.tick}
-          from={(one.index / m.tick) * m.tick}
+          from={one.index}
           problem={wrongLoss}
           hint={<>Result {result(stopLoss)}</>}
-          suffix="USD"
         />
         {problem && (
           <p class="note bad" role="alert">

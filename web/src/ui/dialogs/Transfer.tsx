@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 import { useEffect, useState } from "preact/hooks";
-import { min, parse, plain } from "../../money/decimal";
+import { min, parse } from "../../money/decimal";
 import { usd } from "../../money/format";
 import { usdc } from "../../money/market";
 import { refresh } from "../../state/account";
@@ -8,8 +8,9 @@ import { approve, deposit, funds, room, withdrawNow } from "../../state/funds";
 import { notify } from "../../state/notices";
 import { nameOf, nextNumber, number, numbers, subaccountOf, subaccounts } from "../../state/subaccounts";
 import { address } from "../../state/wallet";
+import { MoneyAmount } from "../Amounts";
 import { Facts } from "../bits";
-import { Amount, Select } from "../Field";
+import { Select } from "../Field";
 import { closeDialog, Modal } from "../Modal";
 import { type StepState, Steps } from "../Steps";
 import { Connect } from "./Connect";
@@ -130,21 +131,7 @@ export function Transfer() {
               onValue={(value) => setTarget(Number(value))}
             />
           </div>
-          <Amount
-            label="Amount"
-            value={text}
-            onValue={setText}
-            decimals={6}
-            step={100_000_000n}
-            placeholder="0.00"
-            problem={wrong}
-            autofocus
-            suffix={
-              <button type="button" class="button small ghost" onClick={() => setText(plain(most, 6))}>
-                Max
-              </button>
-            }
-          />
+          <MoneyAmount most={most} value={text} onValue={setText} problem={wrong} />
           <Facts
             rows={[
               ["Free to move", usd(free), "Cash that open positions there do not need"],

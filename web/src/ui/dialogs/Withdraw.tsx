@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { withdrawals } from "../../api/reads";
 import type { WithdrawalRecord } from "../../api/types";
-import { min, parse, plain } from "../../money/decimal";
+import { min, parse } from "../../money/decimal";
 import { countdown, usd } from "../../money/format";
 import { usdc } from "../../money/market";
 import { refresh, subaccount } from "../../state/account";
@@ -11,9 +11,9 @@ import { notify } from "../../state/notices";
 import { nameOf, number, numbers } from "../../state/subaccounts";
 import { config, now } from "../../state/venue";
 import { address } from "../../state/wallet";
+import { MoneyAmount } from "../Amounts";
 import { Facts } from "../bits";
 import { Segmented } from "../Choice";
-import { Amount } from "../Field";
 import { Modal } from "../Modal";
 import { type StepState, Steps } from "../Steps";
 import { Connect } from "./Connect";
@@ -119,21 +119,7 @@ export function Withdraw() {
               ? "The operator co-signs and the Vault pays in the same transaction."
               : `Needs nobody's consent: the Vault pays ${Math.round(delay / 60)} minutes after the request.`}
           </p>
-          <Amount
-            label="Amount"
-            value={text}
-            onValue={setText}
-            decimals={6}
-            step={100_000_000n}
-            placeholder="0.00"
-            problem={wrong}
-            autofocus
-            suffix={
-              <button type="button" class="button small ghost" onClick={() => setText(plain(most, 6))}>
-                Max
-              </button>
-            }
-          />
+          <MoneyAmount most={most} value={text} onValue={setText} problem={wrong} />
           <Facts
             rows={[
               ...(numbers.value.length > 1 ? ([["From", nameOf(number.value)]] as [string, string][]) : []),

@@ -11,6 +11,7 @@ import { change, settings } from "../../../state/settings";
 import { current, market } from "../../../state/venue";
 import { askedSide, dialog, ticketOpen } from "../../../state/view";
 import { address, switchChain, wallet, wrongChain } from "../../../state/wallet";
+import { PriceAmount } from "../../../ui/Amounts";
 import { Link } from "../../../ui/bits";
 import { Segmented } from "../../../ui/Choice";
 import { Amount, Check, Select, Slider } from "../../../ui/Field";
@@ -72,14 +73,12 @@ function PriceField({ label, of, at }: { label: string; of: typeof ticket.price;
   if (!m) return null;
   const from = mid.value ?? indexOf(m);
   return (
-    <Amount
+    <PriceAmount
+      market={m}
       label={label}
       value={of.value}
       onValue={(text) => (of.value = text)}
-      decimals={m.priceDecimals}
-      digits={m.tickDigits}
-      step={m.tick}
-      from={(from / m.tick) * m.tick}
+      from={from}
       problem={told(at)}
       placeholder={priceOf(m, from)}
       id={`ticket-${at}`}
@@ -125,14 +124,11 @@ function Fields() {
       )}
       {kind === "SCALE" && <PriceField label="Last price" of={ticket.lastPrice} at="lastPrice" />}
       {kind === "TRAILING" && (
-        <Amount
+        <PriceAmount
+          market={m}
           label="Follows at a distance of"
           value={ticket.distance.value}
           onValue={(text) => (ticket.distance.value = text)}
-          decimals={m.priceDecimals}
-          digits={m.tickDigits}
-          step={m.tick}
-          suffix="USD"
           problem={told("distance")}
         />
       )}
@@ -230,24 +226,20 @@ function Options() {
       )}
       {simple && ticket.exitsOn.value && m && (
         <div class="pair">
-          <Amount
+          <PriceAmount
+            market={m}
             label="Take profit"
             value={ticket.takeProfit.value}
             onValue={(text) => (ticket.takeProfit.value = text)}
-            decimals={m.priceDecimals}
-            digits={m.tickDigits}
-            step={m.tick}
             from={plan.value?.expected ?? indexOf(m)}
             placeholder="Price"
             problem={told("takeProfit")}
           />
-          <Amount
+          <PriceAmount
+            market={m}
             label="Stop loss"
             value={ticket.stopLoss.value}
             onValue={(text) => (ticket.stopLoss.value = text)}
-            decimals={m.priceDecimals}
-            digits={m.tickDigits}
-            step={m.tick}
             from={plan.value?.expected ?? indexOf(m)}
             placeholder="Price"
             problem={told("stopLoss")}
