@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, Response, expect
 
 from tests.browser.wallet import Wallet
+from tests.support.waiting import eventually
 
 #: What the browser itself says when an answer is an error; the app shows it to its user.
 _ANSWERED = re.compile(r"Failed to load resource: the server responded with a status of (4\d\d|503)")
@@ -74,13 +74,7 @@ class App:
 
     def until(self, check: Callable[[], Any], what: str, within_s: float = 180.0) -> Any:
         """The first true answer of `check`, while the page and its wallet go on."""
-        deadline = time.monotonic() + within_s
-        while True:
-            found = check()
-            if found:
-                return found
-            assert time.monotonic() < deadline, f"{what} did not come true within {within_s:.0f} s"
-            self.page.wait_for_timeout(100)
+        return eventually(check, what, within_s, pause=lambda: self.page.wait_for_timeout(100))
 
     # What it is made of.
 

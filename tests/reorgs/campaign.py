@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tests.integration.indexer.index import Index
+from tests.integration.indexer.index import Index, fresh_index
 from tests.integration.indexer.venue import TRADERS, ChainVenue, venue
 from tests.support.databases import Databases
 
@@ -132,12 +132,8 @@ def _facts(index: Index) -> frozenset[str]:
 
 
 def _compare(chain: ChainVenue, indexes: list[Index], kind: Databases, report: Report) -> None:
-    url = kind.new()
-    fresh = Index(chain.rpc.url, chain.record(), url)
-    fresh.sync()
-    expected = fresh.dump()
-    fresh.close()
-    kind.drop(url)
+    with fresh_index(chain, kind) as fresh:
+        expected = fresh.dump()
     report.fresh_syncs += 1
     for index, name in zip(indexes, report.databases, strict=True):
         found = index.dump()

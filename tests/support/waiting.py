@@ -9,10 +9,14 @@ from typing import TypeVar
 
 Answer = TypeVar("Answer")
 
-_PAUSE_S = 0.05
+
+def _pause() -> None:
+    time.sleep(0.05)
 
 
-def eventually(check: Callable[[], Answer], what: str, within_s: float = 180) -> Answer:
+def eventually(
+    check: Callable[[], Answer], what: str, within_s: float = 180, pause: Callable[[], None] = _pause
+) -> Answer:
     """The first true answer of `check`; an AssertionError that names `what` when there is none in time."""
     deadline = time.monotonic() + within_s
     while True:
@@ -20,4 +24,4 @@ def eventually(check: Callable[[], Answer], what: str, within_s: float = 180) ->
         if answer:
             return answer
         assert time.monotonic() < deadline, f"not within {within_s:.0f} s: {what}"
-        time.sleep(_PAUSE_S)
+        pause()

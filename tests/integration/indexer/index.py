@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import select
@@ -19,6 +21,8 @@ from indexer.store.schema import FACT, STATE, tables_of
 from indexer.store.unit import BlockUnit
 from indexer.views.block import Block
 from ouro.deployment import Deployment
+from tests.integration.indexer.venue import ChainVenue
+from tests.support.databases import Databases
 
 
 class Watcher:
@@ -70,3 +74,24 @@ class Index:
     def close(self) -> None:
         self.node.close()
         self.engine.dispose()
+
+
+@contextmanager
+def fresh_index(chain: ChainVenue, databases: Databases) -> Iterator[Index]:
+    """An index that read the whole chain anew, into a database that goes with it."""
+    url = databases.new()
+    fresh = Index(chain.rpc.url, chain.record(), url)
+    try:
+        fresh.sync()
+        yield fresh
+    finally:
+        fresh.close()
+        databases.drop(url)
+
+
+def assert_equals_fresh_sync(index: Index, chain: ChainVenue, databases: Databases) -> None:
+    """Table by table, so that a failure names the rows."""
+    with fresh_index(chain, databases) as fresh:
+        mine, theirs = index.tables(), fresh.tables()
+    for name, expected in theirs.items():
+        assert mine[name] == expected, name

@@ -18,7 +18,7 @@ import pytest
 from indexer.chain import follower
 from indexer.chain.follower import KEPT_BLOCKS
 from tests.integration.indexer import dying
-from tests.integration.indexer.index import Index
+from tests.integration.indexer.index import Index, fresh_index
 from tests.integration.indexer.venue import MAKER, TAKER, ChainVenue, venue
 from tests.support.build import ROOT
 from tests.support.databases import Databases
@@ -80,10 +80,5 @@ def killed_within(batch: int, chain: ChainVenue, deployment: Path, database_url:
 
 
 def fresh_dump(chain: ChainVenue, databases: Databases) -> str:
-    url = databases.new()
-    fresh = Index(chain.rpc.url, chain.record(), url)
-    fresh.sync()
-    found = fresh.dump()
-    fresh.close()
-    databases.drop(url)
-    return found
+    with fresh_index(chain, databases) as fresh:
+        return fresh.dump()

@@ -15,7 +15,7 @@ from indexer.reads.catalog import catalog
 from indexer.reads.health import healths
 from indexer.service import Options, rebuild
 from ouro.codec import unpack_position
-from tests.integration.indexer.index import Index
+from tests.integration.indexer.index import Index, assert_equals_fresh_sync
 from tests.integration.indexer.venue import (
     HEDGER,
     IDS,
@@ -81,17 +81,6 @@ def assert_equals_storage(index: Index, chain: ChainVenue) -> None:
     for row in tables["session_keys"]:
         expiry, revoked_at, _, _ = call.session_key(row["owner"], row["key"])
         assert (row["expiry"], row["revoked_at"] or 0) == (expiry, revoked_at)
-
-
-def assert_equals_fresh_sync(index: Index, chain: ChainVenue, databases: Databases) -> None:
-    url = databases.new()
-    fresh = Index(chain.rpc.url, chain.record(), url)
-    fresh.sync()
-    mine, theirs = index.tables(), fresh.tables()
-    fresh.close()
-    databases.drop(url)
-    for name, expected in theirs.items():
-        assert mine[name] == expected, name
 
 
 def test_tables_equal_storage_after_a_random_history(chain: ChainVenue, index: Index, databases: Databases) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from indexer.reads import markets
 from indexer.reads.catalog import catalog
-from tests.integration.indexer.index import Index
+from tests.integration.indexer.index import Index, assert_equals_fresh_sync
 from tests.integration.indexer.test_chain_tables import assert_equals_storage
 from tests.integration.indexer.venue import KEYS, MAKER, TAKER, ChainVenue, venue
 from tests.support.databases import Databases
@@ -48,17 +48,6 @@ def price(index: Index) -> tuple[str, str]:
         listing = known.by_ticker["BTC-USD"]
         told = markets.oracle_price(known, listing)["oraclePrice"]
         return markets.market(connection, known, listing)["oraclePrice"], told
-
-
-def assert_equals_fresh_sync(index: Index, chain: ChainVenue, databases: Databases) -> None:
-    url = databases.new()
-    fresh = Index(chain.rpc.url, chain.record(), url)
-    fresh.sync()
-    mine, theirs = index.tables(), fresh.tables()
-    fresh.close()
-    databases.drop(url)
-    for name, expected in theirs.items():
-        assert mine[name] == expected, name
 
 
 def test_prices_follow_the_router(routed: Routed, databases: Databases) -> None:

@@ -5,18 +5,26 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
+import uvicorn
+from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from indexer.api.app import create_app
 from indexer.api.context import Context, LiveMarkets
 from indexer.api.forward import Forwarder
 from indexer.progress import Progress
+from indexer.store.engine import open_engine
+from indexer.store.migrate import migrate
 from indexer.stream.hub import Hub
 from ouro.deployment import Deployment
+from tests.support.waiting import eventually
 
 NOWHERE = (("height", "-1"), ("seq", "-1"))
 NOBODY = "http://127.0.0.1:9"
@@ -36,6 +44,30 @@ def context_over(engine: Engine, deployment: Any = None) -> Context:
         rpc_url=NOBODY,
         receipt_signer="",
     )
+
+
+@contextmanager
+def empty_index(folder: Path) -> Iterator[Engine]:
+    """A SQLite database in `folder` with the tables and nothing in them."""
+    engine = open_engine(f"sqlite:///{folder / 'index.sqlite'}", writes=True)
+    migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """Host and port of a front door that listens."""
+    config = uvicorn.Config(app, port=0, log_level="error", lifespan="off", ws="websockets-sansio")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        eventually(lambda: server.started, "the server")
+        yield f"127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(30)
 
 
 class Front:

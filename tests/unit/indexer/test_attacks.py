@@ -5,7 +5,6 @@ of the stream. Over real HTTP and WebSockets.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +14,6 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-import uvicorn
 from sqlalchemy import Engine
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
@@ -23,23 +21,18 @@ from websockets.sync.client import ClientConnection, connect
 from indexer.api.app import create_app
 from indexer.api.forward import Forwarder
 from indexer.api.limits import Allowance
-from indexer.store.engine import open_engine
-from indexer.store.migrate import migrate
 from indexer.stream import gate
 from indexer.stream.gate import Gate
 from indexer.stream.hub import Hub
-from tests.support.waiting import eventually
-from tests.unit.indexer.front import NOBODY, context_over
+from tests.unit.indexer.front import NOBODY, context_over, empty_index, served
 
 SCRIPT = "<script>alert(1)</script>"
 
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    engine = open_engine(f"sqlite:///{tmp_path_factory.mktemp('attacks') / 'index.sqlite'}", writes=True)
-    migrate(engine)
-    yield engine
-    engine.dispose()
+    with empty_index(tmp_path_factory.mktemp("attacks")) as engine:
+        yield engine
 
 
 @contextmanager
@@ -50,16 +43,8 @@ def door(engine: Engine, ip_weight: int = 0) -> Iterator[str]:
     (folder / "index.html").write_text("<!doctype html><title>Ouro</title>")
     context = replace(context_over(engine), rpc_url=NOBODY)
     app = create_app(context, Hub(), Forwarder(NOBODY), ip_weight=ip_weight, site=folder)
-    config = uvicorn.Config(app, port=0, log_level="error", lifespan="off", ws="websockets-sansio")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        eventually(lambda: server.started, "the server", within_s=30)
-        yield f"127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(30)
+    with served(app) as where:
+        yield where
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine
 
 from indexer.store.chain_store import ChainStore
 from indexer.store.engine import open_engine
@@ -20,6 +19,7 @@ from tests.support.databases import Databases
 from tests.unit.indexer.chain import LONG_SIDE
 from tests.unit.indexer.front import Front
 from tests.unit.indexer.market import played
+from tests.unit.indexer.querying import pages, walks_an_index
 
 PATH = "/v4/query/trades"
 
@@ -45,23 +45,10 @@ def everything(front: Front) -> list[dict[str, Any]]:
     return found
 
 
-def pages(front: Front, **query: Any) -> list[dict[str, Any]]:
-    """All rows, seven at a time."""
-    found: list[dict[str, Any]] = []
-    cursor: dict[str, str] = {}
-    while True:
-        body = front.get(PATH, limit=7, **query, **cursor)
-        found += body["trades"]
-        if body["cursor"] is None:
-            return found
-        assert len(body["trades"]) == 7
-        cursor = {"cursor": body["cursor"]}
-
-
 @pytest.mark.parametrize("sort", ["time", "price", "size"])
 @pytest.mark.parametrize("order", ["asc", "desc"])
 def test_pages_are_whole_and_in_order(front: Front, everything: list[dict[str, Any]], sort: str, order: str) -> None:
-    found = pages(front, market="BTC-USD", sort=sort, order=order)
+    found = pages(front, PATH, market="BTC-USD", sort=sort, order=order)
     assert sorted(row["id"] for row in found) == sorted(row["id"] for row in everything)
     key = {"time": "createdAtHeight", "price": "price", "size": "size"}[sort]
     values = [Decimal(row[key]) for row in found]
@@ -69,10 +56,10 @@ def test_pages_are_whole_and_in_order(front: Front, everything: list[dict[str, A
 
 
 def test_sides_of_an_account(front: Front, everything: list[dict[str, Any]]) -> None:
-    found = pages(front, address=LONG_SIDE.lower())
+    found = pages(front, PATH, address=LONG_SIDE.lower())
     assert [row["id"] for row in found] == [row["id"] for row in everything]
     assert {row["liquidity"] for row in found} == {"TAKER"}
-    assert pages(front, address=LONG_SIDE, liquidity="maker") == []
+    assert pages(front, PATH, address=LONG_SIDE, liquidity="maker") == []
 
 
 def test_filters_mean_what_they_say(front: Front, everything: list[dict[str, Any]]) -> None:
@@ -93,7 +80,7 @@ def test_filters_mean_what_they_say(front: Front, everything: list[dict[str, Any
         ({"market": "BTC-USD", "sizeMax": "0.1"}, lambda row: Decimal(row["size"]) <= Decimal("0.1")),
     ):
         expected = [row["id"] for row in everything if keep(row)]
-        assert [row["id"] for row in pages(front, **query)] == expected, query
+        assert [row["id"] for row in pages(front, PATH, **query)] == expected, query
         if "type" not in query:
             assert expected, query
 
@@ -184,30 +171,4 @@ def test_a_cursor_belongs_to_its_order(front: Front) -> None:
 )
 def test_no_order_is_made_by_sorting(engine: Engine, front: Front, query: dict[str, str]) -> None:
     """Of each order the database walks an index, also after a cursor."""
-    statements: list[tuple[str, Any]] = []
-
-    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
-        if "ORDER BY" in statement and ("FROM trades" in statement or "FROM fills" in statement):
-            statements.append((statement, parameters))
-
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        cursor = front.get(PATH, limit=2, **query)["cursor"]
-        front.get(PATH, limit=2, cursor=cursor, **query)
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
-    assert len(statements) == 2
-    with engine.begin() as connection:
-        is_sqlite = connection.dialect.name == "sqlite"
-        if not is_sqlite:
-            # So few rows are sorted sooner than looked up: what matters is that an index could do it.
-            connection.execute(text("SET LOCAL enable_sort = off"))
-            connection.execute(text("SET LOCAL enable_seqscan = off"))
-        for statement, parameters in statements:
-            explain = "EXPLAIN QUERY PLAN" if is_sqlite else "EXPLAIN"
-            plan = connection.exec_driver_sql(f"{explain} {statement}", parameters).all()
-            steps = " / ".join(str(row[3 if is_sqlite else 0]) for row in plan)
-            sorted_whole = "TEMP B-TREE FOR ORDER BY" if is_sqlite else r"(?<!Incremental )Sort  \("
-            assert not re.search(sorted_whole, steps), steps
-            assert "index" in steps.lower() or not query, steps
-        assert connection.execute(text("SELECT count(*) FROM trades")).scalar_one() > 40
+    walks_an_index(engine, front, PATH, query, "trades", "fills")

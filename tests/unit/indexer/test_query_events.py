@@ -6,14 +6,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from sqlalchemy import Engine, event, select, text
+from sqlalchemy import Engine, select
 
 from indexer.migrations.versions.v0008_event_accounts import _accounts
 from indexer.query import exports
@@ -25,6 +24,7 @@ from ouro import events
 from tests.support.databases import Databases
 from tests.unit.indexer.chain import EXCHANGE, LONG_SIDE, SHORT_SIDE, Blocks
 from tests.unit.indexer.front import Front
+from tests.unit.indexer.querying import pages, walks_an_index
 
 PATH = "/v4/query/events"
 NOBODY = "0x" + "0" * 40
@@ -62,19 +62,6 @@ def everything(front: Front) -> list[dict[str, Any]]:
     return found
 
 
-def pages(front: Front, **query: Any) -> list[dict[str, Any]]:
-    """All rows, seven at a time."""
-    found: list[dict[str, Any]] = []
-    cursor: dict[str, str] = {}
-    while True:
-        body = front.get(PATH, limit=7, **query, **cursor)
-        found += body["events"]
-        if body["cursor"] is None:
-            return found
-        assert len(body["events"]) == 7
-        cursor = {"cursor": body["cursor"]}
-
-
 def test_rows_say_what_was_logged(everything: list[dict[str, Any]]) -> None:
     newest = everything[0]
     assert newest == {
@@ -92,8 +79,8 @@ def test_rows_say_what_was_logged(everything: list[dict[str, Any]]) -> None:
 
 
 def test_pages_are_whole_and_in_order(front: Front, everything: list[dict[str, Any]]) -> None:
-    assert pages(front) == everything
-    assert pages(front, order="asc") == everything[::-1]
+    assert pages(front, PATH) == everything
+    assert pages(front, PATH, order="asc") == everything[::-1]
 
 
 def test_filters_mean_what_they_say(front: Front, everything: list[dict[str, Any]]) -> None:
@@ -114,7 +101,7 @@ def test_filters_mean_what_they_say(front: Front, everything: list[dict[str, Any
         ({"createdOnOrAfter": one["createdAt"]}, lambda row: row["createdAt"] >= one["createdAt"]),
         ({"createdBeforeOrAt": one["createdAt"]}, lambda row: row["createdAt"] <= one["createdAt"]),
     ):
-        assert pages(front, **query) == [row for row in everything if keep(row)], query
+        assert pages(front, PATH, **query) == [row for row in everything if keep(row)], query
 
 
 def test_files_say_what_the_json_says(front: Front, everything: list[dict[str, Any]]) -> None:
@@ -190,31 +177,7 @@ def test_ends_of_ranges_may_be_the_last_numbers_there_are(front: Front, everythi
 )
 def test_no_order_is_made_by_sorting(engine: Engine, front: Front, query: dict[str, str]) -> None:
     """Of each filter the database walks an index, also after a cursor."""
-    statements: list[tuple[str, Any]] = []
-
-    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
-        if "ORDER BY" in statement and "FROM contract_events" in statement:
-            statements.append((statement, parameters))
-
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        cursor = front.get(PATH, limit=2, **query)["cursor"]
-        front.get(PATH, limit=2, cursor=cursor, **query)
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
-    assert len(statements) == 2
-    with engine.begin() as connection:
-        is_sqlite = connection.dialect.name == "sqlite"
-        if not is_sqlite:
-            connection.execute(text("SET LOCAL enable_sort = off"))
-            connection.execute(text("SET LOCAL enable_seqscan = off"))
-        for statement, parameters in statements:
-            explain = "EXPLAIN QUERY PLAN" if is_sqlite else "EXPLAIN"
-            plan = connection.exec_driver_sql(f"{explain} {statement}", parameters).all()
-            steps = " / ".join(str(row[3 if is_sqlite else 0]) for row in plan)
-            assert not re.search("TEMP B-TREE FOR ORDER BY" if is_sqlite else r"(?<!Incremental )Sort  \(", steps), (
-                steps
-            )
+    walks_an_index(engine, front, PATH, query, "contract_events")
 
 
 def test_the_migration_finds_the_same_accounts(engine: Engine) -> None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import gzip
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,17 +11,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from sqlalchemy import Engine
 
 from indexer.api.app import create_app
 from indexer.api.forward import Forwarder
 from indexer.api.site import accepted_encodings, policy
-from indexer.store.engine import open_engine
-from indexer.store.migrate import migrate
 from indexer.stream.hub import Hub
-from tests.support.waiting import eventually
-from tests.unit.indexer.front import NOBODY, context_over
+from tests.unit.indexer.front import NOBODY, context_over, empty_index, served
 
 SCRIPT = "/assets/index-abc123.js"
 NODE = "http://127.0.0.1:8545"
@@ -30,10 +25,8 @@ NODE = "http://127.0.0.1:8545"
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    engine = open_engine(f"sqlite:///{tmp_path_factory.mktemp('site') / 'index.sqlite'}", writes=True)
-    migrate(engine)
-    yield engine
-    engine.dispose()
+    with empty_index(tmp_path_factory.mktemp("site")) as engine:
+        yield engine
 
 
 @pytest.fixture(scope="module")
@@ -53,26 +46,20 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def served(engine: Engine, site: Path) -> Iterator[httpx.Client]:
+def door(engine: Engine, site: Path) -> Iterator[httpx.Client]:
     """A front door on a port of its own."""
     context = replace(context_over(engine), rpc_url=NODE)
-    app = create_app(context, Hub(), Forwarder(NOBODY), site=site)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        eventually(lambda: server.started, "the server", within_s=30)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Accept-Encoding": "identity"}) as client:
-            yield client
-    finally:
-        server.should_exit = True
-        thread.join(30)
+    headers = {"Accept-Encoding": "identity"}
+    with (
+        served(create_app(context, Hub(), Forwarder(NOBODY), site=site)) as where,
+        httpx.Client(base_url=f"http://{where}", headers=headers) as client,
+    ):
+        yield client
 
 
 @pytest.fixture(scope="module")
 def site(engine: Engine, build: Path) -> Iterator[httpx.Client]:
-    with served(engine, build) as client:
+    with door(engine, build) as client:
         yield client
 
 
@@ -198,7 +185,7 @@ def test_encodings_that_are_refused() -> None:
 
 
 def test_without_a_build_the_page_says_how_to_make_one(engine: Engine, tmp_path: Path) -> None:
-    with served(engine, tmp_path / "none") as client:
+    with door(engine, tmp_path / "none") as client:
         page = client.get("/")
         assert (page.status_code, page.headers["Content-Type"]) == (503, "text/plain; charset=utf-8")
         assert "make web" in page.text
