@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -13,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from indexer import logs, service
 from indexer.parts import CannotStartError, is_outside, reason_of, words_of
+from ouro import ready
 from ouro.errors import OuroError
 from ouro.settings import Settings
 
@@ -28,6 +30,7 @@ RelayerUrl = Annotated[str | None, typer.Option("--relayer-url", help="Relayer: 
 DatabaseUrl = Annotated[str | None, typer.Option("--database-url", help="sqlite:///path or postgresql://...")]
 DeploymentPath = Annotated[Path | None, typer.Option("--deployment", help="Deployment record (JSON).")]
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")]
 Port = Annotated[int | None, typer.Option("--port", help="Port to listen on; 0 takes a free one.")]
 
 
@@ -75,14 +78,25 @@ def serve(
     _run(settings, follows=False)
 
 
+@app.command()
+def status(
+    url: Annotated[str | None, typer.Option("--url", help="The indexer's address.")] = None, as_json: AsJson = False
+) -> None:
+    """Say whether an indexer is up to date, and what keeps it from that. Exits 0 when it is."""
+    settings = Settings()
+    where = url or f"http://{settings.indexer_host}:{settings.indexer_port}"
+    raise typer.Exit(ready.report(where, "indexer", as_json=as_json))
+
+
 @app.command("new-epoch")
-def new_epoch(database_url: DatabaseUrl = None) -> None:
+def new_epoch(database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
     """Let all account streams begin anew with a snapshot: after a backup was restored."""
     settings = _settings(None, None, database_url, None)
     try:
-        typer.echo(f"epoch {service.new_epoch(settings.database)}")
+        epoch = service.new_epoch(settings.database)
     except OuroError as error:
         _fail(error)
+    typer.echo(json.dumps({"epoch": str(epoch)}) if as_json else f"epoch {epoch}")
 
 
 @app.command()
@@ -90,6 +104,7 @@ def rebuild(
     rpc_url: RpcUrl = None,
     database_url: DatabaseUrl = None,
     deployment: DeploymentPath = None,
+    as_json: AsJson = False,
 ) -> None:
     """Empty the chain tables and fill them from the chain again. Orders stay. The indexer must not be running."""
     settings = _settings(rpc_url, None, database_url, deployment)
@@ -98,7 +113,7 @@ def rebuild(
         height = service.rebuild(_options(settings))
     except OuroError as error:
         _fail(error)
-    typer.echo(f"rebuilt up to block {height}")
+    typer.echo(json.dumps({"height": str(height)}) if as_json else f"rebuilt up to block {height}")
 
 
 @app.command()
@@ -106,6 +121,7 @@ def reconcile(
     rpc_url: RpcUrl = None,
     database_url: DatabaseUrl = None,
     deployment: DeploymentPath = None,
+    as_json: AsJson = False,
 ) -> None:
     """Compare balances, positions, open interest and funds with the contracts' storage at the block of the tables.
 
@@ -117,9 +133,12 @@ def reconcile(
         result = service.reconcile(_options(settings))
     except OuroError as error:
         _fail(error, 2)
-    for difference in result.differences:
-        typer.echo(str(difference))
-    typer.echo(f"{len(result.differences)} of {result.compared} values differ at block {result.block}")
+    if as_json:
+        typer.echo(json.dumps(result.told()))
+    else:
+        for difference in result.differences:
+            typer.echo(str(difference))
+        typer.echo(f"{len(result.differences)} of {result.compared} values differ at block {result.block}")
     raise typer.Exit(1 if result.differences else 0)
 
 

@@ -79,6 +79,17 @@ class Result:
     compared: int
     differences: tuple[Difference, ...]
 
+    def told(self) -> dict[str, Any]:
+        """For scripts: numbers as text, since they may be larger than JSON readers hold."""
+        return {
+            "block": str(self.block),
+            "compared": self.compared,
+            "differences": [
+                {"what": each.what, "field": each.field, "table": str(each.table), "chain": str(each.storage)}
+                for each in self.differences
+            ],
+        }
+
 
 def reconcile(engine: Engine, node: Node, deployment: Deployment) -> Result:
     """Compare cash, positions, open interest, funding indices, insurance fund, fees and referrals, micro-USDC and lots.

@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import httpx
 import typer
 import uvloop
 
+from ouro import ready
 from ouro.errors import OuroError
 from ouro.settings import Settings
 from relayer.config import RelayerConfig, RelayerSettings
@@ -66,15 +66,9 @@ def snapshot(
 
 
 @app.command()
-def status(url: Annotated[str | None, typer.Option(help="The relayer's address.")] = None) -> None:
+def status(
+    url: Annotated[str | None, typer.Option(help="The relayer's address.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
+) -> None:
     """Say whether a relayer is ready, and why not. Exits 0 when it is."""
-    where = url or Settings().relayer_url
-    try:
-        response = httpx.get(f"{where}/ready", timeout=5)
-        known = response.json()
-    except (httpx.HTTPError, ValueError) as error:
-        print(f"no relayer answers at {where}: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
-    for name, value in known.items():
-        print(f"{name}: {value}")
-    raise typer.Exit(0 if response.status_code == httpx.codes.OK else 1)
+    raise typer.Exit(ready.report(url or Settings().relayer_url, "relayer", as_json=as_json))

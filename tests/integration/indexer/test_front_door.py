@@ -3,16 +3,22 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from ouro.client import OuroClient
+from stack.ports import free_port
 from tests.integration.indexer.process import IndexerProcess
 from tests.integration.relayer.harness import BTC_PRICE, RelayerProcess, World, world
+from tests.support.build import ROOT
 from tests.support.waiting import eventually
 
 DOOR = "v4_subaccounts"
@@ -289,6 +295,25 @@ def test_service_routes(market: Market) -> None:
     assert door.http.get("/v4/time").headers["Cache-Control"] == "no-store"
     cors = door.http.get("/v4/height", headers={"Origin": "https://example.org"})
     assert cors.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_services_say_on_the_command_line_whether_they_are_ready(market: Market) -> None:
+    def status(service: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", service, "status", *arguments]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240)
+
+    market.synced()
+    for service, url, told in (
+        ("relayer", market.relayer.url, "ready: True"),
+        ("indexer", market.indexer.url, "status: ready\nproblems: none"),
+    ):
+        for_people = status(service, "--url", url)
+        assert (for_people.returncode, told in for_people.stdout) == (0, True), for_people
+        for_scripts = status(service, "--url", url, "--json")
+        assert json.loads(for_scripts.stdout).keys() == httpx.get(f"{url}/ready").json().keys()
+        absent = status(service, "--url", f"http://127.0.0.1:{free_port()}", "--json")
+        assert (absent.returncode, absent.stdout) == (1, "")
+        assert f"no {service} answers" in absent.stderr
 
 
 def test_it_goes_on_after_a_restart_and_without_the_relayer(tmp_path: Path) -> None:

@@ -41,11 +41,20 @@ class Command:
         url = index.engine.url.render_as_string(hide_password=False)
         self.options = service.Options(chain.rpc.url, "", url, deployment)
 
-    def run(self) -> subprocess.CompletedProcess[str]:
+    def run(self, *more: str) -> subprocess.CompletedProcess[str]:
         options = self.options
         flags = ["--rpc-url", options.rpc_url, "--database-url", options.database_url]
-        command = [sys.executable, "-m", "indexer", "reconcile", *flags, "--deployment", str(options.deployment_path)]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+        command = [
+            sys.executable,
+            "-m",
+            "indexer",
+            "reconcile",
+            *flags,
+            "--deployment",
+            str(options.deployment_path),
+            *more,
+        ]
+        return subprocess.run([*command, *more], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
 
     def result(self) -> Result:
         return service.reconcile(self.options)
@@ -97,6 +106,9 @@ def test_every_difference_is_named(database_url: str, tmp_path: Path) -> None:
         assert found.returncode == 1, found.stderr
         cash = chain.exchange.call.cash(*first_account(index))
         assert f"cash is -5 in the tables, {cash} on chain" in found.stdout
+        told = json.loads(command.run("--json").stdout)
+        assert told["block"] == str(command.result().block)
+        assert {"field": "cash", "table": "-5", "chain": str(cash)}.items() <= told["differences"][0].items()
 
 
 def test_another_branch_is_not_compared(database_url: str, tmp_path: Path) -> None:
