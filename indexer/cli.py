@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""`ouro indexer`: run it, or fill its chain tables anew."""
+"""`ouro indexer`: keep chain and relayer's log in a database, and serve the exchange's API."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from ouro.errors import OuroError
 from ouro.settings import Settings
 
 app = typer.Typer(
-    help="Chain and relayer log into a database, and the exchange's front door.",
+    help="Keep chain and relayer's log in a database, and serve the exchange's API.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
 RpcUrl = Annotated[str | None, typer.Option("--rpc-url", help="Node to read the chain from.")]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""`ouro keeper`: run the bots, look once, or check a configuration."""
+"""`ouro keeper`: liquidate, keep funding and prices up to date, watch the exchange."""
 
 import json
 import logging
@@ -30,7 +30,12 @@ from ouro.units import from_micro, plain, usdc
 
 log = logging.getLogger("keeper")
 
-app = typer.Typer(help="Liquidate, keep funding and prices up to date, and watch the exchange.", no_args_is_help=True)
+app = typer.Typer(
+    help="Liquidate, keep funding and prices up to date, watch the exchange.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
 
 TRY_AGAIN_S = 5.0
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""`ouro relayer`: run one, look at one."""
+"""`ouro relayer`: take signed orders, match them, settle the fills."""
 
 import sys
 from pathlib import Path
@@ -16,7 +16,12 @@ from relayer.following import FollowerSettings, follow_until_stopped, snapshot_o
 from relayer.logs import configure
 from relayer.server import serve
 
-app = typer.Typer(help="The relayer: takes signed orders, matches them, settles the fills.", no_args_is_help=True)
+app = typer.Typer(
+    help="Take signed orders, match them, settle the fills.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
 
 
 @app.command()

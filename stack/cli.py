@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""`ouro up`: the whole exchange on this machine, from an empty folder to a served market, until Ctrl-C."""
+"""`ouro up`: run the whole exchange on this machine, from an empty folder to a served market, until Ctrl-C."""
 
 import signal
 import sys

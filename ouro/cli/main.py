@@ -23,9 +23,7 @@ class CommandGroup(TyperGroup):
         own = super().get_command(ctx, cmd_name)
         if own is not None or cmd_name not in plugins.names():
             return own
-        return TyperCommand(
-            name=cmd_name, help=f"Service command; see `ouro {cmd_name} --help`.", rich_help_panel="Services"
-        )
+        return TyperCommand(name=cmd_name, help=plugins.summary(cmd_name))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command to run."""
@@ -43,7 +41,7 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 
 market_data.register(app)

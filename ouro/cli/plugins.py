@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import ast
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -23,6 +26,20 @@ def _entry_points() -> dict[str, EntryPoint]:
 def names() -> list[str]:
     """Names of the installed service commands, without importing them."""
     return list(_entry_points())
+
+
+def summary(name: str) -> str:
+    """What a service command does: the first line of its module's docstring, read without importing the code."""
+    elsewhere = f"See `ouro {name} --help`."
+    try:
+        spec = find_spec(_entry_points()[name].module)
+    except ModuleNotFoundError:
+        return elsewhere
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        return elsewhere
+    text = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))) or elsewhere
+    line = text.partition("\n")[0].removeprefix(f"`ouro {name}`: ")
+    return line[:1].upper() + line[1:]
 
 
 def load(name: str) -> TyperCommand | TyperGroup:
@@ -44,6 +61,6 @@ def as_command(target: Any) -> Any:
         return typer.main.get_command(target)
     if isinstance(target, TyperCommand | TyperGroup):
         return target
-    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     alone.command()(target)
     return typer.main.get_command(alone)

@@ -23,7 +23,7 @@ from relayer.audit.report import Report
 from relayer.audit.source import DiskJournal, Source
 from relayer.journal import OsFiles, Snapshots
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 WRONG, UNABLE = 1, 2
 

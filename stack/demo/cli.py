@@ -18,7 +18,7 @@ from stack.demo.story import DemoError, Story
 from stack.demo.venue import Venue
 from stack.supervisor import StackError
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 FINAL_AFTER_BLOCKS = 4
 

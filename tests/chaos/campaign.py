@@ -68,7 +68,8 @@ class Monkey(threading.Thread):
     def __init__(self, exchange: World, seed: int) -> None:
         super().__init__(daemon=True)
         self.faults: Counter[str] = Counter()
-        self.is_calm = False
+        self._is_calm = False
+        self._acting = threading.Lock()
         self._exchange = exchange
         self._rng = Random(seed)
         self._ended = threading.Event()
@@ -95,13 +96,20 @@ class Monkey(threading.Thread):
                 if time.monotonic() - self._pushed_at > PUSH_EVERY_S:
                     self._pushed_at = time.monotonic()
                     self._push()
-                if not self.is_calm and self._rng.random() < 0.25:
-                    name, act = self._rng.choice(self._acts)
-                    act()
-                    self.faults[name] += 1
+                with self._acting:
+                    if not self._is_calm and self._rng.random() < 0.25:
+                        name, act = self._rng.choice(self._acts)
+                        act()
+                        self.faults[name] += 1
                 self._mine()
             except (RuntimeError, httpx.HTTPError):
                 continue  # the node refused: another time
+
+    def calm(self) -> int:
+        """From now on only blocks. The height, once nothing more will be taken back."""
+        with self._acting:
+            self._is_calm = True
+            return int(self._ask("eth_blockNumber"), 16)
 
     def end(self) -> None:
         self._ended.set()
@@ -260,8 +268,7 @@ def run(
                     look_at = time.monotonic() + 2
                 assert time.monotonic() - started < 240 + fills, f"{report.settled} settled; it makes no headway"
             node.calm()
-            monkey.is_calm = True
-            _come_to_rest(relayer)
+            _come_to_rest(relayer, monkey.calm())
             monkey.end()
             _judge(report, exchange, relayer, crowd)
         finally:
@@ -275,13 +282,17 @@ def run(
     return report
 
 
-def _come_to_rest(relayer: RelayerProcess) -> None:
+def _come_to_rest(relayer: RelayerProcess, height: int) -> None:
+    """Until everything is decided in the chain beyond `height`: what rests below it may yet be taken back."""
+
     def rests() -> bool:
         try:
             ready = relayer.http.get("/ready").json()
         except httpx.HTTPError:
             return False
-        return bool(ready["ready"]) and ready["unsettledFills"] == 0 and ready["batchesInFlight"] == 0
+        if not ready["ready"] or int(ready["height"]) <= height:
+            return False
+        return bool(ready["unsettledFills"] == 0 and ready["batchesInFlight"] == 0)
 
     eventually(rests, "rest", within_s=150)
 

@@ -9,7 +9,7 @@ import pytest
 
 from ouro.cli import plugins
 
-SERVICE = """
+SERVICE = """'''`ouro someservice`: starts what is needed.'''
 import typer
 app = typer.Typer(add_completion=False)
 
@@ -46,8 +46,9 @@ def distribution(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("distribution")
 def test_help_lists_without_importing(run):
     result = run("--help")
-    assert "someservice" in result.stdout
-    assert "lacking" in result.stdout
+    lines = [line.split(maxsplit=1) for line in result.stdout.splitlines()]
+    assert ["someservice", "Starts what is needed."] in lines
+    assert ["lacking", "See `ouro lacking --help`."] in lines
     assert "someservice" not in sys.modules
 
 
