@@ -194,9 +194,12 @@ class ChainWatcher:
 
     async def _return_to_their_chain(self, last: int) -> None:
         """Reverts the core to the newest block that the node still has. `last` is the node's newest one."""
-        if last < self._engine.core.chain_blocks[0][0]:
+        blocks = self._engine.core.chain_blocks
+        if not blocks:
+            raise RpcUnreachableError(f"the node has block {last}, but says that it has no block {self._start_block}")
+        if last < blocks[0][0]:
             raise RpcUnreachableError(f"the node's newest block, {last}, is older than what was final")
-        for number, known in reversed(self._engine.core.chain_blocks):
+        for number, known in reversed(blocks):
             if number > last:
                 continue
             block = await self._rpc.call("eth_getBlockByNumber", hex(number), False, read=self._header)

@@ -105,6 +105,33 @@ def _settles(method: str, result: Any) -> bool:
     return any(log["topics"][0] == SETTLED for receipt in result for log in receipt["logs"])
 
 
+def test_89_a_node_that_hides_the_first_block_ends_nobody(tmp_path: Path) -> None:
+    """Nothing has been followed yet, so there is nothing to go back to."""
+    with world(tmp_path) as exchange:
+        start = json.loads(exchange.deployment.read_text())["startBlock"]
+        hidden: list[str] = []
+
+        def hide(method: str, result: Any) -> Any:
+            first = method == "eth_getBlockByNumber" and result and int(result["number"], 16) == start
+            if first and len(hidden) < 3:
+                hidden.append(method)
+                return None
+            return result
+
+        liar = _Liar(exchange.node.port)
+        liar.lie = hide
+        relayer = RelayerProcess(liar.url, exchange.deployment, tmp_path / "relayer")
+        try:
+            relayer.start()
+            assert len(hidden) == 3
+            assert relayer.log().count(f"says that it has no block {start}") == 3
+            _match(exchange, relayer)
+            eventually(lambda: relayer.fills()[1][-1] in LANDED, "the settlement")
+        finally:
+            relayer.close()
+            liar.close()
+
+
 LIE = "do not give its receipts root"
 HIDDEN: list[Callable[[Any], Any]] = [
     lambda _: [],
