@@ -261,11 +261,19 @@ class Follower:
 
     def _step_back(self) -> None:
         """Take back blocks down to the newest one that the chain still has."""
+        theirs: Header | None = None
         for mine in self._store.recent():
             theirs = self._node.header(mine.number)
-            if theirs is not None and theirs.hash == mine.hash:
-                self._revert(mine)
-                return
+            if theirs is None or theirs.hash != mine.hash:
+                continue
+            if mine.hash == self._position.hash:
+                raise NodeError(f"the node has our block {mine.number}, but denied it")
+            self._revert(mine)
+            return
+        if theirs is None:
+            raise NodeError(
+                "the node's newest block is older than what was final: it lags far behind, or serves another chain"
+            )
         raise ReorgTooDeepError(
             f"the chain no longer has any of the blocks this index could step back to (it stands at "
             f"{self._position.number}): run `ouro indexer rebuild`"

@@ -17,6 +17,8 @@ _BATCH = 100
 _REVERTED = 3
 _LIMITED = re.compile(r"\blimit|too many|capacity|throttl|timed? ?out|busy", re.IGNORECASE)
 _LIMIT_CODES = (-32005, 429)
+_MOST = 2**63 - 1
+_HASH = re.compile(r"0x[0-9a-fA-F]{64}")
 
 
 class NodeError(OuroError):
@@ -50,15 +52,15 @@ class Node:
         self._client.close()
 
     def chain_id(self) -> int:
-        return int(self._call("eth_chainId"), 16)
+        return quantity(self._call("eth_chainId"))
 
     def head(self) -> int:
         """Number of the newest block."""
-        return int(self._call("eth_blockNumber"), 16)
+        return quantity(self._call("eth_blockNumber"))
 
     def header(self, number: int) -> Header | None:
         """The block of that number, None when the chain is shorter."""
-        return _header(self._call("eth_getBlockByNumber", hex(number), False))
+        return _header(self._call("eth_getBlockByNumber", hex(number), False), number)
 
     def headers(self, numbers: Sequence[int]) -> list[Header]:
         """Blocks by number in the order asked for. Raises `NodeError` when one is missing."""
@@ -75,7 +77,7 @@ class Node:
         for start in range(0, len(numbers), _BATCH):
             part = numbers[start : start + _BATCH]
             answers += self._calls([("eth_getBlockByNumber", (hex(number), False)) for number in part])
-        return [_header(answer) for answer in answers]
+        return [_header(answer, number) for number, answer in zip(numbers, answers, strict=True)]
 
     def final(self) -> int | None:
         """Number of the newest final block, None when the node does not know the tag."""
@@ -88,19 +90,20 @@ class Node:
     def logs(self, addresses: Sequence[str], first: int, last: int) -> list[dict[str, Any]]:
         """Raw logs of a range of blocks, both ends included."""
         query = {"address": list(addresses), "fromBlock": hex(first), "toBlock": hex(last)}
-        return list(self._call("eth_getLogs", query))
+        return _logs(self._call("eth_getLogs", query))
 
     def logs_of(self, addresses: Sequence[str], hashes: Sequence[str]) -> list[list[dict[str, Any]]]:
         """Raw logs of exactly these blocks, asked for at once. Raises `NodeError` when one is not on the chain (any
         more).
         """
         ours = list(addresses)
-        return self._calls([("eth_getLogs", ({"address": ours, "blockHash": hash_},)) for hash_ in hashes])
+        answers = self._calls([("eth_getLogs", ({"address": ours, "blockHash": hash_},)) for hash_ in hashes])
+        return [_logs(answer) for answer in answers]
 
     def calls(self, to: str, datas: Sequence[bytes], block: int) -> list[bytes]:
         """What a contract answers to each call at the end of a block. Raises `NodeError` when one fails."""
         answers = self._calls([("eth_call", ({"to": to, "data": "0x" + data.hex()}, hex(block))) for data in datas])
-        return [bytes.fromhex(answer[2:]) for answer in answers]
+        return [_data(answer) for answer in answers]
 
     def asked(self, calls: Sequence[tuple[str, bytes, str]]) -> list[bytes | NoStateError]:
         """What contracts answer: to each call (contract, calldata, hash of the block), nothing where it reverts. Raises
@@ -119,7 +122,7 @@ class Node:
         """Whether a call of a contract reverts, or is answered with nothing, as of now."""
         [answer] = self._answers([("eth_call", ({"to": to, "data": "0x" + data.hex()}, "latest"))])
         if "error" not in answer:
-            return not bytes.fromhex(answer["result"][2:])
+            return not _data(answer["result"])
         if not _reverted(answer["error"]):
             raise NodeError(f"the node refused eth_call: {answer['error']}")
         return True
@@ -151,7 +154,11 @@ class Node:
         # A node that refuses a batch as a whole answers with one error.
         if isinstance(answers, dict) and "error" in answers and len(body) > 1:
             raise NodeError(f"the node refused {calls[0][0]}: {answers['error']}")
-        found = {answer.get("id"): answer for answer in (answers if isinstance(answers, list) else [answers])}
+        found = {
+            answer["id"]: answer
+            for answer in (answers if isinstance(answers, list) else [answers])
+            if isinstance(answer, dict) and isinstance(answer.setdefault("id", None), int | None)
+        }
         if len(body) == 1 and None in found:
             found[0] = found[None]
         missing = [number for number in range(len(body)) if not found.get(number, {}).keys() & {"result", "error"}]
@@ -160,20 +167,68 @@ class Node:
         return [found[number] for number in range(len(body))]
 
 
-def _header(answer: dict[str, Any] | None) -> Header | None:
+class _Log(msgspec.Struct, rename="camel"):
+    """The types of a raw log's fields; what they say is for who decodes it."""
+
+    address: str
+    topics: list[str]
+    data: str
+    block_number: str
+    block_hash: str
+    transaction_hash: str
+    log_index: str
+
+
+def _nonsense(value: Any, wanted: str) -> NodeError:
+    return NodeError(f"the node answered {repr(value)[:80]}, which is not {wanted}")
+
+
+def quantity(value: Any) -> int:
+    """A hex quantity of 63 bits at most. Raises `NodeError` for anything else."""
+    try:
+        found = int(value, 16) if isinstance(value, str) and value.startswith("0x") and len(value) < 20 else -1
+    except ValueError:
+        found = -1
+    if not 0 <= found <= _MOST:
+        raise _nonsense(value, "a quantity")
+    return found
+
+
+def _data(value: Any) -> bytes:
+    try:
+        if isinstance(value, str) and value.startswith("0x"):
+            return bytes.fromhex(value[2:])
+    except ValueError:
+        pass
+    raise _nonsense(value, "bytes")
+
+
+def _header(answer: Any, number: int | None = None) -> Header | None:
+    """Of the block of that number, if one was asked for by number."""
     if answer is None:
         return None
-    return Header(
-        number=int(answer["number"], 16),
-        hash=answer["hash"],
-        parent_hash=answer["parentHash"],
-        time_s=int(answer["timestamp"], 16),
-    )
+    if not isinstance(answer, dict) or not all(
+        isinstance(answer.get(name), str) and _HASH.fullmatch(answer[name]) for name in ("hash", "parentHash")
+    ):
+        raise _nonsense(answer, "a block")
+    at, time_s = quantity(answer.get("number")), quantity(answer.get("timestamp"))
+    if number not in (None, at):
+        raise NodeError(f"the node was asked for block {number} and answered with block {at}")
+    return Header(at, answer["hash"], answer["parentHash"], time_s)
+
+
+def _logs(answer: Any) -> list[dict[str, Any]]:
+    try:
+        msgspec.convert(answer, list[_Log])
+    except msgspec.ValidationError as error:
+        raise _nonsense(answer, f"a list of logs ({error})") from None
+    found: list[dict[str, Any]] = answer
+    return found
 
 
 def _outcome(answer: dict[str, Any]) -> bytes | NoStateError:
     if "error" not in answer:
-        return bytes.fromhex(answer["result"][2:])
+        return _data(answer["result"])
     if _reverted(answer["error"]):
         return b""
     message = f"the node refused eth_call: {answer['error']}"

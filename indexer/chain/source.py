@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from indexer.chain.ranges import AdaptiveRange
-from indexer.chain.rpc import Header, Node, NodeError
+from indexer.chain.rpc import Header, Node, NodeError, quantity
 from indexer.views.block import Block
 from ouro import addresses
 from ouro.events import Event, decode_log
@@ -47,7 +47,10 @@ class BlockSource:
         self._range.answered(len(logs))
         by_number: dict[int, list[dict[str, Any]]] = {}
         for log in logs:
-            by_number.setdefault(int(log["blockNumber"], 16), []).append(log)
+            number = quantity(log["blockNumber"])
+            if not first <= number <= end:
+                raise NodeError(f"the node was asked for logs of blocks {first} to {end} and answered with {number}'s")
+            by_number.setdefault(number, []).append(log)
         numbers = sorted(by_number.keys() | {end})
         headers = self._node.headers(numbers)
         blocks = [self._block_of(header, by_number[header.number]) for header in headers if header.number in by_number]
@@ -81,9 +84,12 @@ class BlockSource:
 
     def _block_of(self, header: Header, logs: Iterable[dict[str, Any]]) -> Block:
         """Decode the logs of one block; those that are not ours are left out, whatever the node was asked for."""
-        ordered = sorted(logs, key=lambda log: int(log["logIndex"], 16))
-        if any(log["blockHash"] != header.hash for log in ordered):
-            raise NodeError(f"the node answered with logs of another block than {header.number}")
-        ours = [log for log in ordered if addresses.parse(log["address"]) in self._ours]
-        events: list[Event] = [event for event in map(decode_log, ours) if event is not None]
+        try:
+            ordered = sorted(logs, key=lambda log: quantity(log["logIndex"]))
+            if any(log["blockHash"] != header.hash for log in ordered):
+                raise NodeError(f"the node answered with logs of another block than {header.number}")
+            ours = [log for log in ordered if addresses.parse(log["address"]) in self._ours]
+            events: list[Event] = [event for event in map(decode_log, ours) if event is not None]
+        except ValueError as error:
+            raise NodeError(f"the node's logs of block {header.number} cannot be read: {error}") from error
         return Block(header.number, header.hash, header.parent_hash, header.time_s, tuple(events))

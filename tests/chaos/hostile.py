@@ -38,12 +38,15 @@ GARBAGE: list[Any] = [
 
 
 class HostileNode:
-    """Forwards to the node at `to_port`; with probability `rate` something goes wrong with a request."""
+    """Forwards to the node at `to_port`; with probability `rate` something goes wrong with a request. Without `lies`
+    no answer could be true and is not.
+    """
 
-    def __init__(self, to_port: int, seed: int, rate: float) -> None:
+    def __init__(self, to_port: int, seed: int, rate: float, *, lies: bool = True, delay_s: float = 1.5) -> None:
         self.rate = rate
         self.faults: Counter[str] = Counter()
         self.requests = 0
+        self._delay_s = delay_s
         self._to_port = to_port
         self._rng = Random(seed)
         self._lock = threading.Lock()
@@ -92,6 +95,10 @@ class HostileNode:
                 ("huge tips", lambda fees: {**fees, "reward": [[hex(10**15)]] * 3}),
             ],
         }
+        self._garbage = GARBAGE
+        if not lies:
+            self._lies = {}
+            self._garbage = [each for each in GARBAGE if each != []]
         owner = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -176,7 +183,7 @@ class HostileNode:
         self._forward(asked)
 
     def _delay(self, asked: Any) -> bytes:
-        time.sleep(self._rng.uniform(0.05, 1.5))
+        time.sleep(self._rng.uniform(0.05, self._delay_s))
         return _encode(self._forward(asked))
 
     def _twice(self, asked: Any) -> bytes:
@@ -195,7 +202,7 @@ class HostileNode:
         return whole[: self._rng.randrange(len(whole))]
 
     def _nonsense(self, asked: Any) -> bytes:
-        result = self._rng.choice(GARBAGE)
+        result = self._rng.choice(self._garbage)
         return _encode(_each(asked, lambda request: {"jsonrpc": "2.0", "id": request["id"], "result": result}))
 
     def _swallow(self, asked: Any) -> bytes:

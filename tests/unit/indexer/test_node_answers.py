@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from indexer.chain.rpc import NodeError, NoStateError, _outcome
+from indexer.chain.rpc import Header, NodeError, NoStateError, _header, _logs, _outcome, quantity
 
 TRIE = "missing trie node 429b1c (path ) state 0x429e is not available, not found"
 
@@ -39,3 +39,60 @@ def test_what_passes_is_tried_again(error: Any) -> None:
     with pytest.raises(NodeError) as raised:
         _outcome({"error": error})
     assert not isinstance(raised.value, NoStateError)
+
+
+HASH = "0x" + "11" * 32
+BLOCK = {"number": "0x5", "hash": HASH, "parentHash": HASH, "timestamp": "0x6"}
+LOG = {
+    "address": "0x" + "22" * 20,
+    "topics": [HASH],
+    "data": "0x",
+    "blockNumber": "0x5",
+    "blockHash": HASH,
+    "transactionHash": HASH,
+    "logIndex": "0x0",
+}
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, 5, 2**80, "", "0x", "5", "zebra", "0x" + "f" * 80, "0x" + "f" * 16, [], {}]
+)
+def test_89_nonsense_for_a_number_is_the_nodes_fault(value: Any) -> None:
+    with pytest.raises(NodeError, match="is not a quantity"):
+        quantity(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        True,
+        5,
+        "0x5",
+        [],
+        [None],
+        {},
+        {**BLOCK, "hash": "0x11"},
+        {**BLOCK, "timestamp": None},
+        {**BLOCK, "number": "0x4"},
+    ],
+)
+def test_89_nonsense_for_a_block_is_the_nodes_fault(value: Any) -> None:
+    assert _header(BLOCK, 5) == Header(5, HASH, HASH, 6)
+    assert _header(None, 5) is None
+    with pytest.raises(NodeError):
+        _header(value, 5)
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, "0x", {}, [None], [[]], [{}], [{**LOG, "topics": "0x"}], [{**LOG, "data": 5}]]
+)
+def test_89_nonsense_for_logs_is_the_nodes_fault(value: Any) -> None:
+    assert _logs([LOG]) == [LOG]
+    with pytest.raises(NodeError, match="a list of logs"):
+        _logs(value)
+
+
+@pytest.mark.parametrize("value", [None, True, 5, "zebra", "0x1", [], {}])
+def test_89_nonsense_for_bytes_is_the_nodes_fault(value: Any) -> None:
+    with pytest.raises(NodeError, match="is not bytes"):
+        _outcome({"result": value})
