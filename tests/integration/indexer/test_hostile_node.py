@@ -13,7 +13,7 @@ from tests.integration.indexer.index import Index, assert_equals_fresh_sync
 from tests.integration.indexer.venue import ChainVenue, venue
 from tests.support.databases import Databases
 
-FORKS = 5
+FORKS = 10
 SEED = 2
 
 
