@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """A chain behind one JSON-RPC address. Many reads of one block go in one call, many requests in one message."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import httpx
 from eth_abi.abi import decode
@@ -10,6 +10,7 @@ from eth_abi.exceptions import DecodingError
 
 from keeper import multicall
 from keeper.ports import Call, ChainError, Head, Receipt, RefusedError
+from ouro.node_answers import MOST_WEI, NonsenseError, hex_bytes, in_order, mapping, quantity, raw_logs
 from ouro.urls import shown
 
 TIMEOUT_S = 30.0
@@ -17,6 +18,7 @@ REQUESTS_AT_ONCE = 100
 NO_REASON = "no reason given"
 _ERROR_SELECTOR = bytes.fromhex("08c379a0")
 
+Read = TypeVar("Read")
 Request = tuple[str, tuple[Any, ...]]
 """Method and parameters."""
 
@@ -42,17 +44,14 @@ class RpcChain:
         self._http.close()
 
     def head(self) -> Head:
-        block = self._one("eth_getBlockByNumber", "latest", False)
-        return Head(_int(block["number"]), block["hash"], _int(block["timestamp"]), _int(block["baseFeePerGas"]))
+        return self._one("eth_getBlockByNumber", "latest", False, read=_head)
 
     def block_hash(self, number: int) -> str | None:
-        block = self._one("eth_getBlockByNumber", hex(number), False)
-        return None if block is None else str(block["hash"])
+        return self._one("eth_getBlockByNumber", hex(number), False, read=_hash_of_block)
 
     def logs(self, addresses: Sequence[str], first: int, last: int) -> list[dict[str, Any]]:
         query = {"address": list(addresses), "fromBlock": hex(first), "toBlock": hex(last)}
-        found: list[dict[str, Any]] = self._one("eth_getLogs", query)
-        return found
+        return self._one("eth_getLogs", query, read=raw_logs)
 
     def call_many(self, calls: Sequence[Call], block_hash: str) -> list[bytes | RefusedError]:
         if self.multicalls and len(calls) > 1 and all(call.sender is None for call in calls):
@@ -101,7 +100,7 @@ class RpcChain:
             if "error" in answer and _is_revert(answer["error"]):
                 found.append(_refusal(answer["error"]))
             else:
-                found.append(_int(self._result(answer, "eth_estimateGas")))
+                found.append(self._result(answer, "eth_estimateGas", quantity))
         return found
 
     def try_many(self, calls: Sequence[Call]) -> list[RefusedError | None]:
@@ -110,22 +109,25 @@ class RpcChain:
         return [answer if isinstance(answer, RefusedError) else None for answer in answers]
 
     def chain_id(self) -> int:
-        return _int(self._one("eth_chainId"))
+        return self._one("eth_chainId", read=quantity)
 
     def nonce(self, address: str) -> int:
-        return _int(self._one("eth_getTransactionCount", address, "latest"))
+        return self._one("eth_getTransactionCount", address, "latest", read=quantity)
 
     def balance(self, address: str) -> int:
-        return _int(self._one("eth_getBalance", address, "latest"))
+        return self._one("eth_getBalance", address, "latest", read=_wei)
 
     def send_many(self, raw_transactions: Sequence[bytes]) -> list[str | RefusedError]:
         requests: list[Request] = [("eth_sendRawTransaction", ("0x" + raw.hex(),)) for raw in raw_transactions]
         answers = self._request(requests)
-        return [_refusal(answer["error"]) if "error" in answer else str(answer["result"]) for answer in answers]
+        return [
+            _refusal(answer["error"]) if "error" in answer else self._result(answer, "eth_sendRawTransaction", _hash)
+            for answer in answers
+        ]
 
     def receipts(self, transaction_hashes: Sequence[str]) -> list[Receipt | None]:
         requests: list[Request] = [("eth_getTransactionReceipt", (name,)) for name in transaction_hashes]
-        return [_receipt(self._result(answer, "eth_getTransactionReceipt")) for answer in self._request(requests)]
+        return [self._result(answer, "eth_getTransactionReceipt", _receipt) for answer in self._request(requests)]
 
     def _multicall(self, calls: Sequence[Call], block_hash: str) -> list[bytes | RefusedError] | None:
         """The answers, or None from a node that does not do this."""
@@ -136,10 +138,10 @@ class RpcChain:
             if "error" in answer and not _is_revert(answer["error"]):
                 if len(calls) > 1 and "gas" in str(answer["error"].get("message", "")).lower():
                     raise _TooMuchGasError
-                self._result(answer, "eth_call")  # raises: the node lacks the block, or is in trouble
+                self._result(answer, "eth_call", hex_bytes)  # raises: the node lacks the block, or is in trouble
             return None
         try:
-            parts = multicall.decode(_bytes(data), len(calls))
+            parts = multicall.decode(hex_bytes(data), len(calls))
         except ValueError:
             return None
         return [raw if succeeded else RefusedError(_reason(raw)) for succeeded, raw in parts]
@@ -147,16 +149,19 @@ class RpcChain:
     def _bytes_or_refusal(self, answer: dict[str, Any]) -> bytes | RefusedError:
         if "error" in answer and _is_revert(answer["error"]):
             return _refusal(answer["error"])
-        return _bytes(self._result(answer, "eth_call"))
+        return self._result(answer, "eth_call", hex_bytes)
 
-    def _one(self, method: str, *params: Any) -> Any:
+    def _one(self, method: str, *params: Any, read: Callable[[Any], Read]) -> Read:
         [answer] = self._request([(method, params)])
-        return self._result(answer, method)
+        return self._result(answer, method, read)
 
-    def _result(self, answer: dict[str, Any], method: str) -> Any:
+    def _result(self, answer: dict[str, Any], method: str, read: Callable[[Any], Read]) -> Read:
         if "error" in answer:
             raise ChainError(f"{method} at {self.place}: {answer['error'].get('message', answer['error'])}")
-        return answer["result"]
+        try:
+            return read(answer["result"])
+        except NonsenseError as error:
+            raise ChainError(f"{method} at {self.place} is answered with nonsense: {error}") from None
 
     def _request(self, requests: Sequence[Request]) -> list[dict[str, Any]]:
         """The answers in the order of the requests."""
@@ -174,9 +179,12 @@ class RpcChain:
             answers = self._http.post(self.url, json=bodies).json()
         except (httpx.HTTPError, ValueError) as error:
             raise ChainError(f"the node at {self.place} does not answer: {error}") from error
-        if not isinstance(answers, list) or len(answers) != len(bodies):
+        if not isinstance(answers, list):
             raise ChainError(f"the node at {self.place} does not answer a batch of {len(bodies)}: {str(answers)[:200]}")
-        return sorted(answers, key=lambda answer: int(answer["id"]))
+        try:
+            return in_order(answers, [method for method, _ in requests])
+        except NonsenseError as error:
+            raise ChainError(f"the node at {self.place} answers with nonsense: {error}") from None
 
 
 def _query(call: Call) -> dict[str, str]:
@@ -186,25 +194,36 @@ def _query(call: Call) -> dict[str, str]:
     return query if call.sender is None else {**query, "from": call.sender}
 
 
-def _receipt(found: dict[str, Any] | None) -> Receipt | None:
+def _head(value: Any) -> Head:
+    block = mapping(value)
+    number, time_s, base_fee = (quantity(block.get(name)) for name in ("number", "timestamp", "baseFeePerGas"))
+    return Head(number, _hash(block.get("hash")), time_s, base_fee)
+
+
+def _hash_of_block(value: Any) -> str | None:
+    return None if value is None else _hash(mapping(value).get("hash"))
+
+
+def _receipt(value: Any) -> Receipt | None:
+    found = None if value is None else mapping(value)
     if found is None or found.get("blockNumber") is None:
         return None
     return Receipt(
-        transaction_hash=found["transactionHash"],
-        block_number=_int(found["blockNumber"]),
-        succeeded=_int(found["status"]) == 1,
-        gas_used=_int(found["gasUsed"]),
-        gas_price=_int(found["effectiveGasPrice"]),
-        logs=tuple(found["logs"]),
+        transaction_hash=_hash(found.get("transactionHash")),
+        block_number=quantity(found["blockNumber"]),
+        succeeded=quantity(found.get("status")) == 1,
+        gas_used=quantity(found.get("gasUsed")),
+        gas_price=quantity(found.get("effectiveGasPrice")),
+        logs=tuple(raw_logs(found.get("logs"))),
     )
 
 
-def _int(value: str) -> int:
-    return int(value, 16)
+def _wei(value: Any) -> int:
+    return quantity(value, MOST_WEI)
 
 
-def _bytes(value: str) -> bytes:
-    return bytes.fromhex(value.removeprefix("0x"))
+def _hash(value: Any) -> str:
+    return "0x" + hex_bytes(value, 32).hex()
 
 
 def _is_revert(error: dict[str, Any]) -> bool:
@@ -213,9 +232,12 @@ def _is_revert(error: dict[str, Any]) -> bool:
 
 def _refusal(error: dict[str, Any]) -> RefusedError:
     """The contract's reason if the error holds one, else the node's message."""
-    data = error.get("data")
-    if isinstance(data, str) and _bytes(data)[:4] == _ERROR_SELECTOR:
-        return RefusedError(_reason(_bytes(data)))
+    try:
+        raw = hex_bytes(error.get("data"))
+    except NonsenseError:
+        raw = b""
+    if raw[:4] == _ERROR_SELECTOR:
+        return RefusedError(_reason(raw))
     return RefusedError(str(error.get("message", error)))
 
 

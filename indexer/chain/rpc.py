@@ -4,25 +4,52 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import httpx
 import msgspec
 
+from ouro import node_answers
 from ouro.errors import OuroError
+from ouro.node_answers import NonsenseError
 
 _BATCH = 100
 _REVERTED = 3
 _LIMITED = re.compile(r"\blimit|too many|capacity|throttl|timed? ?out|busy", re.IGNORECASE)
 _LIMIT_CODES = (-32005, 429)
-_MOST = 2**63 - 1
-_HASH = re.compile(r"0x[0-9a-fA-F]{64}")
+_GIVES_NONE = 5
+"""Refusals in a row after which a node is taken for one that does not know a method."""
 
 
 class NodeError(OuroError):
     """The node did not answer, or answered with an error; worth another try."""
+
+
+Read = TypeVar("Read", bound=Callable[..., Any])
+
+
+def _strictly(read: Read) -> Read:
+    """The reader, with `NodeError` for nonsense."""
+
+    @wraps(read)
+    def checked(*arguments: Any) -> Any:
+        try:
+            return read(*arguments)
+        except NonsenseError as error:
+            raise NodeError(f"the node answers with nonsense: {error}") from None
+
+    return cast(Read, checked)
+
+
+quantity = _strictly(node_answers.quantity)
+hex_bytes = _strictly(node_answers.hex_bytes)
+raw_logs = _strictly(node_answers.raw_logs)
+_mapping = _strictly(node_answers.mapping)
+_items = _strictly(node_answers.items)
+_in_order = _strictly(node_answers.in_order)
 
 
 class NoStateError(NodeError):
@@ -31,12 +58,15 @@ class NoStateError(NodeError):
 
 @dataclass(frozen=True)
 class Header:
-    """What the indexer needs of a block's header; hashes in hex."""
+    """What the indexer needs of a block's header; hashes in hex. `bloom` is the filter of its logs, 0 where the node
+    does not tell it or nobody asked.
+    """
 
     number: int
     hash: str
     parent_hash: str
     time_s: int
+    bloom: int = 0
 
 
 class Node:
@@ -47,6 +77,7 @@ class Node:
         self._url = url
         # Node URLs often hold a key in their path: it must not get into logs.
         self._host = httpx.URL(url).host
+        self._without_receipts = 0
 
     def close(self) -> None:
         self._client.close()
@@ -90,7 +121,7 @@ class Node:
     def logs(self, addresses: Sequence[str], first: int, last: int) -> list[dict[str, Any]]:
         """Raw logs of a range of blocks, both ends included."""
         query = {"address": list(addresses), "fromBlock": hex(first), "toBlock": hex(last)}
-        return _logs(self._call("eth_getLogs", query))
+        return raw_logs(self._call("eth_getLogs", query))
 
     def logs_of(self, addresses: Sequence[str], hashes: Sequence[str]) -> list[list[dict[str, Any]]]:
         """Raw logs of exactly these blocks, asked for at once. Raises `NodeError` when one is not on the chain (any
@@ -98,12 +129,26 @@ class Node:
         """
         ours = list(addresses)
         answers = self._calls([("eth_getLogs", ({"address": ours, "blockHash": hash_},)) for hash_ in hashes])
-        return [_logs(answer) for answer in answers]
+        return [raw_logs(answer) for answer in answers]
+
+    def emitters(self, block_hash: str) -> frozenset[str] | None:
+        """Lower-case addresses of all that logged in a block, by its receipts; None where a node gives none."""
+        [answer] = self._answers([("eth_getBlockReceipts", (block_hash,))])
+        if "error" in answer:
+            self._without_receipts += 1
+            if self._without_receipts < _GIVES_NONE or _limited(answer["error"]):
+                raise NodeError(f"the node refused eth_getBlockReceipts: {answer['error']}")
+            return None
+        self._without_receipts = 0
+        receipts = answer["result"]
+        return frozenset(
+            log["address"].lower() for receipt in _items(receipts) for log in raw_logs(_mapping(receipt).get("logs"))
+        )
 
     def calls(self, to: str, datas: Sequence[bytes], block: int) -> list[bytes]:
         """What a contract answers to each call at the end of a block. Raises `NodeError` when one fails."""
         answers = self._calls([("eth_call", ({"to": to, "data": "0x" + data.hex()}, hex(block))) for data in datas])
-        return [_data(answer) for answer in answers]
+        return [hex_bytes(answer) for answer in answers]
 
     def asked(self, calls: Sequence[tuple[str, bytes, str]]) -> list[bytes | NoStateError]:
         """What contracts answer: to each call (contract, calldata, hash of the block), nothing where it reverts. Raises
@@ -122,7 +167,7 @@ class Node:
         """Whether a call of a contract reverts, or is answered with nothing, as of now."""
         [answer] = self._answers([("eth_call", ({"to": to, "data": "0x" + data.hex()}, "latest"))])
         if "error" not in answer:
-            return not _data(answer["result"])
+            return not hex_bytes(answer["result"])
         if not _reverted(answer["error"]):
             raise NodeError(f"the node refused eth_call: {answer['error']}")
         return True
@@ -154,81 +199,28 @@ class Node:
         # A node that refuses a batch as a whole answers with one error.
         if isinstance(answers, dict) and "error" in answers and len(body) > 1:
             raise NodeError(f"the node refused {calls[0][0]}: {answers['error']}")
-        found = {
-            answer["id"]: answer
-            for answer in (answers if isinstance(answers, list) else [answers])
-            if isinstance(answer, dict) and isinstance(answer.setdefault("id", None), int | None)
-        }
-        if len(body) == 1 and None in found:
-            found[0] = found[None]
-        missing = [number for number in range(len(body)) if not found.get(number, {}).keys() & {"result", "error"}]
-        if missing:
-            raise NodeError(f"the node at {self._host} left out the answer to {calls[missing[0]][0]}")
-        return [found[number] for number in range(len(body))]
-
-
-class _Log(msgspec.Struct, rename="camel"):
-    """The types of a raw log's fields; what they say is for who decodes it."""
-
-    address: str
-    topics: list[str]
-    data: str
-    block_number: str
-    block_hash: str
-    transaction_hash: str
-    log_index: str
-
-
-def _nonsense(value: Any, wanted: str) -> NodeError:
-    return NodeError(f"the node answered {repr(value)[:80]}, which is not {wanted}")
-
-
-def quantity(value: Any) -> int:
-    """A hex quantity of 63 bits at most. Raises `NodeError` for anything else."""
-    try:
-        found = int(value, 16) if isinstance(value, str) and value.startswith("0x") and len(value) < 20 else -1
-    except ValueError:
-        found = -1
-    if not 0 <= found <= _MOST:
-        raise _nonsense(value, "a quantity")
-    return found
-
-
-def _data(value: Any) -> bytes:
-    try:
-        if isinstance(value, str) and value.startswith("0x"):
-            return bytes.fromhex(value[2:])
-    except ValueError:
-        pass
-    raise _nonsense(value, "bytes")
+        if isinstance(answers, dict):
+            answers = [answers | {"id": 0}]
+        return _in_order(answers, [method for method, _ in calls])
 
 
 def _header(answer: Any, number: int | None = None) -> Header | None:
     """Of the block of that number, if one was asked for by number."""
     if answer is None:
         return None
-    if not isinstance(answer, dict) or not all(
-        isinstance(answer.get(name), str) and _HASH.fullmatch(answer[name]) for name in ("hash", "parentHash")
-    ):
-        raise _nonsense(answer, "a block")
-    at, time_s = quantity(answer.get("number")), quantity(answer.get("timestamp"))
+    block = _mapping(answer)
+    at, time_s = quantity(block.get("number")), quantity(block.get("timestamp"))
+    for name in ("hash", "parentHash"):
+        hex_bytes(block.get(name), 32)
     if number not in (None, at):
         raise NodeError(f"the node was asked for block {number} and answered with block {at}")
-    return Header(at, answer["hash"], answer["parentHash"], time_s)
-
-
-def _logs(answer: Any) -> list[dict[str, Any]]:
-    try:
-        msgspec.convert(answer, list[_Log])
-    except msgspec.ValidationError as error:
-        raise _nonsense(answer, f"a list of logs ({error})") from None
-    found: list[dict[str, Any]] = answer
-    return found
+    bloom = int.from_bytes(hex_bytes(block.get("logsBloom") or "0x"))
+    return Header(at, block["hash"], block["parentHash"], time_s, bloom)
 
 
 def _outcome(answer: dict[str, Any]) -> bytes | NoStateError:
     if "error" not in answer:
-        return _data(answer["result"])
+        return hex_bytes(answer["result"])
     if _reverted(answer["error"]):
         return b""
     message = f"the node refused eth_call: {answer['error']}"

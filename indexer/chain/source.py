@@ -9,7 +9,7 @@ from typing import Any
 from indexer.chain.ranges import AdaptiveRange
 from indexer.chain.rpc import Header, Node, NodeError, quantity
 from indexer.views.block import Block
-from ouro import addresses
+from ouro import addresses, bloom
 from ouro.events import Event, decode_log
 
 
@@ -80,7 +80,27 @@ class BlockSource:
                 raise
             # Together they may be too much for the node, or one of the later ones is no longer there.
             logs = self._node.logs_of(self._addresses, [chain[0].hash])
+        for header, its in zip(chain, logs, strict=False):
+            if not its:
+                self._check_that_nothing_is_kept(header)
         return [self._block_of(header, its) for header, its in zip(chain, logs, strict=False)]
+
+    def _check_that_nothing_is_kept(self, header: Header) -> None:
+        """Nodes that have not yet indexed a block answer `eth_getLogs` with an empty list. Where the header's filter
+        holds one of our addresses, which it also does by chance, the receipts tell; a filter that holds nearly
+        everything would cost the receipts of every block.
+        """
+        if header.bloom.bit_count() > bloom.SIZE // 2:
+            return
+        if not any(bloom.may_hold(header.bloom, address) for address in self._addresses):
+            return
+        emitters = self._node.emitters(header.hash)
+        if emitters is None:
+            return
+        if not emitters or any(address.lower() in emitters for address in self._addresses):
+            raise NodeError(
+                f"the node gives no logs of block {header.number}, whose filter or receipts have some of ours"
+            )
 
     def _block_of(self, header: Header, logs: Iterable[dict[str, Any]]) -> Block:
         """Decode the logs of one block; those that are not ours are left out, whatever the node was asked for."""

@@ -163,20 +163,24 @@ def decode_log(log: Mapping[str, Any]) -> Event | None:
 
     Whether the log comes from one of our contracts is the caller's to filter (by address).
     """
-    found = [_bytes(topic) for topic in log["topics"]]
-    decoder = _DECODERS.get(found[0]) if found else None
-    if decoder is None:
-        return None
-    time = log.get("blockTimestamp")
-    where = LogPosition(
-        _number(log["blockNumber"]),
-        _hex(log["blockHash"]),
-        _hex(log["transactionHash"]),
-        _number(log["logIndex"]),
-        addresses.parse(log["address"]),
-        None if time is None else _number(time),
-    )
-    return decoder.decode(where, found, _bytes(log["data"]))
+    try:
+        found = [_bytes(topic) for topic in log["topics"]]
+        decoder = _DECODERS.get(found[0]) if found else None
+        if decoder is None:
+            return None
+        time = log.get("blockTimestamp")
+        where = LogPosition(
+            _number(log["blockNumber"]),
+            _hex(log["blockHash"]),
+            _hex(log["transactionHash"]),
+            _number(log["logIndex"]),
+            addresses.parse(log["address"]),
+            None if time is None else _number(time),
+        )
+        data = _bytes(log["data"])
+    except ValueError as error:
+        raise LogError(f"a log cannot be read: {error}") from error
+    return decoder.decode(where, found, data)
 
 
 def _bytes(value: str | bytes) -> bytes:

@@ -11,14 +11,11 @@ from typing import Any, Final
 
 import msgspec
 
-from ouro import addresses, events
+from ouro import addresses, bloom, events
 from ouro.eip712 import keccak
+from ouro.node_answers import MOST_WEI, NonsenseError, brief, hex_bytes, items, mapping, quantity
 from relayer.chain_watch.trie import Item, number, rlp, root_of
 from relayer.core.inputs import Log
-
-MOST: Final = 2**63 - 1
-"""No block number, time, nonce or amount of gas is larger."""
-MOST_WEI: Final = 2**128
 
 # In the order of the block header's fields; those of later forks are there or not.
 _FIELDS: Final = (
@@ -60,10 +57,6 @@ _FIRST_OPTIONAL: Final = _FIELDS.index("baseFeePerGas")
 _ROLLUP_DEPOSIT: Final = 0x7E
 
 
-class NonsenseError(ValueError):
-    """An answer that cannot be true."""
-
-
 class Header(msgspec.Struct, frozen=True):
     """A block header as far as it matters; `bloom` has bit i set for position i of the logs' bloom filter, and
     `receipts_root` is over all that the block's transactions did.
@@ -100,49 +93,23 @@ class History(msgspec.Struct, frozen=True):
     tips_wei: tuple[int, ...]
 
 
-def quantity(value: Any, most: int = MOST) -> int:
-    """A hex quantity from 0 to `most`."""
-    if not isinstance(value, str) or not value.startswith("0x") or len(value) > 66:
-        raise NonsenseError(f"{_short(value)} is no quantity")
-    try:
-        number = int(value, 16)
-    except ValueError:
-        raise NonsenseError(f"{_short(value)} is no quantity") from None
-    if not 0 <= number <= most:
-        raise NonsenseError(f"{_short(value)} is too large")
-    return number
-
-
 def wei(value: Any) -> int:
     """An amount of wei."""
     return quantity(value, MOST_WEI)
-
-
-def data(value: Any, length: int | None = None) -> bytes:
-    """Hex bytes, of a length if one is given."""
-    if not isinstance(value, str) or not value.startswith("0x"):
-        raise NonsenseError(f"{_short(value)} is no hex string")
-    try:
-        raw = bytes.fromhex(value[2:])
-    except ValueError:
-        raise NonsenseError(f"{_short(value)} is no hex string") from None
-    if length is not None and len(raw) != length:
-        raise NonsenseError(f"{_short(value)} has {len(raw)} bytes, not {length}")
-    return raw
 
 
 def header(value: Any, *, verify: bool = True) -> Header | None:
     """A block's header, None when the node has no such block. With `verify` its hash is computed anew."""
     if value is None:
         return None
-    block = _object(value)
+    block = mapping(value)
     found = Header(
         number=quantity(block.get("number")),
-        hash=data(block.get("hash"), 32),
-        parent_hash=data(block.get("parentHash"), 32),
+        hash=hex_bytes(block.get("hash"), 32),
+        parent_hash=hex_bytes(block.get("parentHash"), 32),
         time_s=quantity(block.get("timestamp"), 2**40),
-        bloom=int.from_bytes(data(block.get("logsBloom"), 256)),
-        receipts_root=data(block.get("receiptsRoot"), 32),
+        bloom=int.from_bytes(hex_bytes(block.get("logsBloom"), 256)),
+        receipts_root=hex_bytes(block.get("receiptsRoot"), 32),
     )
     if verify and header_hash(block) != found.hash:
         raise NonsenseError(f"the header of block {found.number} does not have the hash that it is given with")
@@ -158,16 +125,16 @@ def header_hash(block: Mapping[str, Any]) -> bytes:
         if name in _QUANTITIES:
             fields.append(number(quantity(block.get(name), 2**256 - 1)))
         else:
-            fields.append(data(block.get(name)))
+            fields.append(hex_bytes(block.get(name)))
     return keccak(rlp(fields))
 
 
 def logs(value: Any, block: Header, contracts: frozenset[str]) -> tuple[Log, ...]:
     """The logs of one block, in log order, each of one of `contracts` and in the block's bloom filter, and readable."""
     found: list[Log] = []
-    for each in _list(value):
-        entry = _object(each)
-        if data(entry.get("blockHash"), 32) != block.hash:
+    for each in items(value):
+        entry = mapping(each)
+        if hex_bytes(entry.get("blockHash"), 32) != block.hash:
             raise NonsenseError(f"a log said to be of block {block.number} is of another block")
         log = _log(entry)
         if log.address not in contracts:
@@ -190,10 +157,10 @@ def logs_of_receipts(value: Any, block: Header, contracts: frozenset[str]) -> tu
     out, none is added, none is altered.
     """
     encoded, ours = [], []
-    for each in _list(value):
-        entry = _object(each)
+    for each in items(value):
+        entry = mapping(each)
         encoded.append(_encoded_receipt(entry))
-        ours += [log for log in map(_object, _list(entry.get("logs"))) if _log(log).address in contracts]
+        ours += [log for log in map(mapping, items(entry.get("logs"))) if _log(log).address in contracts]
     if root_of(encoded) != block.receipts_root:
         raise NonsenseError(f"the receipts of block {block.number} do not give its receipts root")
     return logs(ours, block, contracts)
@@ -204,8 +171,8 @@ def _encoded_receipt(entry: Mapping[str, Any]) -> bytes:
     kind = quantity(entry.get("type"), 0x7F)
     filled = 0
     packed: list[Item] = []
-    for each in _list(entry.get("logs")):
-        log = _log(_object(each))
+    for each in items(entry.get("logs")):
+        log = _log(mapping(each))
         filled |= _filter_of(log)
         packed.append([_raw_address(log.address), list(log.topics), log.data])
     fields: list[Item] = [
@@ -223,20 +190,20 @@ def _encoded_receipt(entry: Mapping[str, Any]) -> bytes:
 
 def may_have(block: Header, contracts: Iterable[str]) -> bool:
     """Whether there may be logs of `contracts` in a block, by its bloom filter. A no is certain."""
-    return any(_bits(_raw_address(contract)) & ~block.bloom == 0 for contract in contracts)
+    return any(bloom.may_hold(block.bloom, contract) for contract in contracts)
 
 
 def receipt(value: Any) -> Receipt | None:
     """A receipt, None when the transaction is in no block."""
     if value is None:
         return None
-    entry = _object(value)
+    entry = mapping(value)
     status = quantity(entry.get("status"))
     if status > 1:
         raise NonsenseError(f"{status} is no status of a transaction")
     return Receipt(
-        transaction_hash=data(entry.get("transactionHash"), 32),
-        block_hash=data(entry.get("blockHash"), 32),
+        transaction_hash=hex_bytes(entry.get("transactionHash"), 32),
+        block_hash=hex_bytes(entry.get("blockHash"), 32),
         block_number=quantity(entry.get("blockNumber")),
         succeeded=bool(status),
         gas_used=quantity(entry.get("gasUsed")),
@@ -246,11 +213,11 @@ def receipt(value: Any) -> Receipt | None:
 
 def history(value: Any) -> History:
     """`eth_feeHistory` with one percentile."""
-    entry = _object(value)
-    base = [wei(each) for each in _list(entry.get("baseFeePerGas"))]
+    entry = mapping(value)
+    base = [wei(each) for each in items(entry.get("baseFeePerGas"))]
     if not base:
         raise NonsenseError("the fee history has no base fee")
-    tips = [wei(_list(each)[0]) for each in _list(entry.get("reward") or []) if each]
+    tips = [wei(items(each)[0]) for each in items(entry.get("reward") or []) if each]
     return History(base[-1], tuple(tips))
 
 
@@ -260,58 +227,24 @@ def _log(entry: Mapping[str, Any]) -> Log:
         contract = addresses.parse(address) if isinstance(address, str) else ""
     except ValueError:
         contract = ""
-    topics = tuple(data(topic, 32) for topic in _list(entry.get("topics")))
+    topics = tuple(hex_bytes(topic, 32) for topic in items(entry.get("topics")))
     if not contract or len(topics) > 4:
-        raise NonsenseError(f"{_short(entry)} is no log")
+        raise NonsenseError(f"{brief(entry)} is no log")
     return Log(
         contract,
         topics,
-        data(entry.get("data")),
-        data(entry.get("transactionHash"), 32),
+        hex_bytes(entry.get("data")),
+        hex_bytes(entry.get("transactionHash"), 32),
         quantity(entry.get("logIndex")),
     )
 
 
 def _filter_of(log: Log) -> int:
-    bits = _bits(_raw_address(log.address))
+    filled = bloom.bits(_raw_address(log.address))
     for topic in log.topics:
-        bits |= _bits(topic)
-    return bits
-
-
-_known_bits: dict[bytes, int] = {}
-
-
-def _bits(item: bytes) -> int:
-    """The three bits that an address or topic sets in a bloom filter."""
-    bits = _known_bits.get(item)
-    if bits is None:
-        digest = keccak(item)
-        bits = 0
-        for at in (0, 2, 4):
-            bits |= 1 << (int.from_bytes(digest[at : at + 2]) & 2047)
-        if len(_known_bits) > 65_536:
-            _known_bits.clear()
-        _known_bits[item] = bits
-    return bits
+        filled |= bloom.bits(topic)
+    return filled
 
 
 def _raw_address(text: str) -> bytes:
     return bytes.fromhex(text[2:])
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise NonsenseError(f"{_short(value)} is no object")
-    return value
-
-
-def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise NonsenseError(f"{_short(value)} is no list")
-    return value
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -13,9 +13,9 @@ from typing import Any
 
 from eth_utils.address import to_checksum_address
 
+from ouro import node_answers
 from ouro.eip712 import keccak
 from ouro.markets import readable_price
-from relayer.chain_watch import answers
 from relayer.chain_watch.answers import Header
 from relayer.chain_watch.rpc import Rpc, RpcError, RpcUnreachableError
 from relayer.core.inputs import Log
@@ -61,7 +61,9 @@ class PriceReader:
         """Whether it pushes no prices: a `PushedOracle` has a signer."""
         known = self._silent.get(oracle)
         if known is None:
-            known = not await self._agreed({"to": oracle, "data": "0x" + _SIGNER.hex()}, "latest")
+            asked = ({"to": oracle, "data": "0x" + _SIGNER.hex()}, "latest")
+            # Kept for good, so heard twice: a node that lags behind the oracle's deployment answers with nothing.
+            known = not await self._agreed(*asked) and not await self._agreed(*asked)
             self._silent[oracle] = known
         return known
 
@@ -76,12 +78,12 @@ class PriceReader:
         """What one node answers, or most of several do; a call that reverts is an answer like others, without data."""
         if len(self._rpc) == 1:
             try:
-                return await self._rpc.call("eth_call", *call, read=answers.data)
+                return await self._rpc.call("eth_call", *call, read=node_answers.hex_bytes)
             except RpcError as error:
                 if not _reverted(error):
                     raise
                 return b""
-        said = await self._rpc.from_each("eth_call", *call, read=answers.data)
+        said = await self._rpc.from_each("eth_call", *call, read=node_answers.hex_bytes)
         heard = (b"" if isinstance(each, RpcError) and _reverted(each) else each for each in said)
         found = Counter(each for each in heard if isinstance(each, bytes))
         if not found:

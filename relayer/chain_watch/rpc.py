@@ -14,7 +14,7 @@ import msgspec
 from prometheus_client import Counter
 
 from ouro.async_http import AsyncClient
-from relayer.chain_watch.answers import NonsenseError
+from ouro.node_answers import NonsenseError
 from relayer.logs import logger
 
 log = logger("node")

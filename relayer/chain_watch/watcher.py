@@ -15,8 +15,9 @@ from contextlib import suppress
 
 import tenacity
 
+from ouro.node_answers import NonsenseError
 from relayer.chain_watch import answers
-from relayer.chain_watch.answers import Header, NonsenseError
+from relayer.chain_watch.answers import Header
 from relayer.chain_watch.oracle import Price, PriceReader, oracle_after
 from relayer.chain_watch.rpc import Rpc, RpcError, RpcUnreachableError
 from relayer.core.inputs import ChainBlock, ChainRevert, Log

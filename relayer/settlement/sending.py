@@ -14,7 +14,7 @@ from typing import Any
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from hexbytes import HexBytes
 
-from ouro import codec
+from ouro import codec, node_answers
 from relayer.chain_watch import Rpc, RpcError, RpcUnreachableError, answers
 from relayer.core import Batch, NextBatch
 from relayer.core.inputs import BatchBuilt
@@ -72,8 +72,8 @@ class Sender:
         """How many transactions of the operator are in the chain up to a block. A surprise must be said twice."""
         at = {"blockHash": "0x" + block.hex()}
         ask = ("eth_getTransactionCount", self._operator.address, at)
-        used = await self._rpc.call(*ask, read=answers.quantity)
-        if used != expected and await self._rpc.call(*ask, read=answers.quantity) != used:
+        used = await self._rpc.call(*ask, read=node_answers.quantity)
+        if used != expected and await self._rpc.call(*ask, read=node_answers.quantity) != used:
             raise RpcUnreachableError("the node gives two answers for the operator's nonce")
         return used
 
@@ -99,7 +99,7 @@ class Sender:
             "data": "0x" + codec.encode_settle(core.chain_head, b"\xff" * 32, (), ()).hex(),
         }
         try:
-            await self._rpc.call("eth_call", call, "latest", read=answers.data)
+            await self._rpc.call("eth_call", call, "latest", read=node_answers.hex_bytes)
         except RpcError:
             return False
         return True
@@ -175,7 +175,7 @@ def _receipt_for(name: bytes) -> Callable[[Any], answers.Receipt | None]:
     def read(value: Any) -> answers.Receipt | None:
         receipt = answers.receipt(value)
         if receipt is not None and receipt.transaction_hash != name:
-            raise answers.NonsenseError("the receipt of another transaction than was asked for")
+            raise node_answers.NonsenseError("the receipt of another transaction than was asked for")
         return receipt
 
     return read

@@ -39,7 +39,7 @@ GARBAGE: list[Any] = [
 
 class HostileNode:
     """Forwards to the node at `to_port`; with probability `rate` something goes wrong with a request. Without `lies`
-    no answer could be true and is not.
+    no answer could be true and is not, but for logs that are kept back.
     """
 
     def __init__(self, to_port: int, seed: int, rate: float, *, lies: bool = True, delay_s: float = 1.5) -> None:
@@ -95,10 +95,8 @@ class HostileNode:
                 ("huge tips", lambda fees: {**fees, "reward": [[hex(10**15)]] * 3}),
             ],
         }
-        self._garbage = GARBAGE
         if not lies:
-            self._lies = {}
-            self._garbage = [each for each in GARBAGE if each != []]
+            self._lies = {"eth_getLogs": [("hide all logs", lambda _: [])]}
         owner = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -203,7 +201,7 @@ class HostileNode:
         return whole[: self._rng.randrange(len(whole))]
 
     def _nonsense(self, asked: Any) -> bytes:
-        result = self._rng.choice(self._garbage)
+        result = self._rng.choice(GARBAGE)
         return _encode(_each(asked, lambda request: {"jsonrpc": "2.0", "id": request["id"], "result": result}))
 
     def _swallow(self, asked: Any) -> bytes:

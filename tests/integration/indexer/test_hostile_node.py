@@ -56,6 +56,7 @@ def test_89_an_index_outlives_a_hostile_node(databases: Databases) -> None:
             assert index.follower.position.number == chain.block
             assert_equals_fresh_sync(index, chain, databases)
             assert spoilt > 5
+            assert node.faults["hide all logs"]
             assert reverted
         finally:
             index.close()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from indexer.chain.rpc import Header, NodeError, NoStateError, _header, _logs, _outcome, quantity
+from indexer.chain.rpc import Header, NodeError, NoStateError, _header, _outcome, quantity, raw_logs
 
 TRIE = "missing trie node 429b1c (path ) state 0x429e is not available, not found"
 
@@ -58,7 +58,7 @@ LOG = {
     "value", [None, True, 5, 2**80, "", "0x", "5", "zebra", "0x" + "f" * 80, "0x" + "f" * 16, [], {}]
 )
 def test_89_nonsense_for_a_number_is_the_nodes_fault(value: Any) -> None:
-    with pytest.raises(NodeError, match="is not a quantity"):
+    with pytest.raises(NodeError, match=r"is no quantity|is too large"):
         quantity(value)
 
 
@@ -87,12 +87,12 @@ def test_89_nonsense_for_a_block_is_the_nodes_fault(value: Any) -> None:
     "value", [None, True, "0x", {}, [None], [[]], [{}], [{**LOG, "topics": "0x"}], [{**LOG, "data": 5}]]
 )
 def test_89_nonsense_for_logs_is_the_nodes_fault(value: Any) -> None:
-    assert _logs([LOG]) == [LOG]
-    with pytest.raises(NodeError, match="a list of logs"):
-        _logs(value)
+    assert raw_logs([LOG]) == [LOG]
+    with pytest.raises(NodeError, match="is no list of logs"):
+        raw_logs(value)
 
 
 @pytest.mark.parametrize("value", [None, True, 5, "zebra", "0x1", [], {}])
 def test_89_nonsense_for_bytes_is_the_nodes_fault(value: Any) -> None:
-    with pytest.raises(NodeError, match="is not bytes"):
+    with pytest.raises(NodeError, match="is no hex string"):
         _outcome({"result": value})

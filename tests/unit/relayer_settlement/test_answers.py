@@ -10,6 +10,7 @@ from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ouro import node_answers
 from relayer.chain_watch import NonsenseError, answers
 from relayer.chain_watch.answers import Header
 from relayer.chain_watch.trie import root_of
@@ -55,9 +56,9 @@ JSON = st.recursive(
 )
 BLOCK = Header(7, b"\x11" * 32, b"\x12" * 32, 1_800_000_000, (1 << 2048) - 1, bytes(32))
 READERS: list[Callable[[Any], Any]] = [
-    answers.quantity,
+    node_answers.quantity,
     answers.wei,
-    answers.data,
+    node_answers.hex_bytes,
     answers.header,
     lambda value: answers.header(value, verify=False),
     answers.receipt,
@@ -77,7 +78,7 @@ def test_any_json_is_read_or_called_nonsense(reader: Callable[[Any], Any], value
 @pytest.mark.parametrize("value", [None, True, -1, 1.5, 7, "7", "0x", "0x-1", "0x8000000000000000", "0xg", [], {}])
 def test_what_is_no_quantity(value: Any) -> None:
     with pytest.raises(NonsenseError):
-        answers.quantity(value)
+        node_answers.quantity(value)
 
 
 def _good_header() -> dict[str, Any]:
