@@ -74,6 +74,7 @@ class ChainWatcher:
         self._begun = 0
         self._done = 0
         self._doubted = 0
+        self._at_once = CHUNK
         self._looked = asyncio.Event()
         self.moved = asyncio.Event()
         """Set whenever the core's view of the chain has changed."""
@@ -123,7 +124,14 @@ class ChainWatcher:
             await self._return_to_their_chain(latest.number)
             latest, final = await self._heads()
         while self._next_number() <= latest.number:
-            if not await self._take(latest.number, final):
+            try:
+                taken = await self._take(latest.number, final)
+            except (RpcError, RpcUnreachableError):
+                # Of a node in trouble many answers are seldom all good, and nothing is kept of those that were.
+                self._at_once = max(1, self._at_once // 2)
+                raise
+            self._at_once = min(CHUNK, 2 * self._at_once)
+            if not taken:
                 await self._return_to_their_chain(latest.number)
                 return
         self._engine.metrics.chain_lag.set(0)
@@ -232,7 +240,7 @@ class ChainWatcher:
         """Follows the next blocks up to `last`. False when they are not children of ours."""
         core = self._engine.core
         first = self._next_number()
-        numbers = range(first, min(last, first + CHUNK - 1) + 1)
+        numbers = range(first, min(last, first + self._at_once - 1) + 1)
         headers = await self._rpc.batch(
             [("eth_getBlockByNumber", (hex(number), False)) for number in numbers], read=self._header
         )
