@@ -80,14 +80,17 @@ def raw_logs(value: Any) -> list[dict[str, Any]]:
 
 
 def in_order(answers: Any, methods: Sequence[str]) -> list[dict[str, Any]]:
-    """The answers to a batch whose requests were numbered from 0, in the order of the requests, each with a `result` or
-    an object as `error`.
+    """The answers to a batch whose requests were numbered from 0, in the order of the requests, each with an object as
+    `error` or a `result`.
     """
     found: dict[int, dict[str, Any]] = {}
     for answer in items(answers):
-        number = mapping(answer).get("id")
-        if type(number) is int and ("result" in answer or isinstance(answer.get("error"), dict)):
-            found[number] = answer
+        number, error = mapping(answer).get("id"), answer.get("error")
+        if type(number) is int and isinstance(error, dict):
+            found[number] = {"error": error}
+        # Some nodes send `"error": null` with what went well.
+        elif type(number) is int and error is None and "result" in answer:
+            found[number] = {"result": answer["result"]}
     for number, method in enumerate(methods):
         if number not in found:
             raise NonsenseError(f"the answer to {method} was left out")

@@ -6,12 +6,14 @@ import sys
 
 import httpx
 
+from ouro.node_answers import mapping
+
 
 def report(url: str, service: str, *, as_json: bool) -> int:
     """Print what the `/ready` of a service says, line by line or as JSON; the exit status, 0 when it is ready."""
     try:
         response = httpx.get(f"{url}/ready", timeout=5)
-        known = response.json()
+        known = mapping(response.json())
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         print(f"no {service} answers at {url}: {error or type(error).__name__}", file=sys.stderr)
         return 1
