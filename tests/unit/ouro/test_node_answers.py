@@ -42,7 +42,7 @@ def test_89_an_answer_that_is_none_is_nonsense(answers: Any) -> None:
 
 
 def test_a_bloom_filter_holds_what_was_put_into_it() -> None:
-    """The bits of an address that logs in Ethereum's own consensus tests (`bcBloomTest`): keccak's first three pairs."""
+    """That a node sets the same bits is for the tests with a node that hides logs."""
     address = "0x095e7baea6a6c7c4c2dfeb977efac326af552d87"
     filled = bloom.bits(bytes.fromhex(address[2:]))
     assert filled.bit_count() == 3
