@@ -51,7 +51,7 @@ def rates(measured: dict[str, Any], events: int) -> dict[str, Any]:
     return {name: round(value, 3) if isinstance(value, float) else value for name, value in (measured | by).items()}
 
 
-def measure(batches: int, fills: int, *, with_ponder: bool) -> dict[str, Any]:
+def measure(batches: int, fills: int, rounds: int, *, with_ponder: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="ouro-indexing-") as name, venue() as chain, postgres("fsync=on") as server:
         folder = Path(name)
         print(f"playing {batches} batches of {fills} fills", flush=True)
@@ -69,23 +69,29 @@ def measure(batches: int, fills: int, *, with_ponder: bool) -> dict[str, Any]:
         found: dict[str, Any] = {"chain": played}
 
         def note(what: str, measured: dict[str, Any], events: int) -> None:
-            found[what] = rates(measured, events)
+            """The best of what a reader was seen to do."""
+            seen = rates(measured, events)
+            if what in found and found[what]["events_per_cpu_s"] >= seen["events_per_cpu_s"]:
+                return
+            found[what] = seen
             rate = f"{found[what]['events_per_s']:,.0f} events/s"
             print(f"{what:22} {rate:>20}, {found[what]['events_per_cpu_s']:,.0f} per cpu second", flush=True)
 
-        for what, command in (("web3_process_log", "web3"), ("decode", "decode")):
-            measured = worker(command, str(folder / "logs.json"))
-            note(what, measured, measured["logs"])
-        for kind, databases in kinds.items():
-            measured = worker("index", chain.rpc.url, str(deployment), databases.new())
-            note(f"indexer_{kind}", measured, len(logs))
-        if with_ponder:
-            try:
-                measured = indexing_ponder.run(folder, chain.rpc.url, record, end, server.create(migrated=False))
-                note("ponder_postgresql", measured, len(logs))
-            except indexing_ponder.NotToBeHadError as error:
-                found["ponder_postgresql"] = str(error)
-                print(error)
+        for _ in range(rounds):
+            for what, command in (("web3_process_log", "web3"), ("decode", "decode")):
+                measured = worker(command, str(folder / "logs.json"))
+                note(what, measured, measured["logs"])
+            for kind, databases in kinds.items():
+                measured = worker("index", chain.rpc.url, str(deployment), databases.new())
+                note(f"indexer_{kind}", measured, len(logs))
+            if with_ponder:
+                try:
+                    measured = indexing_ponder.run(folder, chain.rpc.url, record, end, server.create(migrated=False))
+                    note("ponder_postgresql", measured, len(logs))
+                except indexing_ponder.NotToBeHadError as error:
+                    found["ponder_postgresql"] = str(error)
+                    print(error)
+                    with_ponder = False
     return found
 
 
@@ -107,11 +113,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batches", type=int, default=400)
     parser.add_argument("--fills", type=int, default=16, help="in a batch")
+    parser.add_argument("--rounds", type=int, default=3, help="of all readers in turn; of each the best counts")
     parser.add_argument("--no-ponder", action="store_true")
     parser.add_argument("--no-write", action="store_true", help="leave the committed result alone")
     asked = parser.parse_args()
     before = os.getloadavg()
-    found = measure(asked.batches, asked.fills, with_ponder=not asked.no_ponder)
+    found = measure(asked.batches, asked.fills, asked.rounds, with_ponder=not asked.no_ponder)
+    found["rounds"] = asked.rounds
     found["ratios"] = ratios(found)
     loads = [[round(value, 2) for value in load] for load in (before, os.getloadavg())]
     found["machine"] = {"cores": os.cpu_count(), "load_before_and_after": loads}

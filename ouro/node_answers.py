@@ -20,7 +20,7 @@ class NonsenseError(ValueError):
     """An answer that cannot be true."""
 
 
-class _RawLog(msgspec.Struct, rename="camel"):
+class _RawLog(msgspec.Struct, rename="camel", gc=False):
     address: str
     topics: list[str]
     data: str
@@ -72,11 +72,14 @@ def items(value: Any) -> list[Any]:
 
 def raw_logs(value: Any) -> list[dict[str, Any]]:
     """Logs whose fields have the right types; what they say is for who decodes them."""
-    try:
-        msgspec.convert(value, list[_RawLog])
-    except msgspec.ValidationError as error:
-        raise NonsenseError(f"{brief(value)} is no list of logs: {error}") from None
-    return items(value)
+    logs = items(value)
+    # One by one: kept until the end, so many objects would make Python's garbage collection look at them all.
+    for log in logs:
+        try:
+            msgspec.convert(log, _RawLog)
+        except msgspec.ValidationError as error:
+            raise NonsenseError(f"{brief(log)} is no log: {error}") from None
+    return logs
 
 
 def in_order(answers: Any, methods: Sequence[str]) -> list[dict[str, Any]]:
