@@ -246,7 +246,8 @@ def run(
         try:
             monkey.start()
             relayer.start(ready=False)
-            taken, kill_at = 0, rng.expovariate(1 / kill_every_fills)
+            # However short a campaign is, it has a kill.
+            taken, kill_at = 0, rng.uniform(0, kill_every_fills)
             look_at = 0.0
             while report.settled < fills:
                 if taken > kill_at:
